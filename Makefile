@@ -1,0 +1,41 @@
+# Two commands a newcomer needs: `make serve` and `make test`. The rest is listed by `make help`.
+PYTHON ?= python3.11
+HOST   ?= 127.0.0.1
+PORT   ?= 3000
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help serve test check train-sample clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+serve: $(VENV)/.serving ## Install what serving needs and serve the shipped model with its page on port 3000
+	PATH="$(CURDIR)/$(BIN):$$PATH" BENTOML_DO_NOT_TRACK=true $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.everything ## Install the rest and run the tests
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/.everything ## Lint, types and the import rules between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+train-sample: $(VENV)/.everything ## Train, export and query a small model on the repository's own sentences
+	$(BIN)/python -m training fit --config training/configs/sample.yaml
+	$(BIN)/python -m training export runs/sample/checkpoints/best.ckpt --to runs/sample/bundle --overwrite
+	$(BIN)/python -m model_store predict runs/sample/bundle "The soup was cold." "A warm, funny evening."
+
+clean: ## Remove the virtual environment and every training run
+	rm -rf $(VENV) runs
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.everything: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	touch $@ $(VENV)/.serving

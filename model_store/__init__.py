@@ -1,0 +1,19 @@
+"""What a trained model is: the bundle format, and the only code that knows how to run one."""
+
+from model_store.errors import BundleError, ModelError, TextError
+from model_store.manifest import Manifest
+from model_store.model import SentimentModel
+from model_store.results import Prediction, Token
+from model_store.tokenization import TokenizedText, Truncation
+
+__all__ = [
+    "BundleError",
+    "Manifest",
+    "ModelError",
+    "Prediction",
+    "SentimentModel",
+    "TextError",
+    "Token",
+    "TokenizedText",
+    "Truncation",
+]

@@ -1,0 +1,34 @@
+"""What can go wrong with a bundle, with a text, and with the runtime."""
+
+from pathlib import Path
+from typing import Literal
+
+TextErrorCode = Literal["empty_text", "invalid_text", "too_many_tokens"]
+
+
+class BundleError(Exception):
+    """A bundle that cannot be used: the message names the file and the reason."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class TextError(ValueError):
+    """One text that cannot be answered; the texts beside it can.
+
+    Attributes:
+        code: a stable word for programs.
+        index: the text's position in the list it came in, or None where it came alone.
+    """
+
+    def __init__(self, code: TextErrorCode, message: str, *, index: int | None = None) -> None:
+        super().__init__(message if index is None else f"text {index}: {message}")
+        self.code = code
+        self.message = message
+        self.index = index
+
+
+class ModelError(ValueError):
+    """A request that this model cannot fulfil, such as a layer it does not have."""
