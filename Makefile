@@ -23,7 +23,7 @@ check: $(VENV)/.everything ## Lint, types and the import rules between the rooms
 
 train-sample: $(VENV)/.everything ## Train, export and query a small model on the repository's own sentences
 	$(BIN)/python -m training fit --config training/configs/sample.yaml
-	$(BIN)/python -m training export runs/sample/checkpoints/best.ckpt --to runs/sample/bundle --overwrite
+	$(BIN)/python -m training export runs/sample/checkpoints/best.ckpt --to runs/sample/bundle --overwrite=true
 	$(BIN)/python -m model_store predict runs/sample/bundle "The soup was cold." "A warm, funny evening."
 
 clean: ## Remove the virtual environment and every training run

@@ -70,7 +70,7 @@ def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, overw
         BundleError: the folder exists and ``overwrite`` is false, or it exists and is no bundle.
     """
     if folder.exists() and not overwrite:
-        raise BundleError(folder, "already exists; choose another folder or pass --overwrite")
+        raise BundleError(folder, "already exists; choose another folder or pass --overwrite=true")
     if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise BundleError(folder, "exists and is not a bundle, so it is not replaced; choose another folder")
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}

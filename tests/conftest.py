@@ -1,0 +1,64 @@
+"""What several test folders share: a small real bundle, and the folder of real data where there is one."""
+
+import os
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as lightning
+
+from model_store.manifest import Calibration, Training
+from training import export
+from training.data import tokenization
+from training.data.examples import BadRows
+from training.data.readers import read_examples
+from training.onnx_graph import build_graph
+from training.task import SentimentTask
+
+SAMPLE = Path(__file__).parents[1] / "training" / "data" / "sample"
+
+
+@pytest.fixture(scope="session")
+def sample_texts() -> list[str]:
+    """The training sentences of the repository's own sample."""
+    return [example.text for example in read_examples(SAMPLE / "train.csv", bad_rows=BadRows("stop"))]
+
+
+@pytest.fixture(scope="session")
+def tiny_task(sample_texts: list[str]) -> SentimentTask:
+    """An untrained two-layer bidirectional LSTM over the sample's words; its numbers are random, its shape is real."""
+    lightning.seed_everything(7)
+    words = sorted(tokenization.count_words(sample_texts))
+    return SentimentTask(
+        ["negative", "neutral", "positive"],
+        tokenization.word_pipeline(words).to_str(),
+        embedding_size=16,
+        hidden_size=12,
+        pooling=["max", "mean"],
+    ).eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That network as a bundle. Tests that damage one work on a copy."""
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    manifest = export.make_manifest(
+        tiny_task,
+        description=export.Description(name="tiny", version="1", text="An untrained model for tests.", max_tokens=400),
+        calibration=Calibration(temperature=1.5, data=None, rows=0),
+        polarities=export.default_polarities(tiny_task.labels),
+        training=Training(command=None, files=[], epochs=0, seed=7, sources=[]),
+        libraries={},
+    )
+    export.write_bundle(
+        folder, manifest, tiny_task, graph=build_graph(tiny_task.network), measured_on={}, overwrite=False
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data named by SENTIMENT_DATA; tests that need it are skipped where it is absent."""
+    folder = os.environ.get("SENTIMENT_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("SENTIMENT_DATA names no folder of real data")
+    return Path(folder)

@@ -1,0 +1,1 @@
+"""What Lightning does beside the training loop."""

@@ -1,0 +1,94 @@
+"""What a labelled text is, and what happens to a row that is not one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+BadRowPolicy = Literal["stop", "skip"]
+
+_KEPT_FOR_SUMMARY = 5  # enough to recognise one systematic fault, short enough for the end of a log
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A text and its label, and where they came from.
+
+    Attributes:
+        line: 1-based line in its file; for Parquet, which has no lines, the 1-based row.
+    """
+
+    text: str
+    label: str
+    line: int
+
+
+class DataError(ValueError):
+    """A file, or one row of it, that cannot be used: where, what is wrong, and what to do.
+
+    Args:
+        path: the file as the user named it.
+        line: 1-based line or row; None where the whole file is meant.
+        problem: a sentence, shown after the place.
+        fix: what to do about it, one or more sentences on lines of their own.
+        unit: what ``line`` counts.
+    """
+
+    def __init__(
+        self, path: Path, line: int | None, *, problem: str, fix: str, unit: Literal["line", "row"] = "line"
+    ) -> None:
+        place = f"{path}" if line is None else f"{path.name}, {unit} {line:,}"
+        super().__init__(f"{place}: {problem}\n{fix}")
+        self.path = path
+        self.line = line
+        self.problem = problem
+        self.fix = fix
+        self.unit = unit
+
+    @property
+    def headline(self) -> str:
+        """The place and the problem, without the fix."""
+        return str(self).partition("\n")[0]
+
+    def __reduce__(self) -> tuple[Callable[[], "DataError"], tuple[()]]:
+        # Exceptions are rebuilt from their message alone, which would fail when an error crosses to another process.
+        rebuild = partial(DataError, self.path, self.line, problem=self.problem, fix=self.fix, unit=self.unit)
+        return rebuild, ()
+
+
+class BadRows:
+    """What to do with rows that cannot be used, and what has been done.
+
+    Attributes:
+        count: rows left out so far.
+        first: the errors of the first few of them.
+    """
+
+    def __init__(self, policy: BadRowPolicy) -> None:
+        self.policy = policy
+        self.count = 0
+        self.first: list[DataError] = []
+
+    def report(self, error: DataError) -> None:
+        """Raise ``error``, or count it and go on, as the policy says."""
+        if self.policy == "stop":
+            raise error
+        self.count += 1
+        if len(self.first) < _KEPT_FOR_SUMMARY:
+            self.first.append(error)
+
+    def summary(self) -> str:
+        """How many rows were left out and what was wrong with the first few, one a line."""
+        rows = "row" if self.count == 1 else "rows"
+        if not self.count:
+            return "No bad rows."
+        heading = f"Left out {self.count:,} bad {rows}:"
+        rest = self.count - len(self.first)
+        return "\n".join(
+            [
+                heading,
+                *(f"  {error.headline}" for error in self.first),
+                *([f"  and {rest:,} more"] if rest else []),
+            ]
+        )

@@ -1,0 +1,103 @@
+"""What makes a row usable: a text with something in it and a label that is known, or the error that says why not."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from training.data.examples import DataError, Example
+from training.data.readers.penn_treebank import join_tokens
+from training.data.readers.rows import Row, listed, row_error
+
+_LABELS_REMEMBERED = 12  # for the message about a label that is missing
+
+
+@dataclass(kw_only=True)
+class RowChecker:
+    """Turns the rows of one file into examples.
+
+    Attributes:
+        label_from: where a user finds the label, for messages.
+        ptb_tokens: whether texts are Penn Treebank tokens, to be joined.
+        found: the first few different labels of the file as they stand in it.
+    """
+
+    path: Path
+    label_from: str
+    unit: Literal["line", "row"]
+    ptb_tokens: bool
+    label_map: Mapping[str, str | None] | None
+    allowed_labels: Collection[str] | None
+    found: set[str] = field(default_factory=set)
+
+    def example(self, row: Row) -> Example | None:
+        """The row's example, or None where the label map leaves its label out.
+
+        Raises:
+            DataError: the row cannot be used.
+        """
+        label = self._mapped(self._label(row), row.line)
+        if label is None:
+            return None
+        if self.allowed_labels is not None and label not in self.allowed_labels:
+            raise self._error(
+                row.line,
+                problem=f'the label "{label}" was not in the training data.',
+                fix=f"Known labels: {listed(sorted(self.allowed_labels))}.",
+            )
+        return Example(text=self._text(row), label=label, line=row.line)
+
+    def _label(self, row: Row) -> str:
+        match row.label:
+            case None:
+                raise self._no_label(row.line, "the label is missing.")
+            case bool(value):
+                label = str(value).lower()  # as JSON writes it
+            case float(value) if math.isnan(value):  # how pandas writes a missing label
+                raise self._no_label(row.line, "the label is missing.")
+            case str() | int() | float():
+                label = str(row.label).strip()
+            case other:
+                raise self._no_label(row.line, f"the label is neither text nor a number but {type(other).__name__}.")
+        if not label:
+            raise self._no_label(row.line, "the label is empty.")
+        if len(self.found) < _LABELS_REMEMBERED:
+            self.found.add(label)
+        return label
+
+    def _mapped(self, label: str, line: int) -> str | None:
+        if self.label_map is None:
+            return label
+        if label not in self.label_map:
+            raise self._error(
+                line,
+                problem=f'the label "{label}" is not in the label map.',
+                fix=f"The map knows: {listed(sorted(self.label_map))}. Add the label with --data.label_map.",
+            )
+        return self.label_map[label]
+
+    def _text(self, row: Row) -> str:
+        if row.text is None:
+            raise self._error(row.line, problem="the text is missing.", fix="Every row needs a text.")
+        if not isinstance(row.text, str):
+            found = type(row.text).__name__
+            raise self._error(row.line, problem=f"the text is not a string but {found}.", fix="Write texts as strings.")
+        if not row.text.strip():
+            raise self._error(row.line, problem="the text is empty.", fix="Every row needs a text.")
+        try:
+            row.text.encode()
+        except UnicodeEncodeError as error:
+            raise self._error(
+                row.line,
+                problem=f"character {error.start + 1:,} of the text is half of a surrogate pair.",
+                fix="Write such characters whole.",
+            ) from error
+        return join_tokens(row.text.split()) if self.ptb_tokens else row.text
+
+    def _no_label(self, line: int, problem: str) -> DataError:
+        found = f" (found so far: {listed(sorted(self.found))})" if self.found else ""
+        return self._error(line, problem=problem, fix=f"Every row needs a label {self.label_from}{found}.")
+
+    def _error(self, line: int, *, problem: str, fix: str) -> DataError:
+        return row_error(self.path, line, problem=problem, fix=fix, unit=self.unit)

@@ -1,0 +1,51 @@
+"""A row as its file has it, before any check, and the errors all formats share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from training.data.examples import DataError
+
+SKIP_BAD_ROWS = "Pass --data.on_bad_row=skip to leave such rows out and count them."
+
+_NAMES_SHOWN = 12
+_NAME_LENGTH_SHOWN = 40  # a file in another format has its whole first line as one column name
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row's text and label, of whatever type the file gives them.
+
+    Attributes:
+        line: 1-based line, or row for Parquet.
+    """
+
+    line: int
+    text: object
+    label: object
+
+
+def row_error(path: Path, line: int, *, problem: str, fix: str, unit: Literal["line", "row"] = "line") -> DataError:
+    """An error about one row: its fix ends with how to leave such rows out."""
+    return DataError(path, line, problem=problem, fix=f"{fix}\n{SKIP_BAD_ROWS}", unit=unit)
+
+
+def require_columns(path: Path, found: Iterable[str], *, text_column: str, label_column: str) -> None:
+    """Raise the error for a column that a file as a whole does not have."""
+    names = list(found)
+    for name, option in ((text_column, "--data.text_column"), (label_column, "--data.label_column")):
+        if name not in names:
+            raise DataError(
+                path,
+                None,
+                problem=f'it has no column "{name}" (columns found: {listed(names)}).',
+                fix=f"Name the right column with {option}.",
+            )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: in order, separated by commas, not too many and not too long."""
+    every = [name if len(name) <= _NAME_LENGTH_SHOWN else f"{name[:_NAME_LENGTH_SHOWN]}..." for name in names]
+    more = len(every) - _NAMES_SHOWN
+    return ", ".join(every[:_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "") if every else "none"

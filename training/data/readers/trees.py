@@ -1,0 +1,108 @@
+"""Sentences or phrases of the Stanford Sentiment Treebank: Penn Treebank trees with a label on every node.
+
+Socher et al. 2013, "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank". One tree a line::
+
+    (3 (2 It) (4 (2 's) (4 good)))
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from training.data.examples import BadRows, DataError
+from training.data.readers.files import read_text_lines
+from training.data.readers.penn_treebank import join_tokens
+from training.data.readers.rows import Row, row_error
+
+_PARTS = re.compile(r"[()]|[^()\s]+")
+_TREE_BEGINS = re.compile(r"\s*\(\s*[^()\s]+\s+(?:\(|[^()\s]+\s*\)\s*$)")  # a labelled node over a node, or one leaf
+
+
+@dataclass(slots=True)
+class _Node:
+    """A label over ``words[start:end]`` of its tree."""
+
+    start: int
+    label: str = ""
+    end: int = 0
+
+
+class _MalformedTreeError(ValueError):
+    """Where a line stops being a tree."""
+
+
+def looks_like_a_tree(line: str) -> bool:
+    """Whether a line begins as a labelled tree does."""
+    return _TREE_BEGINS.match(line) is not None
+
+
+def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: BadRows) -> Iterator[Row]:
+    """Each sentence with its root's label, or every node's phrase, each distinct one on the first line that has it.
+
+    The treebank's labels were given to distinct phrases, so a phrase that returns brings nothing new. What is distinct
+    is remembered, so memory grows with the file's phrases.
+    """
+    seen: set[tuple[str, str]] = set()
+    for line, text in read_text_lines(path, bad_rows):
+        try:
+            words, nodes = _parse(text)
+        except _MalformedTreeError as error:
+            bad_rows.report(_malformed(path, line, problem=str(error)))
+            continue
+        if trees == "root":
+            yield Row(line=line, text=join_tokens(words), label=nodes[0].label)
+        else:
+            yield from _new_phrases(words, nodes, line=line, seen=seen)
+
+
+def _new_phrases(words: list[str], nodes: list[_Node], *, line: int, seen: set[tuple[str, str]]) -> Iterator[Row]:
+    for node in nodes:
+        tokens = words[node.start : node.end]
+        as_written = (" ".join(tokens), node.label)
+        if as_written in seen:  # most nodes are words met before: joining them again would double the time
+            continue
+        seen.add(as_written)
+        joined = (join_tokens(tokens), node.label)
+        if joined != as_written and joined in seen:
+            continue
+        seen.add(joined)
+        yield Row(line=line, text=joined[0], label=node.label)
+
+
+def _parse(line: str) -> tuple[list[str], list[_Node]]:
+    """A tree's words and its nodes, the root first. The stack is a list, so no depth is too deep."""
+    words: list[str] = []
+    nodes: list[_Node] = []
+    open_nodes: list[_Node] = []
+    for part in _PARTS.finditer(line):
+        place = f"column {part.start() + 1:,}"
+        if nodes and not open_nodes:
+            raise _MalformedTreeError(f"the tree has ended, but something follows it at {place}.")
+        if part[0] == "(":
+            if open_nodes and not open_nodes[-1].label:
+                raise _MalformedTreeError(f"a node has no label before {place}.")
+            open_nodes.append(_Node(start=len(words)))
+            nodes.append(open_nodes[-1])
+        elif not open_nodes:
+            raise _MalformedTreeError(f'a tree starts with "(", this line does not (at {place}).')
+        elif part[0] == ")":
+            _close(open_nodes.pop(), end=len(words), place=place)
+        elif not open_nodes[-1].label:
+            open_nodes[-1].label = part[0]
+        else:
+            words.append(part[0])
+    if open_nodes:
+        raise _MalformedTreeError(f'{len(open_nodes):,} "(" are never closed.')
+    return words, nodes
+
+
+def _close(node: _Node, *, end: int, place: str) -> None:
+    if end == node.start:
+        raise _MalformedTreeError(f"the node that ends at {place} lacks a label or a word.")
+    node.end = end
+
+
+def _malformed(path: Path, line: int, *, problem: str) -> DataError:
+    return row_error(path, line, problem=problem, fix="Every line needs one whole tree such as (3 (2 So) (4 good)).")

@@ -1,0 +1,101 @@
+"""Builds the one ``tokenizers`` pipeline that training and serving share: ids and character offsets from any text."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+UNKNOWN = "[UNK]"
+PADDING = "[PAD]"
+
+WORD = Regex(
+    r"\p{L}[\p{L}\p{M}]*?(?=n['’]t\b)"  # the "ca" of "can't": negation stays a word of its own
+    r"|n['’]t\b"
+    r"|['’](?:s|m|d|ll|re|ve)\b"
+    r"|[\p{L}\p{M}\p{N}_]+"
+    r"|[^\s\p{L}\p{M}\p{N}_]"  # punctuation and symbols one by one
+)
+"""Words as the Penn Treebank cuts them, so that pretrained word vectors fit, in a form that keeps offsets."""
+
+
+def count_words(texts: Iterable[str]) -> Counter[str]:
+    """How often each word stands in the texts, in the form the word pipeline sees."""
+    normalizer, splitter = _word_normalizer(), _word_splitter()
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(word for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
+    return counts
+
+
+def word_pipeline(words: Sequence[str]) -> Tokenizer:
+    """A pipeline over whole words; a word outside the list is unknown."""
+    vocabulary = {word: number for number, word in enumerate([PADDING, UNKNOWN, *words])}
+    pipeline = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    pipeline.normalizer = _word_normalizer()
+    pipeline.pre_tokenizer = _word_splitter()
+    return pipeline
+
+
+def subword_pipeline(texts: Iterator[str], *, size: int) -> Tokenizer:
+    """A WordPiece pipeline learnt from the texts."""
+    pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))  # type: ignore[call-arg]
+    pipeline.normalizer = normalizers.BertNormalizer(lowercase=True)
+    pipeline.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=[PADDING, UNKNOWN], show_progress=False
+    )
+    pipeline.train_from_iterator(texts, trainer)
+    return plain(pipeline)
+
+
+def pretrained_pipeline(folder: Path) -> Tokenizer:
+    """The pipeline of a Hugging Face model folder (its ``tokenizer.json``).
+
+    Raises:
+        FileNotFoundError: the folder has no ``tokenizer.json``.
+        ValueError: its model has no unknown token, so some texts could not be read.
+    """
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        message = f"{path}: no such file; name a folder that holds a tokenizer.json and a model.safetensors"
+        raise FileNotFoundError(message)
+    pipeline = plain(Tokenizer.from_file(str(path)))
+    if unknown_token(pipeline) is None:
+        message = f"{path}: its model has no unknown token; use a WordPiece or WordLevel tokenizer"
+        raise ValueError(message)
+    return pipeline
+
+
+def plain(pipeline: Tokenizer) -> Tokenizer:
+    """The same pipeline without special tokens, padding and truncation.
+
+    Added tokens are matched in the raw text, so a person who types "[SEP]" would be read as one; ids stay as they are.
+    """
+    parts = json.loads(pipeline.to_str())
+    parts.update(added_tokens=[], post_processor=None, truncation=None, padding=None)
+    return Tokenizer.from_str(json.dumps(parts, ensure_ascii=False))
+
+
+def unknown_token(pipeline: Tokenizer) -> str | None:
+    """The token that stands for what the vocabulary lacks."""
+    return getattr(pipeline.model, "unk_token", None)
+
+
+def encode_all(pipeline: Tokenizer, texts: Iterable[str], *, max_tokens: int, chunk: int = 4096) -> Iterator[list[int]]:
+    """Token ids of every text, cut at ``max_tokens``, in order."""
+    remaining = iter(texts)
+    while batch := list(islice(remaining, chunk)):
+        for encoding in pipeline.encode_batch_fast(batch, add_special_tokens=False):
+            yield encoding.ids[:max_tokens]
+
+
+def _word_normalizer() -> normalizers.Normalizer:
+    return normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+
+
+def _word_splitter() -> pre_tokenizers.PreTokenizer:
+    # Matches are the words; what lies between them (white space, controls) is removed.
+    return pre_tokenizers.Split(WORD, behavior="removed", invert=True)

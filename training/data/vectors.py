@@ -1,0 +1,107 @@
+"""Pretrained vectors and word counts through torchtext and safetensors. The only file that imports torchtext."""
+
+import hashlib
+import os
+import re
+import ssl
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from torchtext.vocab import GloVe, Vectors, Vocab
+
+from training.data.tokenization import PADDING, UNKNOWN
+
+GLOVE_NAME = re.compile(r"(?P<set>6B|42B|840B|twitter\.27B)\.(?P<size>\d+)d")
+
+
+def frequent_words(counts: Counter[str], *, max_words: int, min_count: int) -> list[str]:
+    """Words by falling frequency, ties in alphabetical order, without the two special entries."""
+    vocabulary = Vocab(counts, max_size=max_words or None, min_freq=min_count, specials=(PADDING, UNKNOWN))
+    return [word for word in vocabulary.itos if word not in (PADDING, UNKNOWN)]
+
+
+def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None = None) -> Tensor:
+    """(words, size) vectors in the order given; a word that the source lacks is drawn like the others.
+
+    Args:
+        source: a GloVe name such as ``6B.300d`` (downloaded once), or the path of a text file in GloVe's or fastText's
+            format, gzipped or not.
+        words: the whole vocabulary.
+        cache: where torchtext keeps what it has read.
+
+    Raises:
+        ValueError: no word of the vocabulary is in the source.
+    """
+    vectors = _load(source, cache)
+    known = [word in vectors.stoi for word in words]
+    if not any(known):
+        message = f"{source}: none of the {len(words)} vocabulary words has a vector there; is it the right language and case?"
+        raise ValueError(message)
+    found = vectors.vectors[[vectors.stoi[word] for word, is_known in zip(words, known, strict=True) if is_known]]
+    generator = torch.Generator().manual_seed(0)
+    table = found.mean(dim=0) + found.std(dim=0) * torch.randn(len(words), vectors.dim, generator=generator)
+    table[torch.tensor(known)] = found
+    return table
+
+
+def token_embeddings(folder: Path) -> Tensor:
+    """(vocabulary, size) input embeddings of a Hugging Face model folder.
+
+    Raises:
+        FileNotFoundError: there is no ``model.safetensors``.
+        ValueError: it holds no ``word_embeddings.weight``.
+    """
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        message = f"{path}: no such file; the embeddings are read from there"
+        raise FileNotFoundError(message)
+    with safe_open(path, framework="pt") as tensors:
+        names = [name for name in tensors.keys() if name.endswith("word_embeddings.weight")]  # noqa: SIM118 - no dict
+        if len(names) != 1:
+            message = f"{path}: expected one tensor named *word_embeddings.weight, found {names}"
+            raise ValueError(message)
+        return tensors.get_tensor(names[0]).float()
+
+
+def standardised(vectors: Tensor, *, size: int = 0) -> Tensor:
+    """Centred vectors of unit variance over the whole table, so that any source suits a fresh network alike.
+
+    With ``size`` they are first turned to their ``size`` strongest principal directions.
+    """
+    centred = vectors - vectors.mean(dim=0)
+    if size and size < centred.shape[1]:
+        _, directions = torch.linalg.eigh(centred.T @ centred)  # columns by rising variance
+        centred = centred @ directions.flip(1)[:, :size]
+    return centred / centred.std()
+
+
+def _load(source: str, cache: Path | None) -> Vectors:
+    root = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sentiment-encoder"
+    path = Path(source)
+    with _verified_downloads():
+        if path.is_file():
+            # torchtext names what it caches by the file's name alone, so each version of a file gets its own folder.
+            state = path.stat()
+            version = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+            return Vectors(str(path), cache=str(root / hashlib.sha256(version.encode()).hexdigest()[:16]))
+        match = GLOVE_NAME.fullmatch(source)
+        if match is None:
+            message = f"{source}: no such vector file, and not the name of a GloVe set such as 6B.300d"
+            raise FileNotFoundError(message)
+        return GloVe(name=match["set"], dim=match["size"], cache=str(root))
+
+
+@contextmanager
+def _verified_downloads() -> Iterator[None]:
+    """Undoes torchtext 0.6's switching-off of TLS verification, which would last for the whole process."""
+    unverified, default = ssl._create_unverified_context, ssl._create_default_https_context  # noqa: SLF001
+    ssl._create_unverified_context = ssl.create_default_context  # noqa: SLF001
+    try:
+        yield
+    finally:
+        ssl._create_unverified_context, ssl._create_default_https_context = unverified, default  # noqa: SLF001

@@ -1,0 +1,70 @@
+"""How a layer's output joins what lies below it, so that gradients reach the lower layers of a deep encoder.
+
+Each connection turns ``below`` (the layer's input, (tokens, input size)) and ``output`` (what the layer made of it,
+(tokens, directions * hidden)) into the layer's representation and the input of the layer above.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+ConnectionName = Literal["none", "residual", "dense", "highway"]
+
+CARRY_BIAS = -2.0
+"""Srivastava et al. 2015 (Highway Networks, section 2.2): a negative transform bias makes a new layer carry its input."""
+
+
+class Connected(NamedTuple):
+    """A layer's representation (tokens, directions * hidden) and what the layer above reads."""
+
+    representation: Tensor
+    above: Tensor
+
+
+class Plain(nn.Module):
+    """No connection: the layer above reads the output alone."""
+
+    def forward(self, below: Tensor, output: Tensor) -> Connected:  # noqa: ARG002 - all connections are called alike
+        return Connected(output, output)
+
+
+class Residual(nn.Module):
+    """The layer learns what to add to its input (He et al. 2015, equation 1)."""
+
+    def forward(self, below: Tensor, output: Tensor) -> Connected:
+        joined = below + output
+        return Connected(joined, joined)
+
+
+class Dense(nn.Module):
+    """The layer above reads every layer below it side by side (Huang et al. 2016, equation 2)."""
+
+    def forward(self, below: Tensor, output: Tensor) -> Connected:
+        return Connected(output, torch.cat([below, output], dim=-1))
+
+
+class Highway(nn.Module):
+    """A gate chooses, unit by unit, between the output and the input (Srivastava et al. 2015, equation 3)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(size, size)
+        nn.init.constant_(self.gate.bias, CARRY_BIAS)
+
+    def forward(self, below: Tensor, output: Tensor) -> Connected:
+        transform = torch.sigmoid(self.gate(below))
+        joined = torch.lerp(below, output, transform)
+        return Connected(joined, joined)
+
+
+Connection = Plain | Residual | Dense | Highway
+
+
+def make_connection(name: ConnectionName, *, input_size: int, output_size: int) -> Connection:
+    """The connection of one layer. Residual and highway add input and output, so a layer that changes the width is plain."""
+    if name == "dense":
+        return Dense()
+    if name == "none" or input_size != output_size:
+        return Plain()
+    return Residual() if name == "residual" else Highway(output_size)

@@ -1,0 +1,55 @@
+"""Token ids to vectors: a trained table, or a frozen pretrained one kept in a quarter of the space."""
+
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+
+class QuantizedEmbedding(nn.Module):
+    """A frozen table in 8 bits a number, with one scale a row.
+
+    Rounding happens once, before training, so that the network learns on the very numbers that are shipped: nothing is
+    lost between the checkpoint and the bundle.
+    """
+
+    codes: Tensor
+    scales: Tensor
+
+    def __init__(self, rows: int, size: int) -> None:
+        super().__init__()
+        self.register_buffer("codes", torch.zeros(rows, size, dtype=torch.int8))
+        self.register_buffer("scales", torch.ones(rows, 1))
+
+    @classmethod
+    def from_vectors(cls, vectors: Tensor) -> Self:
+        """Rounds (rows, size) vectors; each number is off by at most half its row's scale."""
+        table = cls(*vectors.shape)
+        largest = vectors.abs().amax(dim=1, keepdim=True)  # (rows, 1)
+        table.scales.copy_(torch.where(largest > 0, largest / 127, torch.ones_like(largest)))
+        table.codes.copy_((vectors / table.scales).round().clamp(-127, 127).to(torch.int8))
+        return table
+
+    @property
+    def embedding_dim(self) -> int:
+        """Width of one vector, as in ``nn.Embedding``."""
+        return self.codes.shape[1]
+
+    @property
+    def num_embeddings(self) -> int:
+        """Rows of the table, as in ``nn.Embedding``."""
+        return self.codes.shape[0]
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(any shape) ids to (any shape, size) vectors."""
+        return self.codes[ids].to(self.scales.dtype) * self.scales[ids]
+
+
+Embedding = nn.Embedding | QuantizedEmbedding
+
+
+def make_embedding(rows: int, size: int, *, vectors: Tensor | None, frozen: bool) -> Embedding:
+    """A (rows, size) table: frozen in 8 bits, or trained in full precision; from pretrained vectors or at random."""
+    if frozen:
+        return QuantizedEmbedding(rows, size) if vectors is None else QuantizedEmbedding.from_vectors(vectors)
+    return nn.Embedding(rows, size) if vectors is None else nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
