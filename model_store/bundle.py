@@ -49,6 +49,8 @@ def read(folder: Path) -> Bundle:
     Raises:
         BundleError: a file is missing, changed or cut short, or the format is newer than this code; names the file.
     """
+    if not folder.is_dir():
+        raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, or "default"')
     manifest_bytes = _read_file(folder / MANIFEST)
     manifest = _parse_manifest(folder / MANIFEST, manifest_bytes)
     contents = {name: _read_verified(folder / name, expected) for name, expected in manifest.files.items()}

@@ -80,15 +80,10 @@ class BadRows:
 
     def summary(self) -> str:
         """How many rows were left out and what was wrong with the first few, one a line."""
-        rows = "row" if self.count == 1 else "rows"
         if not self.count:
             return "No bad rows."
-        heading = f"Left out {self.count:,} bad {rows}:"
-        rest = self.count - len(self.first)
-        return "\n".join(
-            [
-                heading,
-                *(f"  {error.headline}" for error in self.first),
-                *([f"  and {rest:,} more"] if rest else []),
-            ]
-        )
+        lines = [f"Left out {self.count:,} bad {'row' if self.count == 1 else 'rows'}:"]
+        lines += [f"  {error.headline}" for error in self.first]
+        if self.count > len(self.first):
+            lines.append(f"  and {self.count - len(self.first):,} more")
+        return "\n".join(lines)

@@ -25,7 +25,7 @@ def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows
 
 def _object(path: Path, line: int, *, text: str) -> dict[str, object]:
     try:
-        value = json.loads(text)
+        value = json.loads(text.rstrip())  # the line's end would be counted as the start of another line
     except json.JSONDecodeError as error:
         raise _malformed(path, line, problem=f"this is not JSON ({error.msg}, column {error.colno:,}).") from error
     except RecursionError as error:

@@ -7,7 +7,7 @@ Socher et al. 2013, "Recursive Deep Models for Semantic Compositionality Over a 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +29,17 @@ class _Node:
     end: int = 0
 
 
+@dataclass(slots=True)
+class _Seen:
+    """The phrases of a file so far, each with its label: as tokens and as a person writes them.
+
+    One set would not do: "of '" is the text of "of `", and also the tokens of another phrase, whose text is "of'".
+    """
+
+    tokens: set[tuple[str, str]] = field(default_factory=set)
+    texts: set[tuple[str, str]] = field(default_factory=set)
+
+
 class _MalformedTreeError(ValueError):
     """Where a line stops being a tree."""
 
@@ -44,7 +55,7 @@ def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: BadRo
     The treebank's labels were given to distinct phrases, so a phrase that returns brings nothing new. What is distinct
     is remembered, so memory grows with the file's phrases.
     """
-    seen: set[tuple[str, str]] = set()
+    seen = _Seen()
     for line, text in read_text_lines(path, bad_rows):
         try:
             words, nodes = _parse(text)
@@ -57,18 +68,18 @@ def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: BadRo
             yield from _new_phrases(words, nodes, line=line, seen=seen)
 
 
-def _new_phrases(words: list[str], nodes: list[_Node], *, line: int, seen: set[tuple[str, str]]) -> Iterator[Row]:
+def _new_phrases(words: list[str], nodes: list[_Node], *, line: int, seen: _Seen) -> Iterator[Row]:
     for node in nodes:
         tokens = words[node.start : node.end]
-        as_written = (" ".join(tokens), node.label)
-        if as_written in seen:  # most nodes are words met before: joining them again would double the time
+        as_tokens = (" ".join(tokens), node.label)
+        if as_tokens in seen.tokens:  # half of all nodes: joining them again would double the time
             continue
-        seen.add(as_written)
-        joined = (join_tokens(tokens), node.label)
-        if joined != as_written and joined in seen:
+        seen.tokens.add(as_tokens)
+        as_written = (join_tokens(tokens), node.label)
+        if as_written in seen.texts:  # few: "etc." and "etc. ." are joined to the same text
             continue
-        seen.add(joined)
-        yield Row(line=line, text=joined[0], label=node.label)
+        seen.texts.add(as_written)
+        yield Row(line=line, text=as_written[0], label=node.label)
 
 
 def _parse(line: str) -> tuple[list[str], list[_Node]]:

@@ -1,0 +1,49 @@
+"""Ways to write a file and read it back."""
+
+import gzip
+
+import pytest
+
+from training.data.examples import BadRows, DataError
+from training.data.readers import read_examples
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write bytes or text under a name, compressed where the name ends in .gz."""
+
+    def write(name, content):
+        data = content.encode() if isinstance(content, str) else content
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def read():
+    """(line, label, text) of every example; a bad row stops."""
+
+    def read(path, **options):
+        examples = read_examples(path, bad_rows=BadRows("stop"), **options)
+        return [(example.line, example.label, example.text) for example in examples]
+
+    return read
+
+
+@pytest.fixture
+def read_past():
+    """(line, label, text) of every good example, and every bad row's error. Stopping gives the first of them."""
+
+    def read_past(path, **options):
+        bad_rows = BadRows("skip")
+        examples = list(read_examples(path, bad_rows=bad_rows, **options))
+        with pytest.raises(DataError) as stopped:
+            list(read_examples(path, bad_rows=BadRows("stop"), **options))
+        assert str(stopped.value) == str(bad_rows.first[0])
+        assert len(bad_rows.first) == bad_rows.count
+        assert all("--data.on_bad_row=skip" in str(error) for error in bad_rows.first)
+        return [(example.line, example.label, example.text) for example in examples], bad_rows.first
+
+    return read_past

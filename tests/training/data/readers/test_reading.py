@@ -1,0 +1,115 @@
+"""What holds for every format: which one it is, label maps, known labels, and files with nothing in them."""
+
+import gzip
+
+import pytest
+
+from training.data.examples import BadRows, DataError
+from training.data.readers import read_examples
+
+FINE_TO_BINARY = {"0": "negative", "1": "negative", "2": None, "3": "positive", "4": "positive"}
+
+
+def test_a_label_map_renames_labels_and_drops_those_it_maps_to_none(write, read):
+    path = write("stsa.fine.test", "0 dreadful\n2 so so\n4 brilliant\n")
+    assert read(path, label_map=FINE_TO_BINARY) == [(1, "negative", "dreadful"), (3, "positive", "brilliant")]
+
+
+def test_a_dropped_row_is_not_a_bad_row(write):
+    bad_rows = BadRows("stop")
+    path = write("a.txt", "2 so so\n4 brilliant\n")
+    assert len(list(read_examples(path, label_map=FINE_TO_BINARY, bad_rows=bad_rows))) == 1
+    assert bad_rows.count == 0
+
+
+def test_a_label_that_the_map_lacks_is_a_bad_row_naming_those_it_has(write, read_past):
+    good, (error,) = read_past(write("a.txt", "0 bad\n5 odd\n4 good\n"), label_map=FINE_TO_BINARY)
+    assert good == [(1, "negative", "bad"), (3, "positive", "good")]
+    assert str(error).startswith('a.txt, line 2: the label "5" is not in the label map.\nThe map knows: 0, 1, 2, 3, 4.')
+
+
+def test_a_label_the_model_does_not_know_is_a_bad_row_naming_those_it_does(write, read_past):
+    good, (error,) = read_past(write("a.txt", "neg bad\nmixed odd\npos good\n"), allowed_labels={"pos", "neg"})
+    assert good == [(1, "neg", "bad"), (3, "pos", "good")]
+    assert str(error).startswith(
+        'a.txt, line 2: the label "mixed" was not in the training data.\nKnown labels: neg, pos.\n'
+    )
+
+
+def test_allowed_labels_are_those_after_mapping(write, read):
+    path = write("a.txt", "0 bad\n4 good\n")
+    options = {"label_map": FINE_TO_BINARY, "allowed_labels": {"negative", "positive"}}
+    assert read(path, **options) == [(1, "negative", "bad"), (2, "positive", "good")]
+
+
+def test_treebank_tokens_are_joined_on_request(write, read):
+    path = write("stsa.binary.test", "0 i ca n't -lrb- really -rrb- .\n")
+    assert read(path) == [(1, "0", "i ca n't -lrb- really -rrb- .")]
+    assert read(path, ptb_tokens=True) == [(1, "0", "i can't (really).")]
+    path = write("a.csv", 'label,text\n1,"fine , but long"\n')
+    assert read(path, ptb_tokens=True) == [(2, "1", "fine, but long")]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("\n(3 (2 So) (4 good))\n", (2, "3", "So good")),
+        ("(4 Brilliant)", (1, "4", "Brilliant")),
+        ("(good) film\n", (1, "(good)", "film")),
+        ("1 (2 films)\n", (1, "1", "(2 films)")),
+    ],
+)
+def test_a_file_whose_name_says_nothing_is_trees_or_lines_by_its_first_line(write, read, content, expected):
+    assert read(write("data", content)) == [expected]
+
+
+def test_a_format_that_is_named_wins_over_the_extension(write, read):
+    assert read(write("a.csv", "1 fine, really\n"), format="lines") == [(1, "1", "fine, really")]
+
+
+def test_gzip_is_known_by_its_content_and_not_by_the_name(tmp_path, read):
+    zipped, plain = tmp_path / "zipped.csv", tmp_path / "plain.txt.gz"
+    zipped.write_bytes(gzip.compress(b"label,text\n1,fine\n"))
+    plain.write_bytes(b"1 fine\n")
+    assert read(zipped) == [(2, "1", "fine")]
+    assert read(plain) == [(1, "1", "fine")]
+
+
+def test_gzip_that_is_cut_short_is_said_to_be_damaged(write, read):
+    whole = gzip.compress(b"1 fine\n" * 1000)
+    with pytest.raises(DataError, match=r"a\.txt: its gzip data is damaged or cut short"):
+        read(write("a.txt", whole[:-10]))
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.jsonl", "none.parquet", "none.txt", "none.csv.gz"])
+def test_a_file_that_is_missing_is_named_by_its_path(tmp_path, read, name):
+    with pytest.raises(DataError) as raised:
+        read(tmp_path / name)
+    assert str(raised.value).startswith(f"{tmp_path / name}: there is no such file.\n")
+
+
+@pytest.mark.parametrize("name", ["folder", "folder.csv", "folder.parquet"])
+def test_a_folder_is_said_to_be_one(tmp_path, read, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match="this is a folder"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt", "a.csv.gz", "a.parquet.gz"])
+def test_an_empty_file_is_said_to_be_empty(write, read, name):
+    with pytest.raises(DataError, match="the file is empty"):
+        read(write(name, ""))
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", "label,text\n"), ("a.txt", "\n \n"), ("a.jsonl", "\n\n")])
+def test_a_file_without_rows_is_an_error(write, read, name, content):
+    with pytest.raises(DataError, match=r"no usable row \(0 bad, 0 left out by --data\.label_map\)"):
+        read(write(name, content))
+
+
+def test_a_file_whose_every_row_is_bad_or_dropped_says_how_many_and_shows_one(write):
+    path = write("a.txt", "1\n0\n2 so so\n")
+    with pytest.raises(DataError) as raised:
+        list(read_examples(path, label_map=FINE_TO_BINARY, bad_rows=BadRows("skip")))
+    assert "no usable row (2 bad, 1 left out by --data.label_map)." in str(raised.value)
+    assert "a.txt, line 1: the text is empty." in str(raised.value)

@@ -1,0 +1,71 @@
+"""The graph in ONNX Runtime says what the network says, for the whole family of encoders."""
+
+import itertools
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch.nn.utils.rnn import pack_sequence, pad_sequence
+from torch.testing import assert_close
+
+from training.network import SentimentNetwork
+from training.network.embedding import make_embedding
+from training.onnx_graph import build_graph
+
+LENGTHS = (4, 9, 1, 9, 3)
+POOLINGS = (["max"], ["mean"], ["attention"], ["last"], ["max", "mean", "attention", "last"])
+
+
+def make(**options):
+    torch.manual_seed(1)
+    frozen = options.pop("frozen", False)
+    network = SentimentNetwork(
+        make_embedding(40, 10, vectors=torch.randn(40, 10), frozen=frozen),
+        **{"labels": 3, "hidden_size": 5, "pooling": ["max", "mean"], **options},
+    )
+    for name, parameter in network.named_parameters():
+        if "bias" in name:
+            torch.nn.init.normal_(parameter)
+    return network.eval()
+
+
+def assert_same(network, padding_id=7):
+    generator = torch.Generator().manual_seed(2)
+    rows = [torch.randint(0, 40, (length,), generator=generator) for length in LENGTHS]
+    with torch.no_grad():
+        expected = network.explain(pack_sequence(rows, enforce_sorted=False))
+    session = onnxruntime.InferenceSession(build_graph(network), providers=["CPUExecutionProvider"])
+    ids = pad_sequence(rows, batch_first=True, padding_value=padding_id).numpy()
+    found = session.run(None, {"ids": ids, "lengths": np.array(LENGTHS, dtype=np.int32)})
+    for wanted, got in zip([expected.logits, expected.contributions, *expected.layers], found, strict=True):
+        assert_close(torch.from_numpy(got), wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "connection", "bidirectional", "layers"),
+    list(itertools.product(("lstm", "gru", "rnn"), ("none", "residual", "dense", "highway"), (True, False), (1, 2, 4, 8))),
+)
+def test_every_encoder(cell, connection, bidirectional, layers):
+    assert_same(make(cell=cell, connection=connection, bidirectional=bidirectional, layers=layers))
+
+
+@pytest.mark.parametrize(
+    ("cell", "pooling", "bidirectional"), list(itertools.product(("lstm", "gru", "rnn"), POOLINGS, (True, False)))
+)
+def test_every_pooling(cell, pooling, bidirectional):
+    assert_same(make(cell=cell, pooling=pooling, bidirectional=bidirectional))
+
+
+@pytest.mark.parametrize("connection", ["residual", "highway"])
+def test_a_projection_lets_the_first_layer_connect_and_its_padding_stays_zero(connection):
+    assert_same(make(projection_size=10, connection=connection))
+
+
+def test_a_frozen_8_bit_embedding():
+    assert_same(make(frozen=True))
+
+
+def test_what_stands_in_the_padding_does_not_matter():
+    assert_same(make(), padding_id=0)
+    assert_same(make(), padding_id=39)
