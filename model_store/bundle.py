@@ -138,7 +138,7 @@ def _parse_manifest(path: Path, content: bytes) -> Manifest:
     if version > FORMAT_VERSION:
         raise BundleError(
             path,
-            f"is of format {version}, and this version of the project reads up to {FORMAT_VERSION}; upgrade the project",
+            f"is of format {version} and this version of the project reads up to {FORMAT_VERSION}: upgrade the project",
         )
     try:
         manifest = Manifest.model_validate(raw)

@@ -94,7 +94,7 @@ class Training(_Part):
     files: list[TrainingFile]
     epochs: int = Field(ge=0)
     seed: int | None
-    sources: list[str] = Field(description="Data and pretrained vectors, with their licences, as the trainer named them.")
+    sources: list[str] = Field(description="Data and pretrained vectors with their licences, as the trainer gave them.")
 
 
 class Manifest(_Part):

@@ -189,4 +189,5 @@ def _tokens(text: TokenizedText) -> Iterator[Token]:
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     exponentials = np.exp(logits - logits.max())
-    return exponentials / exponentials.sum()
+    scores: NDArray[np.float64] = exponentials / exponentials.sum()
+    return scores

@@ -27,7 +27,8 @@ class Prediction:
         polarity: expectation of the labels' polarities under ``scores``, in [-1, 1]; None where a label has none.
         logits: (labels,) before calibration.
         tokens: in the order of the text, after truncation.
-        contributions: (tokens, labels); their sum over tokens plus the head's bias equals ``logits``. None unless asked for.
+        contributions: (tokens, labels); summed over tokens, plus the head's bias, they equal ``logits``. None unless
+            asked for.
         representations: layer number (1 is the lowest) to (tokens, directions * hidden), [forward; backward].
             Empty unless asked for.
     """

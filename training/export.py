@@ -1,6 +1,6 @@
 """From a trained task to a bundle: calibrate, build the graph, prove that it is the same network, measure, write."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,20 @@ from torch.nn.utils.rnn import pack_sequence
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.card import model_card
-from model_store.manifest import Architecture, Calibration, Label, Limits, Manifest, Measurement, TokenizerCard, Training
+from model_store.manifest import (
+    Architecture,
+    Calibration,
+    Label,
+    Limits,
+    Manifest,
+    Measurement,
+    TokenizerCard,
+    Training,
+)
 from training.calibration import fit_temperature
 from training.data import tokenization
 from training.data.examples import Example
 from training.evaluation import evaluate
-from training.onnx_graph import build_graph
 from training.task import SentimentTask
 
 PARITY = 1e-5
@@ -95,7 +103,7 @@ def check_parity(task: SentimentTask, graph: bytes, texts: Iterable[list[Tensor]
         for wanted, got in zip([expected.logits, expected.contributions, *expected.layers], found, strict=True):
             worst = max(worst, float(np.abs(wanted.numpy() - got).max()))
     if not worst <= PARITY:  # NaN is no parity either
-        message = f"the ONNX graph differs from the network by {worst:.2e}, more than {PARITY:.0e}; no bundle was written"
+        message = f"the ONNX graph is {worst:.2e} off the network, more than {PARITY:.0e}; no bundle was written"
         raise ParityError(message)
     return worst
 
@@ -184,12 +192,14 @@ def write_bundle(
     task: SentimentTask,
     *,
     graph: bytes,
-    measured_on: dict[str, Sequence[Example]],
+    measured_on: Mapping[str, Sequence[Example]],
     overwrite: bool,
 ) -> Manifest:
     """Measures the bundle's own answers, writes the card, and puts everything in place at once."""
     files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: graph}
-    unwritten = bundles.Bundle(folder=folder, manifest=manifest, sha256="", tokenizer=files[bundles.TOKENIZER], graph=graph)
+    unwritten = bundles.Bundle(
+        folder=folder, manifest=manifest, sha256="", tokenizer=files[bundles.TOKENIZER], graph=graph
+    )
     model = SentimentModel(unwritten)
     metrics = [metric for data, examples in measured_on.items() for metric in measure(model, examples, data=data)]
     complete = manifest.model_copy(update={"metrics": metrics})

@@ -8,13 +8,13 @@ from jsonargparse import auto_cli
 from rich.console import Console
 
 from model_store import BundleError
-from model_store import bundle as bundles
 from model_store.manifest import Calibration, Training, TrainingFile
 from training import export
 from training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.data.examples import BadRows, DataError, Example
 from training.data.module import short_name
 from training.data.readers import read_examples
+from training.onnx_graph import build_graph
 
 
 def main(arguments: list[str]) -> None:
@@ -71,7 +71,7 @@ def export_checkpoint(
     else:
         calibration = Calibration(temperature=1.0, data=None, rows=0)
         batches = export.random_batches(loaded.task)
-    graph = export.build_graph(loaded.task.network)
+    graph = build_graph(loaded.task.network)
     difference = export.check_parity(loaded.task, graph, batches)
     manifest = export.make_manifest(
         loaded.task,
@@ -82,7 +82,7 @@ def export_checkpoint(
         libraries=loaded.run.get("libraries", {}),
     )
     complete = export.write_bundle(to, manifest, loaded.task, graph=graph, measured_on=measured_on, overwrite=overwrite)
-    console.print(f"Wrote {to}: the graph equals the network to {difference:.1e}, temperature {calibration.temperature:.3f}.")
+    console.print(f"Wrote {to}: equals the network to {difference:.1e}, temperature {calibration.temperature:.3f}.")
     for metric in complete.metrics:
         console.print(f"  {metric.data}: {metric.metric.replace('_', ' ')} {metric.value:.2%} of {metric.rows:,} texts")
     size = sum(path.stat().st_size for path in to.iterdir())

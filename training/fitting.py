@@ -35,7 +35,12 @@ class SentimentCLI(LightningCLI):
 
 
 def fit(arguments: list[str]) -> lightning.Trainer:
-    """Trains as the arguments say and returns the trainer; exits with 1 and a plain message where the data is at fault."""
+    """Trains as the arguments say and returns the trainer.
+
+    Raises:
+        SystemExit: with 1 and a plain message where the data is at fault, with 2 where an argument is.
+    """
+    command = shlex.join(["python", "-m", "training", "fit", *arguments])
     # LightningCLI warns whenever it is handed its arguments by a program that has some of its own.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     try:
@@ -44,7 +49,7 @@ def fit(arguments: list[str]) -> lightning.Trainer:
             SentimentData,
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
-            trainer_defaults={"callbacks": RunRecord(command=shlex.join(["python", "-m", "training", "fit", *arguments]))},
+            trainer_defaults={"callbacks": RunRecord(command=command)},
             load_from_checkpoint_support=False,  # checkpoints hold the task's own arguments, not LightningCLI's
             args=["fit", *arguments],
         ).trainer

@@ -26,7 +26,7 @@ IR_VERSION = 8
 GATE_ORDER: dict[CellName, list[int]] = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn": [0]}
 """Torch's gates in ONNX's order: i, f, g, o becomes i, o, f, g; r, z, n becomes z, r, n."""
 
-LOWEST = np.float32(np.finfo(np.float32).min)
+LOWEST = float(np.finfo(np.float32).min)
 
 
 class GraphBuilder:
@@ -194,7 +194,7 @@ def _linear(graph: GraphBuilder, linear: nn.Linear, values: str) -> str:
 
 def _serialise(graph: GraphBuilder, *, layers: int, network: SentimentNetwork) -> bytes:
     size = network.encoder.output_size
-    outputs = {
+    outputs: dict[str, list[str | int]] = {
         "logits": ["texts", network.head.out_features],
         "contributions": ["texts", "tokens", network.head.out_features],
         **{f"layer_{number}": ["texts", "tokens", size] for number in range(1, layers + 1)},

@@ -1,6 +1,6 @@
-"""The LightningModule: loss, metrics and optimiser around the network, and everything a checkpoint needs to stand alone."""
+"""The LightningModule: loss, metrics and optimiser around the network, and what makes a checkpoint self-contained."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytorch_lightning as lightning
 import torch
@@ -116,14 +116,11 @@ class SentimentTask(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW; weight decay on matrices only, since a decayed bias is a moved threshold."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [parameter for parameter in trained if parameter.ndim > 1]},
-                {"params": [parameter for parameter in trained if parameter.ndim == 1], "weight_decay": 0.0},
-            ],
-            lr=self.learning_rate,
-            weight_decay=self.weight_decay,
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": [parameter for parameter in trained if parameter.ndim > 1]},
+            {"params": [parameter for parameter in trained if parameter.ndim == 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
         if self.schedule == "constant":
             return optimizer
         scheduler = torch.optim.lr_scheduler.OneCycleLR(

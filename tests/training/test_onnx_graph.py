@@ -13,6 +13,7 @@ from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
 from training.onnx_graph import build_graph
 
+CELLS = ("lstm", "gru", "rnn")
 LENGTHS = (4, 9, 1, 9, 3)
 POOLINGS = (["max"], ["mean"], ["attention"], ["last"], ["max", "mean", "attention", "last"])
 
@@ -44,14 +45,14 @@ def assert_same(network, padding_id=7):
 
 @pytest.mark.parametrize(
     ("cell", "connection", "bidirectional", "layers"),
-    list(itertools.product(("lstm", "gru", "rnn"), ("none", "residual", "dense", "highway"), (True, False), (1, 2, 4, 8))),
+    list(itertools.product(CELLS, ("none", "residual", "dense", "highway"), (True, False), (1, 2, 4, 8))),
 )
 def test_every_encoder(cell, connection, bidirectional, layers):
     assert_same(make(cell=cell, connection=connection, bidirectional=bidirectional, layers=layers))
 
 
 @pytest.mark.parametrize(
-    ("cell", "pooling", "bidirectional"), list(itertools.product(("lstm", "gru", "rnn"), POOLINGS, (True, False)))
+    ("cell", "pooling", "bidirectional"), list(itertools.product(CELLS, POOLINGS, (True, False)))
 )
 def test_every_pooling(cell, pooling, bidirectional):
     assert_same(make(cell=cell, pooling=pooling, bidirectional=bidirectional))

@@ -87,7 +87,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         order = torch.randperm(len(self.lengths), generator=generator)
         batches = [
             batch
-            for pool in order.split(POOL_BATCHES * self.batch_size)
+            for pool in torch.split(order, POOL_BATCHES * self.batch_size)
             for batch in _cut(pool[self.lengths[pool].argsort(stable=True)], self.batch_size)
         ]
         for position in torch.randperm(len(batches), generator=generator).tolist():
@@ -95,4 +95,4 @@ class LengthBucketedSampler(Sampler[list[int]]):
 
 
 def _cut(rows: Tensor, batch_size: int) -> list[list[int]]:
-    return [batch.tolist() for batch in rows.split(batch_size)]
+    return [batch.tolist() for batch in torch.split(rows, batch_size)]

@@ -2,35 +2,35 @@
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 import pytorch_lightning as lightning
+from pytorch_lightning.utilities.rank_zero import rank_zero_info
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from training.data import tokenization, vectors
+from training.data import tokenization
 from training.data.batches import Batch, LengthBucketedSampler, TokenizedExamples
 from training.data.examples import BadRows, Example
 from training.data.readers import Format, read_examples
-
-TokenizerName = Literal["word", "subword", "pretrained"]
+from training.data.vocabulary import TokenizerName, build_pipeline, starting_vectors
 
 
 class SentimentData(lightning.LightningDataModule):
     """Labelled text for training, validation and testing.
 
     Args:
-        train: file the model learns from. Any format, gzipped or not; see ``format``.
+        train: file the model learns from, gzipped or not; see ``format``.
         validation: file that decides when to stop, which checkpoint is best, and the calibration.
         test: file measured once, after training.
-        format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto to tell by name and content.
+        format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
         text_column: column or key of the text (csv, tsv, jsonl, parquet).
         label_column: column or key of the label.
-        trees: for trees in the training file: every phrase, or the root sentence alone. The other files give roots.
-        ptb_tokens: texts are Penn Treebank tokens ("ca n't") and are joined as a person writes them. Trees always are.
+        trees: for trees in the training file: every phrase, or the root alone. The other files give roots.
+        ptb_tokens: texts are Penn Treebank tokens ("ca n't"), to be joined as a person writes. Trees always are.
         label_map: raw label to label; null leaves those rows out.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
         on_bad_row: stop at a row that cannot be used, or skip and count it.
@@ -74,22 +74,37 @@ class SentimentData(lightning.LightningDataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.options = self.hparams_initial
         self.train_path, self.validation_path = Path(train), Path(validation)
         self.test_path = Path(test) if test else None
         self.trees: Literal["root", "phrases"] = trees
-        self.tokenizer_name = tokenizer
+        self.labels_in_order = labels_in_order
         self.batch_size = batch_size
         self.max_tokens = max_tokens
         self.seed = seed
+        self.sources = sources
         self.bad_rows = BadRows(on_bad_row)
+        self._read_examples = partial(
+            read_examples,
+            format=format,
+            text_column=text_column,
+            label_column=label_column,
+            ptb_tokens=ptb_tokens,
+            label_map=label_map,
+            bad_rows=self.bad_rows,
+        )
+        self._build_pipeline = partial(
+            build_pipeline, tokenizer=tokenizer, folder=tokenizer_folder, max_words=max_words, min_count=min_count
+        )
+        self._starting_vectors = partial(
+            starting_vectors, tokenizer=tokenizer, folder=tokenizer_folder, word_vectors=word_vectors, size=vector_size
+        )
         self._examples: dict[str, TokenizedExamples] = {}
 
     @cached_property
     def labels(self) -> list[str]:
         """The classes in the order of the logits."""
         found = sorted({example.label for example in self._train_examples})
-        wanted = self.options["labels_in_order"]
+        wanted = self.labels_in_order
         if wanted is not None and sorted(wanted) != found:
             message = f"labels_in_order is {wanted}, but {self.train_path} has the labels {found}"
             raise ValueError(message)
@@ -106,14 +121,7 @@ class SentimentData(lightning.LightningDataModule):
     @cached_property
     def pretrained_vectors(self) -> Tensor | None:
         """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
-        size = self.options["vector_size"]
-        if self.tokenizer_name == "pretrained":
-            return vectors.standardised(vectors.token_embeddings(self._tokenizer_folder), size=size)
-        if self.options["word_vectors"] is None:
-            return None
-        vocabulary = self._pipeline.get_vocab()
-        words = sorted(vocabulary, key=vocabulary.__getitem__)
-        return vectors.standardised(vectors.vectors_for_words(self.options["word_vectors"], words), size=size)
+        return self._starting_vectors(self._pipeline)
 
     def setup(self, stage: str) -> None:
         """Reads and tokenizes the files the stage needs."""
@@ -123,6 +131,8 @@ class SentimentData(lightning.LightningDataModule):
             self._prepare("validation", self._read(self.validation_path))
         if stage == "test" and self.test_path is not None:
             self._prepare("test", self._read(self.test_path))
+        if self.bad_rows.count:
+            rank_zero_info(self.bad_rows.summary())
         if "_train_examples" in self.__dict__:
             del self._train_examples  # the raw texts are the largest thing here and have served
 
@@ -161,50 +171,14 @@ class SentimentData(lightning.LightningDataModule):
 
     @cached_property
     def _train_examples(self) -> list[Example]:
-        return self._read(self.train_path, trees=self.trees, known_labels=None)
+        return list(self._read_examples(self.train_path, trees=self.trees))
 
     @cached_property
     def _pipeline(self) -> Tokenizer:
-        texts = [example.text for example in self._train_examples]
-        if self.tokenizer_name == "pretrained":
-            return tokenization.pretrained_pipeline(self._tokenizer_folder)
-        if self.tokenizer_name == "subword":
-            return tokenization.subword_pipeline(iter(texts), size=self.options["max_words"])
-        return tokenization.word_pipeline(
-            vectors.frequent_words(
-                tokenization.count_words(texts),
-                max_words=self.options["max_words"],
-                min_count=self.options["min_count"],
-            )
-        )
+        return self._build_pipeline([example.text for example in self._train_examples])
 
-    @property
-    def _tokenizer_folder(self) -> Path:
-        if self.options["tokenizer_folder"] is None:
-            message = 'tokenizer "pretrained" needs --data.tokenizer_folder, a folder with tokenizer.json and model.safetensors'
-            raise ValueError(message)
-        return Path(self.options["tokenizer_folder"])
-
-    def _read(
-        self,
-        path: Path,
-        *,
-        trees: Literal["root", "phrases"] = "root",
-        known_labels: list[str] | None | Literal["training"] = "training",
-    ) -> list[Example]:
-        return list(
-            read_examples(
-                path,
-                format=self.options["format"],
-                text_column=self.options["text_column"],
-                label_column=self.options["label_column"],
-                trees=trees,
-                ptb_tokens=self.options["ptb_tokens"],
-                label_map=self.options["label_map"],
-                allowed_labels=self.labels if known_labels == "training" else known_labels,
-                bad_rows=self.bad_rows,
-            )
-        )
+    def _read(self, path: Path) -> list[Example]:
+        return list(self._read_examples(path, allowed_labels=self.labels))
 
     def _prepare(self, part: str, examples: list[Example]) -> None:
         if part in self._examples:

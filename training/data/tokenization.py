@@ -11,10 +11,12 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 UNKNOWN = "[UNK]"
 PADDING = "[PAD]"
 
+APOSTROPHE = "['\u2019]"  # typed, and as typesetting has it
+
 WORD = Regex(
-    r"\p{L}[\p{L}\p{M}]*?(?=n['’]t\b)"  # the "ca" of "can't": negation stays a word of its own
-    r"|n['’]t\b"
-    r"|['’](?:s|m|d|ll|re|ve)\b"
+    rf"\p{{L}}[\p{{L}}\p{{M}}]*?(?=n{APOSTROPHE}t\b)"  # the "ca" of "can't": negation stays a word of its own
+    rf"|n{APOSTROPHE}t\b"
+    rf"|{APOSTROPHE}(?:s|m|d|ll|re|ve)\b"
     r"|[\p{L}\p{M}\p{N}_]+"
     r"|[^\s\p{L}\p{M}\p{N}_]"  # punctuation and symbols one by one
 )
@@ -41,7 +43,7 @@ def word_pipeline(words: Sequence[str]) -> Tokenizer:
 
 def subword_pipeline(texts: Iterator[str], *, size: int) -> Tokenizer:
     """A WordPiece pipeline learnt from the texts."""
-    pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))  # type: ignore[call-arg]
+    pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     pipeline.normalizer = normalizers.BertNormalizer(lowercase=True)
     pipeline.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = trainers.WordPieceTrainer(

@@ -40,11 +40,12 @@ def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None =
     vectors = _load(source, cache)
     known = [word in vectors.stoi for word in words]
     if not any(known):
-        message = f"{source}: none of the {len(words)} vocabulary words has a vector there; is it the right language and case?"
+        message = f"{source}: none of the {len(words)} words has a vector there; is it the right language and case?"
         raise ValueError(message)
     found = vectors.vectors[[vectors.stoi[word] for word, is_known in zip(words, known, strict=True) if is_known]]
     generator = torch.Generator().manual_seed(0)
-    table = found.mean(dim=0) + found.std(dim=0) * torch.randn(len(words), vectors.dim, generator=generator)
+    spread = found.std(dim=0, correction=0)
+    table: Tensor = found.mean(dim=0) + spread * torch.randn(len(words), vectors.dim, generator=generator)
     table[torch.tensor(known)] = found
     return table
 
@@ -65,7 +66,8 @@ def token_embeddings(folder: Path) -> Tensor:
         if len(names) != 1:
             message = f"{path}: expected one tensor named *word_embeddings.weight, found {names}"
             raise ValueError(message)
-        return tensors.get_tensor(names[0]).float()
+        embeddings: Tensor = tensors.get_tensor(names[0]).float()
+    return embeddings
 
 
 def standardised(vectors: Tensor, *, size: int = 0) -> Tensor:
@@ -100,7 +102,7 @@ def _load(source: str, cache: Path | None) -> Vectors:
 def _verified_downloads() -> Iterator[None]:
     """Undoes torchtext 0.6's switching-off of TLS verification, which would last for the whole process."""
     unverified, default = ssl._create_unverified_context, ssl._create_default_https_context  # noqa: SLF001
-    ssl._create_unverified_context = ssl.create_default_context  # noqa: SLF001
+    ssl._create_unverified_context = ssl.create_default_context  # type: ignore[assignment]  # noqa: SLF001
     try:
         yield
     finally:

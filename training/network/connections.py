@@ -12,7 +12,7 @@ from torch import Tensor, nn
 ConnectionName = Literal["none", "residual", "dense", "highway"]
 
 CARRY_BIAS = -2.0
-"""Srivastava et al. 2015 (Highway Networks, section 2.2): a negative transform bias makes a new layer carry its input."""
+"""Srivastava et al. 2015 (Highway Networks, section 2.2): a negative bias makes a new layer carry its input."""
 
 
 class Connected(NamedTuple):
@@ -26,6 +26,7 @@ class Plain(nn.Module):
     """No connection: the layer above reads the output alone."""
 
     def forward(self, below: Tensor, output: Tensor) -> Connected:  # noqa: ARG002 - all connections are called alike
+        """Leaves ``below`` behind."""
         return Connected(output, output)
 
 
@@ -33,6 +34,7 @@ class Residual(nn.Module):
     """The layer learns what to add to its input (He et al. 2015, equation 1)."""
 
     def forward(self, below: Tensor, output: Tensor) -> Connected:
+        """Adds; both have the same width."""
         joined = below + output
         return Connected(joined, joined)
 
@@ -41,6 +43,7 @@ class Dense(nn.Module):
     """The layer above reads every layer below it side by side (Huang et al. 2016, equation 2)."""
 
     def forward(self, below: Tensor, output: Tensor) -> Connected:
+        """Represents by the output alone, and hands both up."""
         return Connected(output, torch.cat([below, output], dim=-1))
 
 
@@ -53,6 +56,7 @@ class Highway(nn.Module):
         nn.init.constant_(self.gate.bias, CARRY_BIAS)
 
     def forward(self, below: Tensor, output: Tensor) -> Connected:
+        """Mixes; both have the same width."""
         transform = torch.sigmoid(self.gate(below))
         joined = torch.lerp(below, output, transform)
         return Connected(joined, joined)
@@ -62,7 +66,10 @@ Connection = Plain | Residual | Dense | Highway
 
 
 def make_connection(name: ConnectionName, *, input_size: int, output_size: int) -> Connection:
-    """The connection of one layer. Residual and highway add input and output, so a layer that changes the width is plain."""
+    """The connection of one layer.
+
+    Residual and highway add input and output, so a layer that changes the width is plain.
+    """
     if name == "dense":
         return Dense()
     if name == "none" or input_size != output_size:

@@ -52,4 +52,7 @@ def make_embedding(rows: int, size: int, *, vectors: Tensor | None, frozen: bool
     """A (rows, size) table: frozen in 8 bits, or trained in full precision; from pretrained vectors or at random."""
     if frozen:
         return QuantizedEmbedding(rows, size) if vectors is None else QuantizedEmbedding.from_vectors(vectors)
-    return nn.Embedding(rows, size) if vectors is None else nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
+    table = nn.Embedding(rows, size)
+    if vectors is not None:
+        table.load_state_dict({"weight": vectors})
+    return table

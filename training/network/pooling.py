@@ -6,7 +6,8 @@ token's contribution to each logit exact: ``parts @ weight.T``, with no attribut
 All functions take ``states`` (texts, tokens, size) and ``mask`` (texts, tokens), true where there is a token.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,8 @@ class MaxPooling(nn.Module):
     """Element-wise maximum over tokens: a token owns the dimensions it wins."""
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        return states.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(dim=1)  # (texts, size)
+        """(texts, size)."""
+        return states.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(dim=1)
 
     def parts(self, states: Tensor, mask: Tensor) -> Tensor:
         """(texts, tokens, size): the maximum where a token is the first to reach it, else 0."""
@@ -30,6 +32,7 @@ class MeanPooling(nn.Module):
     """Average over tokens: every token has an equal share."""
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(texts, size)."""
         return self.parts(states, mask).sum(dim=1)
 
     def parts(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -46,12 +49,14 @@ class AttentionPooling(nn.Module):
         self.score = nn.Linear(size, 1, bias=False)  # a bias would cancel in the softmax
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(texts, size)."""
         return self.parts(states, mask).sum(dim=1)
 
     def parts(self, states: Tensor, mask: Tensor) -> Tensor:
         """(texts, tokens, size): each state times its attention."""
-        scores = self.score(states).masked_fill(~mask.unsqueeze(-1), -torch.inf)  # (texts, tokens, 1)
-        return states.masked_fill(~mask.unsqueeze(-1), 0.0) * scores.softmax(dim=1)
+        real = mask.unsqueeze(-1)  # (texts, tokens, 1)
+        attention: Tensor = self.score(states).masked_fill(~real, -torch.inf).softmax(dim=1)  # (texts, tokens, 1)
+        return states.masked_fill(~real, 0.0) * attention
 
 
 class LastPooling(nn.Module):
@@ -62,6 +67,7 @@ class LastPooling(nn.Module):
         self.forward_size = size // 2 if bidirectional else size
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(texts, size)."""
         return self.parts(states, mask).sum(dim=1)
 
     def parts(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -75,6 +81,9 @@ class LastPooling(nn.Module):
         return torch.cat([forward, backward], dim=-1)
 
 
+OnePooling = MaxPooling | MeanPooling | AttentionPooling | LastPooling
+
+
 class Pooling(nn.Module):
     """Several poolings side by side: (texts, tokens, size) to (texts, poolings * size)."""
 
@@ -83,7 +92,7 @@ class Pooling(nn.Module):
         if not names or len(set(names)) != len(names):
             message = f"pooling needs one or more distinct names of max, mean, attention, last; got {names}"
             raise ValueError(message)
-        makers = {
+        makers: dict[PoolingName, Callable[[], OnePooling]] = {
             "max": MaxPooling,
             "mean": MeanPooling,
             "attention": lambda: AttentionPooling(size),
@@ -94,8 +103,10 @@ class Pooling(nn.Module):
         self.poolings = nn.ModuleList(makers[name]() for name in names)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(texts, poolings * size)."""
         return torch.cat([pooling(states, mask) for pooling in self.poolings], dim=-1)
 
     def parts(self, states: Tensor, mask: Tensor) -> Tensor:
         """(texts, tokens, poolings * size): what each token adds to each pooled dimension; sums to ``forward``."""
-        return torch.cat([pooling.parts(states, mask) for pooling in self.poolings], dim=-1)
+        parts = [cast("OnePooling", pooling).parts(states, mask) for pooling in self.poolings]
+        return torch.cat(parts, dim=-1)

@@ -1,0 +1,239 @@
+"""The wire format: every request and every response, in one file."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from model_store.manifest import Architecture, Calibration, Label, Measurement, TokenizerCard, Training
+
+EXAMPLE_TEXT = "The movie was terribly exciting!"
+
+Encoding = Literal["float", "base64"]
+Dtype = Literal["float32", "float16"]
+Direction = Literal["both", "forward", "backward"]
+
+TextErrorCode = Literal["empty_text", "invalid_text", "too_many_tokens", "too_many_characters"]
+"""Why one text of a request has no answer while the others have."""
+
+ErrorCode = Literal[
+    "invalid_json",
+    "bad_request",
+    "not_found",
+    "method_not_allowed",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_request",
+    "too_many_texts",
+    "unknown_layer",
+    "unknown_direction",
+    "internal_error",
+]
+"""Why a whole request has no answer."""
+
+Truncate = Annotated[
+    Literal["end", "start", "never"],
+    Field(
+        description="Which end of a text with too many tokens is left out; "
+        'with "never" such a text gets the error `too_many_tokens` instead.'
+    ),
+]
+
+Texts = Annotated[
+    list[str],
+    Field(
+        min_length=1,
+        description="The texts to read, each answered on its own. `GET /v1/model` tells how many one request may hold.",
+        examples=[[EXAMPLE_TEXT]],
+    ),
+]
+
+
+class _Request(BaseModel):
+    # Strict, so that "false" is not taken for true; without the input in messages, so that no user's text is logged.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class PredictRequest(_Request):
+    """Texts whose sentiment is wanted."""
+
+    texts: Texts
+    explain: bool = Field(
+        default=False, description="Whether each result also lists its tokens with their contributions to every label."
+    )
+    truncate: Truncate = "end"
+
+
+class RepresentRequest(_Request):
+    """Texts whose tokens' contextual representations are wanted."""
+
+    texts: Texts
+    layers: list[int] = Field(
+        default=[-1],
+        min_length=1,
+        description="Layers of the encoder: 1 is the lowest, -1 the top one. Repeats are answered once.",
+        examples=[[1, -1]],
+    )
+    direction: Direction = Field(
+        default="both",
+        description='Which half of a representation is wanted; "both" is the concatenation [forward; backward].',
+    )
+    encoding: Encoding = Field(
+        default="float",
+        description='"float" gives nested lists of numbers, "base64" the raw bytes: a quarter of the size, and faster.',
+    )
+    dtype: Dtype = Field(
+        default="float32", description='"float16" halves the size of base64 and keeps about three decimal digits.'
+    )
+    truncate: Truncate = "end"
+
+
+class _Response(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelName(_Response):
+    """Which model gave the answer."""
+
+    name: str = Field(examples=["sentiment-base"])
+    version: str = Field(examples=["1.0.0"])
+    sha256: str = Field(description="Names the bundle's whole content.", examples=["5f0c" + "0" * 60])
+
+
+class Token(_Response):
+    """A piece of the text as the model read it."""
+
+    text: str = Field(
+        description="The piece exactly as it stands in the text: `text[start:end]`.", examples=["terribly"]
+    )
+    start: int = Field(description="Offset of its first character, in Unicode code points.", examples=[14])
+    end: int = Field(description="Offset just behind its last character, in Unicode code points.", examples=[22])
+    known: bool = Field(description="Whether the model's vocabulary has it.", examples=[True])
+
+
+class ExplainedToken(Token):
+    """A token and what it adds to the decision."""
+
+    contributions: dict[str, float] = Field(
+        description="What the token adds to each label's logit. Exact: summed over all tokens, plus the label's `bias` "
+        "in `GET /v1/model`, they are the logits.",
+        examples=[{"negative": -0.41, "neutral": -0.12, "positive": 0.63}],
+    )
+
+
+class _Sentiment(_Response):
+    index: int = Field(description="The text's position in `texts`.", examples=[0])
+    label: str = Field(description="The label with the highest score.", examples=["positive"])
+    score: float = Field(description="That label's calibrated probability.", examples=[0.97])
+    scores: dict[str, float] = Field(
+        description="Every label's calibrated probability; they sum to 1.",
+        examples=[{"negative": 0.01, "neutral": 0.02, "positive": 0.97}],
+    )
+    polarity: float | None = Field(
+        description="From -1, wholly negative, to 1, wholly positive: the expectation of the labels' polarities. "
+        "Null where a label of the model has none.",
+        examples=[0.96],
+    )
+    token_count: int = Field(description="How many tokens the model read.", examples=[6])
+    unknown_count: int = Field(description="How many of them its vocabulary lacks.", examples=[0])
+    truncated: bool = Field(description="Whether the text had too many tokens, so that one end was left out.")
+
+
+class PredictResult(_Sentiment):
+    """One text's sentiment."""
+
+    tokens: list[ExplainedToken] | None = Field(
+        description="What the model read, in order, and what each token adds. Null unless `explain` was asked for."
+    )
+
+
+class Representation(_Response):
+    """One layer's contextual representations of a text's tokens."""
+
+    layer: int = Field(description="The layer, counted from 1, the lowest.", examples=[2])
+    shape: tuple[int, int] = Field(description="Tokens, and numbers for each token.", examples=[[6, 512]])
+    dtype: Dtype
+    byte_order: Literal["little"] = "little"
+    encoding: Encoding
+    data: list[list[float]] | str = Field(
+        description='With "float", one list of numbers for each token; with "base64", all their bytes, row after row.'
+    )
+
+
+class RepresentResult(_Sentiment):
+    """One text's sentiment, its tokens and their contextual representations."""
+
+    tokens: list[Token] = Field(description="What the model read: token `i` is row `i` of every representation.")
+    representations: list[Representation] = Field(description="One for each layer asked for, in that order.")
+
+
+class UnansweredText(_Response):
+    """A text that could not be answered; the texts beside it are."""
+
+    index: int = Field(description="The text's position in `texts`.", examples=[1])
+    code: TextErrorCode = Field(description="A stable word for programs.")
+    message: str = Field(
+        description="A sentence for people.", examples=["the text has no tokens; send at least one word"]
+    )
+
+
+class PredictResponse(_Response):
+    """Every text of the request, either in `results` or in `errors`."""
+
+    model: ModelName
+    results: list[PredictResult] = Field(description="The texts that were answered, in the order they came in.")
+    errors: list[UnansweredText] = Field(description="The texts that were not, in the order they came in.")
+
+
+class RepresentResponse(_Response):
+    """Every text of the request, either in `results` or in `errors`."""
+
+    model: ModelName
+    results: list[RepresentResult] = Field(description="The texts that were answered, in the order they came in.")
+    errors: list[UnansweredText] = Field(description="The texts that were not, in the order they came in.")
+
+
+class LimitsInForce(_Response):
+    """What one request may ask."""
+
+    max_tokens: int = Field(description="Tokens of one text that the model reads; see `truncate`.")
+    max_characters: int = Field(description="Characters (Unicode code points) in one text.")
+    max_texts: int = Field(description="Texts in one request.")
+    max_body_bytes: int = Field(description="Bytes of one request body.")
+
+
+class ModelCard(_Response):
+    """What is served: the model, where it comes from, how good it is, and the limits in force."""
+
+    name: str
+    version: str
+    sha256: str = Field(description="Names the bundle's whole content.")
+    description: str
+    created: datetime
+    labels: list[Label] = Field(description="In the order of the logits.")
+    architecture: Architecture
+    tokenizer: TokenizerCard
+    calibration: Calibration
+    metrics: list[Measurement]
+    training: Training
+    limits: LimitsInForce
+
+
+class ErrorDetail(_Response):
+    """Why a request has no answer."""
+
+    code: ErrorCode = Field(description="A stable word for programs.")
+    message: str = Field(description="A sentence for people.", examples=["Input should be a valid string"])
+    param: str | None = Field(
+        description="The field at fault, as a path into the request; null where it is none.", examples=["texts.3"]
+    )
+    request_id: str = Field(
+        description="The `X-Request-ID` the request came with, else a new one; every response carries it.",
+        examples=["0d4f9d2e8c5b4f7f9c0f3a8f6f1f7f55"],
+    )
+
+
+class ErrorResponse(_Response):
+    """The body of every response whose status is not 2xx."""
+
+    error: ErrorDetail

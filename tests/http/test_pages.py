@@ -1,0 +1,118 @@
+"""What can be read with GET: the page, the documentation, the model card, the probes."""
+
+import json
+import re
+
+import pytest
+
+from model_store import Manifest
+from service.routes import WEB
+
+ELSEWHERE = re.compile(r"""(?:https?:)?//[\w-]+(?:\.[\w-]+)+""")
+PARTS_OF_THE_PAGES = ["/", "/docs", "/assets/app.js", "/assets/docs.js", "/assets/style.css", "/assets/icon.svg"]
+
+
+@pytest.mark.parametrize("path", PARTS_OF_THE_PAGES)
+def test_the_pages_name_nothing_from_elsewhere(client, path):
+    response = client.get(path)
+    assert response.status_code == 200
+    assert ELSEWHERE.findall(response.text.replace("http://www.w3.org/2000/svg", "")) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_everything_a_page_refers_to_is_there(client, path):
+    page = client.get(path).text
+    references = re.findall(r'(?:href|src)="([^"#]+)"', page)
+    assert references
+    for reference in references:
+        assert client.get("/" + reference.removeprefix("./")).status_code == 200, reference
+
+
+@pytest.mark.parametrize("path", PARTS_OF_THE_PAGES)
+def test_the_pages_may_load_nothing_from_elsewhere_and_run_nothing_inline(client, path):
+    headers = client.get(path).headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["index.html", "docs.html"])
+def test_the_pages_have_nothing_inline(name):
+    page = (WEB / name).read_text()
+    assert "<style" not in page
+    assert not re.search(r"\s(?:style|on\w+)=", page)
+    assert all("src=" in script for script in re.findall(r"<script[^>]*>", page))
+
+
+def test_the_page_is_ours_and_starts_with_the_example(client):
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "The movie was terribly exciting!" in page.text
+    assert "bentoml" not in page.text.lower()
+
+
+def test_the_model_card_is_the_manifest_with_the_limits_in_force(client, model, tiny_bundle):
+    card = client.get("/v1/model").json()
+    manifest = Manifest.model_validate_json((tiny_bundle / "manifest.json").read_text())
+    expected = manifest.model_dump(mode="json", exclude={"format_version", "files", "libraries", "limits"})
+    limits = card.pop("limits")
+    assert card.pop("sha256") == model.sha256
+    assert card == expected
+    assert limits == {
+        "max_tokens": manifest.limits.max_tokens,
+        "max_characters": 4_000,
+        "max_texts": 8,
+        "max_body_bytes": 65_536,
+    }
+
+
+def test_the_openapi_document_describes_every_call_and_is_the_only_one(client):
+    document = client.get("/openapi.json").json()
+    assert {"/v1/predict", "/v1/represent", "/v1/model", "/livez", "/readyz", "/metrics"} <= set(document["paths"])
+    assert document["components"]["schemas"]["PredictRequest"]["properties"]["texts"]["maxItems"] == 8
+    assert client.get("/docs.json").json() == document
+
+
+def test_every_reference_of_the_openapi_document_leads_somewhere(client):
+    document = client.get("/openapi.json").json()
+    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    assert references
+    for reference in references:
+        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
+
+
+def test_every_field_a_client_sends_is_described(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    for name in ("PredictRequest", "RepresentRequest"):
+        for field, schema in schemas[name]["properties"].items():
+            assert schema.get("description"), f"{name}.{field}"
+
+
+def test_the_examples_of_the_openapi_document_are_answered(client):
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for example in (
+            methods.get("post", {})
+            .get("requestBody", {})
+            .get("content", {})
+            .get("application/json", {})
+            .get("examples", {})
+            .values()
+        ):
+            response = client.post(path, json=example["value"])
+            assert response.status_code == 200
+            assert response.json()["errors"] == []
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz"])
+def test_the_probes_answer(client, path):
+    assert client.get(path).status_code == 200
+
+
+def test_the_metrics_count_the_calls(client):
+    client.post("/v1/predict", json={"texts": ["fine"]})
+    metrics = client.get("/metrics").text
+    assert re.search(
+        r'bentoml_service_request_total\{[^}]*endpoint="/v1/predict"[^}]*http_response_code="200"', metrics
+    )

@@ -1,0 +1,143 @@
+"""The library without HTTP: exact contributions, honest offsets, and the same answer in any company."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_store import ModelError, SentimentModel, TextError
+
+GOOD = "The soup was wonderful, but the service wasn't."
+NASTY = [
+    "family 👨‍👩‍👧‍👦 dinner",
+    "cafe\u0301 cre\u0300me",
+    "הסרט היה מצוין",
+    "line one\r\nline two",
+    "before\x00after",
+    "İstanbul ﬁne ½ Ǆ",
+    "한국어 영화",
+    "\ufeffbyte order mark",
+    "[UNK] [PAD] [CLS]",
+    "a" * 3000,
+    "\u200b.",
+]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_bundle):
+    return SentimentModel.load(tiny_bundle)
+
+
+def bias(model):
+    return np.array([label.bias for label in model.manifest.labels])
+
+
+def assert_holds_together(model, text):
+    """Whatever the text: tokens are pieces of it in order, and contributions plus bias are the logits."""
+    try:
+        (answer,) = model.predict([text], explain=True)
+    except TextError as error:
+        assert error.code in {"empty_text", "invalid_text"}
+        return
+    starts = [token.start for token in answer.tokens]
+    assert starts == sorted(starts)
+    for token in answer.tokens:
+        assert 0 <= token.start < token.end <= len(text)
+        assert text[token.start : token.end] == token.text
+    np.testing.assert_allclose(answer.contributions.sum(axis=0) + bias(model), answer.logits, atol=1e-4)
+    assert sum(answer.scores.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_nasty_text_holds_together(model, text):
+    assert_holds_together(model, text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(st.characters(codec=None), max_size=200))
+def test_any_unicode_holds_together(model, text):
+    assert_holds_together(model, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("Can't!", ["Ca", "n't", "!"]),
+        ("I didn\u2019t like it, she'll say.", ["I", "did", "n\u2019t", "like", "it", ",", "she", "'ll", "say", "."]),
+        ("10/10 — wow", ["10", "/", "10", "—", "wow"]),
+    ],
+)
+def test_words_are_cut_as_the_penn_treebank_cuts_them(model, text, pieces):
+    assert [token.text for token in model.predict([text])[0].tokens] == pieces
+
+
+def test_the_same_text_alone_and_among_63_others(model, sample_texts):
+    texts = [GOOD, *sample_texts[:62], " ".join(sample_texts[:20])]
+    together = model.represent(texts, layers=[1, 2])
+    for text, crowded in zip(texts, together, strict=True):
+        (alone,) = model.represent([text], layers=[1, 2])
+        np.testing.assert_allclose(crowded.logits, alone.logits, atol=1e-5)
+        for layer in (1, 2):
+            np.testing.assert_allclose(crowded.representations[layer], alone.representations[layer], atol=1e-5)
+
+
+def test_more_texts_than_one_batch_come_back_in_order(model, sample_texts):
+    texts = sample_texts * 3
+    answers = model.predict(texts)
+    assert [answer.tokens[0].text for answer in answers] == [model.predict([text])[0].tokens[0].text for text in texts]
+
+
+def test_scores_are_the_softmax_of_cooled_logits_and_polarity_their_expectation(model):
+    (answer,) = model.predict([GOOD])
+    exponentials = np.exp(answer.logits.astype(float) / 1.5)  # the bundle's temperature
+    expected = exponentials / exponentials.sum()
+    assert list(answer.scores) == ["negative", "neutral", "positive"]
+    np.testing.assert_allclose(list(answer.scores.values()), expected, atol=1e-9)
+    assert answer.polarity == pytest.approx(expected[2] - expected[0])
+    assert answer.score == max(answer.scores.values()) == answer.scores[answer.label]
+
+
+def test_representations_have_both_directions_of_each_layer_asked_for(model):
+    (answer,) = model.represent([GOOD], layers=[-1, 1, 2])
+    assert list(answer.representations) == [2, 1]
+    assert answer.representations[2].shape == (answer.token_count, 24)  # 2 x 12
+
+
+@pytest.mark.parametrize("layer", [0, 3, -3])
+def test_a_layer_that_does_not_exist(model, layer):
+    with pytest.raises(ModelError, match=f"layer {layer} does not exist: the model has layers 1 to 2"):
+        model.represent([GOOD], layers=[layer])
+
+
+@pytest.mark.parametrize("text", ["", " \t\n", "\u00a0"])
+def test_nothing_to_read_is_an_error_for_that_text(model, text):
+    with pytest.raises(TextError, match="text 1: the text has no tokens") as caught:
+        model.predict([GOOD, text])
+    assert (caught.value.code, caught.value.index) == ("empty_text", 1)
+
+
+def test_a_lone_surrogate_is_rejected_with_its_place(model):
+    with pytest.raises(TextError, match="the character at offset 3 is a lone surrogate"):
+        model.predict(["bad\ud800"])
+
+
+def test_one_string_is_not_taken_for_a_list_of_letters(model):
+    with pytest.raises(TypeError, match="pass a list of texts"):
+        model.predict(GOOD)
+
+
+def test_long_texts_lose_their_end_their_start_or_are_refused(model):
+    words = [f"w{number}" for number in range(401)]  # the bundle takes 400 tokens
+    text = " ".join(words)
+    assert [token.text for token in model.predict([text])[0].tokens] == words[:400]
+    assert [token.text for token in model.predict([text], truncate="start")[0].tokens] == words[1:]
+    assert model.predict([text])[0].truncated
+    with pytest.raises(TextError, match="the text has 401 tokens and the limit is 400"):
+        model.predict([text], truncate="never")
+    assert not model.predict([" ".join(words[:400])], truncate="never")[0].truncated
+
+
+def test_unknown_words_are_marked_and_counted(model):
+    (answer,) = model.predict(["wonderful zxqj"])
+    assert [token.known for token in answer.tokens] == [True, False]
+    assert answer.unknown_count == 1
