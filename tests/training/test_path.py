@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +23,14 @@ SAMPLE = ROOT / "training" / "data" / "sample"
 def fit(folder, *more, config="sample.yaml"):
     """Runs fit in ``folder``, so that everything a run writes lands there."""
     arguments = ["--config", str(ROOT / "training" / "configs" / config), *more]
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-m", "training", "fit", *arguments],
-        cwd=folder, env={**__import__("os").environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def sample_paths():
@@ -108,7 +113,7 @@ def test_export_explains_a_missing_validation_file(run, tmp_path, capsys):
 
 def test_export_refuses_what_is_no_checkpoint(tmp_path):
     (tmp_path / "x.ckpt").write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="x.ckpt: cannot be read as a checkpoint"):
+    with pytest.raises(CheckpointError, match=r"x\.ckpt: cannot be read as a checkpoint"):
         load_checkpoint(tmp_path / "x.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(CheckpointError, match="it lacks hyper_parameters"):
@@ -144,7 +149,8 @@ def test_a_bad_row_stops_with_its_place_and_skipping_counts_it(tmp_path):
     assert done.returncode == 1
     assert "reviews.csv, line 362: the label is empty." in done.stderr
     assert "Traceback" not in done.stderr
-    done = fit(tmp_path, *sample_paths(), "--data.train", str(path), "--data.on_bad_row", "skip", "--trainer.max_epochs", "1")
+    skip = ("--data.on_bad_row", "skip", "--trainer.max_epochs", "1")
+    done = fit(tmp_path, *sample_paths(), "--data.train", str(path), *skip)
     assert done.returncode == 0
     assert "Left out 1 bad row:" in done.stdout + done.stderr
 

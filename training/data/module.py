@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytorch_lightning as lightning
-from pytorch_lightning.utilities.rank_zero import rank_zero_info
+from lightning_utilities.core.rank_zero import rank_zero_info
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import DataLoader

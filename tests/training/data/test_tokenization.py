@@ -39,7 +39,7 @@ def test_a_learnt_subword_pipeline_reads_words_it_never_saw():
 def model_folder(tmp_path):
     """A Hugging Face folder in small: special tokens, a template, padding and truncation switched on."""
     vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "good": 4, "film": 5, "##s": 6}
-    pipeline = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    pipeline = Tokenizer(models.WordPiece(vocabulary, unk_token=tokenization.UNKNOWN))
     pipeline.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     pipeline.add_special_tokens([AddedToken(name, special=True) for name in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")])
     pipeline.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))

@@ -59,7 +59,7 @@ def test_vectors_of_another_language_are_refused(glove, tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nope.txt: no such vector file"):
+    with pytest.raises(FileNotFoundError, match=r"nope\.txt: no such vector file"):
         vectors.vectors_for_words("nope.txt", ["film"], cache=tmp_path)
 
 
