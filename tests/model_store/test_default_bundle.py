@@ -1,0 +1,69 @@
+"""The model that ships: whole, small, and as good as its card says."""
+
+import numpy as np
+import pytest
+
+from model_store import SentimentModel
+from model_store import bundle as bundles
+from training.data.examples import BadRows
+from training.data.readers import read_examples
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def model():
+    return SentimentModel.load("default")
+
+
+def test_every_file_fits_the_repository():
+    sizes = {path.name: path.stat().st_size for path in bundles.DEFAULT.iterdir()}
+    assert set(sizes) == {"manifest.json", "model.onnx", "tokenizer.json", "README.md"}
+    assert max(sizes.values()) <= 16 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The movie was terribly exciting!", "positive"),
+        ("The movie was terribly boring!", "negative"),
+        ("I expected to love it, but fell asleep", "negative"),
+        ("I can't say I liked it.", "negative"),
+        ("I used to hate this place but now I love it", "positive"),
+        ("The film opens on Friday.", "neutral"),
+        ("The train leaves at nine.", "neutral"),
+    ],
+)
+def test_it_labels_as_a_person_would(model, text, label):
+    assert model.predict([text])[0].label == label
+
+
+def test_not_bad_at_all_leans_to_the_positive_side(model):
+    # The README's limits say so: neutral wins, and of the other two positive is ahead.
+    scores = model.predict(["not bad at all"])[0].scores
+    assert scores["positive"] > scores["negative"]
+
+
+def test_terribly_means_something_else_in_other_company(model):
+    exciting, boring = model.predict(
+        ["The movie was terribly exciting!", "The movie was terribly boring!"], explain=True
+    )
+    assert exciting.tokens[3].text == boring.tokens[3].text == "terribly"
+    towards_positive = [answer.contributions[3] @ [-1, 0, 1] for answer in (exciting, boring)]
+    assert towards_positive[0] > 0 > towards_positive[1]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("file", ["test.txt.gz", "stsa.binary.test"])
+def test_it_beats_the_treebanks_own_bilstm_on_sst_2(model, real_data, file):
+    # Tai et al. 2015, table 3: bidirectional LSTM 87.5. Trees give natural text, the other file lower case.
+    known = {"0": "negative", "1": "negative", "2": None, "3": "positive", "4": "positive"}
+    if file == "stsa.binary.test":
+        known = {"0": "negative", "1": "positive"}
+    rows = list(
+        read_examples(real_data / "sst" / file, label_map=known, ptb_tokens=True, bad_rows=BadRows("stop"))
+    )
+    assert len(rows) == 1821
+    scores = np.array([list(answer.scores.values()) for answer in model.predict([row.text for row in rows])])
+    right = (scores[:, 2] > scores[:, 0]) == [row.label == "positive" for row in rows]
+    assert right.mean() >= 0.875
