@@ -43,7 +43,8 @@ def main() -> None:
             call()
             seconds[name].append(time.perf_counter() - start)
     reference = statistics.median(seconds["predict, 1 text"])
-    table = Table("call", "median ms a text", "against predict, 1 text", title=f"{len(model.tokenize(TEXT))} tokens a text")
+    title = f"{len(model.tokenize(TEXT))} tokens a text"
+    table = Table("call", "median ms a text", "against predict, 1 text", title=title)
     for name, (_, texts) in calls.items():
         median = statistics.median(seconds[name]) / texts
         table.add_row(name, f"{1000 * median:.3f}", f"{median / reference:.2f}")
