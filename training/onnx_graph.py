@@ -95,12 +95,21 @@ def _embed(graph: GraphBuilder, embedding: Embedding, ids: str) -> str:
 
 def _encode(graph: GraphBuilder, encoder: StackedEncoder, embedded: str, mask: str) -> list[str]:
     below, layers = embedded, []
-    for number, (layer, connection) in enumerate(zip(encoder.layers, encoder.connections, strict=True), start=1):
-        states = _recur(graph, layer, encoder.cell, below)
+    stack = zip(encoder.layers, encoder.norms, encoder.connections, strict=True)
+    for number, (layer, norm, connection) in enumerate(stack, start=1):
+        states = _recur(graph, layer, encoder.cell, _normalise(graph, norm, below))
         representation, below = _connect(graph, connection, below, states)
         batch_major = graph.add("Transpose", representation, perm=[1, 0, 2])
         layers.append(graph.add("Where", mask, batch_major, graph.number(0.0), name=f"layer_{number}"))
     return layers
+
+
+def _normalise(graph: GraphBuilder, norm: nn.Module, below: str) -> str:
+    """(tokens, texts, size): each token by itself, so that what stands in the padding stays there."""
+    if not isinstance(norm, nn.LayerNorm):
+        return below
+    weight, bias = graph.weight(norm.weight, "norm.weight"), graph.weight(norm.bias, "norm.bias")
+    return graph.add("LayerNormalization", below, weight, bias, axis=-1, epsilon=norm.eps)
 
 
 def _recur(graph: GraphBuilder, layer: nn.Module, cell: CellName, below: str) -> str:

@@ -16,6 +16,16 @@ from training.onnx_graph import build_graph
 CELLS = ("lstm", "gru", "rnn")
 LENGTHS = (4, 9, 1, 9, 3)
 POOLINGS = (["max"], ["mean"], ["attention"], ["last"], ["max", "mean", "attention", "last"])
+ONE_THREAD = onnxruntime.SessionOptions()
+ONE_THREAD.intra_op_num_threads = 1  # the networks are tiny, and starting threads would take most of the time
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread_in_torch():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def make(**options):
@@ -26,7 +36,7 @@ def make(**options):
         **{"labels": 3, "hidden_size": 5, "pooling": ["max", "mean"], **options},
     )
     for name, parameter in network.named_parameters():
-        if "bias" in name:
+        if "bias" in name or "norms" in name:
             torch.nn.init.normal_(parameter)
     return network.eval()
 
@@ -36,7 +46,7 @@ def assert_same(network, padding_id=7):
     rows = [torch.randint(0, 40, (length,), generator=generator) for length in LENGTHS]
     with torch.no_grad():
         expected = network.explain(pack_sequence(rows, enforce_sorted=False))
-    session = onnxruntime.InferenceSession(build_graph(network), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(build_graph(network), ONE_THREAD, providers=["CPUExecutionProvider"])
     ids = pad_sequence(rows, batch_first=True, padding_value=padding_id).numpy()
     found = session.run(None, {"ids": ids, "lengths": np.array(LENGTHS, dtype=np.int32)})
     for wanted, got in zip([expected.logits, expected.contributions, *expected.layers], found, strict=True):
@@ -52,6 +62,15 @@ def test_every_encoder(cell, connection, bidirectional, layers):
 
 
 @pytest.mark.parametrize(
+    ("cell", "connection", "bidirectional", "layers"),
+    list(itertools.product(CELLS, ("none", "residual", "dense", "highway"), (True, False), (2, 4, 8))),
+)
+def test_every_encoder_with_layer_norm(cell, connection, bidirectional, layers):
+    options = {"cell": cell, "connection": connection, "bidirectional": bidirectional, "layers": layers}
+    assert_same(make(layer_norm=True, **options))
+
+
+@pytest.mark.parametrize(
     ("cell", "pooling", "bidirectional"), list(itertools.product(CELLS, POOLINGS, (True, False)))
 )
 def test_every_pooling(cell, pooling, bidirectional):
@@ -61,6 +80,7 @@ def test_every_pooling(cell, pooling, bidirectional):
 @pytest.mark.parametrize("connection", ["residual", "highway"])
 def test_a_projection_lets_the_first_layer_connect_and_its_padding_stays_zero(connection):
     assert_same(make(projection_size=10, connection=connection))
+    assert_same(make(projection_size=10, connection=connection, layer_norm=True))
 
 
 def test_a_frozen_8_bit_embedding():

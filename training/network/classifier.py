@@ -9,7 +9,9 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from training.network.connections import ConnectionName
 from training.network.embedding import Embedding
 from training.network.encoder import CellName, StackedEncoder, repack
+from training.network.options import check_chance, check_whole_number
 from training.network.pooling import Pooling, PoolingName
+from training.network.regularisation import WordDropout
 
 
 class Explanation(NamedTuple):
@@ -33,8 +35,16 @@ class SentimentNetwork(nn.Module):
         projection_size: width to which embedded tokens are projected before the first layer; 0 for none. With
             directions * hidden a residual connection works from the first layer on.
         pooling: one or more of max, mean, attention, last; several are concatenated.
+        layer_norm: whether every layer but the first reads normalised tokens; see ``StackedEncoder``.
+        word_dropout: chance of a token becoming the unknown token.
+        unknown_id: that token's id; needed where words are dropped.
         embedding_dropout: chance of a unit of an embedded token being zeroed.
         dropout: the same between layers and before the head.
+        locked_dropout: the same on embedded tokens and between layers, with one mask for all tokens of a text.
+        weight_drop: chance of a single recurrent weight being zeroed for one batch.
+
+    Raises:
+        OptionError: an option is out of its range.
     """
 
     def __init__(
@@ -49,10 +59,18 @@ class SentimentNetwork(nn.Module):
         connection: ConnectionName = "residual",
         pooling: list[PoolingName],
         projection_size: int = 0,
+        layer_norm: bool = False,
+        word_dropout: float = 0.0,
+        unknown_id: int | None = None,
         embedding_dropout: float = 0.0,
         dropout: float = 0.0,
+        locked_dropout: float = 0.0,
+        weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
+        check_whole_number("projection_size", projection_size, least=0)
+        check_chance("embedding_dropout", embedding_dropout)
+        self.word_dropout = WordDropout(word_dropout, unknown_id=unknown_id)
         self.embedding = embedding
         self.projection = nn.Linear(embedding.embedding_dim, projection_size) if projection_size else None
         self.embedding_dropout = nn.Dropout(embedding_dropout)
@@ -63,7 +81,10 @@ class SentimentNetwork(nn.Module):
             hidden_size=hidden_size,
             bidirectional=bidirectional,
             connection=connection,
+            layer_norm=layer_norm,
             dropout=dropout,
+            locked_dropout=locked_dropout,
+            weight_drop=weight_drop,
         )
         self.pooling = Pooling(pooling, self.encoder.output_size, bidirectional=bidirectional)
         self.dropout = nn.Dropout(dropout)
@@ -86,7 +107,7 @@ class SentimentNetwork(nn.Module):
         )
 
     def _encode(self, ids: PackedSequence) -> list[PackedSequence]:
-        embedded = self.embedding(ids.data)  # (all tokens, embedding size)
+        embedded = self.embedding(self.word_dropout(ids.data))  # (all tokens, embedding size)
         if self.projection is not None:
             embedded = self.projection(embedded)
         layers: list[PackedSequence] = self.encoder(repack(self.embedding_dropout(embedded), ids))

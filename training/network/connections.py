@@ -4,10 +4,12 @@ Each connection turns ``below`` (the layer's input, (tokens, input size)) and ``
 (tokens, directions * hidden)) into the layer's representation and the input of the layer above.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
+
+from training.network.options import check_choice
 
 ConnectionName = Literal["none", "residual", "dense", "highway"]
 
@@ -58,7 +60,7 @@ class Highway(nn.Module):
     def forward(self, below: Tensor, output: Tensor) -> Connected:
         """Mixes; both have the same width."""
         transform = torch.sigmoid(self.gate(below))
-        joined = torch.lerp(below, output, transform)
+        joined = below + transform * (output - below)  # torch.lerp refuses the mixed types of autocast
         return Connected(joined, joined)
 
 
@@ -70,6 +72,7 @@ def make_connection(name: ConnectionName, *, input_size: int, output_size: int) 
 
     Residual and highway add input and output, so a layer that changes the width is plain.
     """
+    check_choice("connection", name, choices=get_args(ConnectionName))
     if name == "dense":
         return Dense()
     if name == "none" or input_size != output_size:

@@ -40,6 +40,11 @@ class QuantizedEmbedding(nn.Module):
         """Rows of the table, as in ``nn.Embedding``."""
         return self.codes.shape[0]
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no vectors were ever put in: every row is zero, and being frozen stays so."""
+        return not self.codes.any()
+
     def forward(self, ids: Tensor) -> Tensor:
         """(any shape) ids to (any shape, size) vectors."""
         return self.codes[ids].to(self.scales.dtype) * self.scales[ids]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence
 from torch.testing import assert_close
 
 from training.network.encoder import StackedEncoder
+from training.network.options import OptionError
 
 CELLS = ("lstm", "gru", "rnn")
 CONNECTIONS = ("none", "residual", "dense", "highway")
@@ -17,13 +18,12 @@ LENGTHS = (4, 9, 1, 6)
 SIZE = 6
 
 
-def make(cell="lstm", *, layers=2, bidirectional=True, connection="none", input_size=SIZE):
+def make(cell="lstm", *, input_size=SIZE, **options):
     torch.manual_seed(3)
-    encoder = StackedEncoder(
-        input_size, cell=cell, layers=layers, hidden_size=3, bidirectional=bidirectional, connection=connection
-    )
+    defaults = {"layers": 2, "hidden_size": 3, "bidirectional": True, "connection": "none"}
+    encoder = StackedEncoder(input_size, cell=cell, **{**defaults, **options})
     for name, parameter in encoder.named_parameters():  # zero biases would hide a misplaced one
-        if "bias" in name:
+        if "bias" in name or "norms" in name:
             nn.init.normal_(parameter)
     return encoder.eval()
 
@@ -113,20 +113,88 @@ def test_without_connection_it_is_torchs_stacked_module(cell, bidirectional, lay
     assert_close(encoder(batch)[-1].data, fused(batch)[0].data, atol=1e-6, rtol=0)
 
 
-GRID = list(itertools.product(CELLS, CONNECTIONS, (True, False), (1, 2, 4, 8)))
+GRID = pytest.mark.parametrize(
+    ("cell", "connection", "bidirectional", "layers"),
+    list(itertools.product(CELLS, CONNECTIONS, (True, False), (1, 2, 4, 8))),
+)
+NORMS = pytest.mark.parametrize("layer_norm", [False, True], ids=["plain", "norm"])
 
 
-@pytest.mark.parametrize(("cell", "connection", "bidirectional", "layers"), GRID)
-def test_a_text_reads_the_same_alone_and_in_a_ragged_unsorted_batch(cell, connection, bidirectional, layers):
-    encoder = make(cell, layers=layers, bidirectional=bidirectional, connection=connection)
+@NORMS
+@GRID
+def test_a_text_reads_the_same_alone_and_in_a_ragged_unsorted_batch(
+    cell, connection, bidirectional, layers, layer_norm
+):
+    encoder = make(cell, layers=layers, bidirectional=bidirectional, connection=connection, layer_norm=layer_norm)
     rows = texts()
-    together = encoder(pack(rows))
-    assert len(together) == layers
-    for position, row in enumerate(rows):
-        alone = encoder(pack([row]))
-        for layer in range(layers):
-            assert together[layer].data.shape[1] == (6 if bidirectional else 3)
-            assert_close(of(together[layer], position), of(alone[layer], 0), atol=1e-6, rtol=0)
+    if layer_norm:  # dividing by the deviation of three or six numbers can magnify a rounding tenfold in each layer
+        encoder, rows = encoder.double(), [row.double() for row in rows]
+    with torch.no_grad():
+        together = encoder(pack(rows))
+        assert len(together) == layers
+        for position, row in enumerate(rows):  # one of them has a single token
+            alone = encoder(pack([row]))
+            for layer in range(layers):
+                assert together[layer].data.shape[1] == (6 if bidirectional else 3)
+                assert_close(of(together[layer], position), of(alone[layer], 0), atol=1e-6, rtol=0)
+
+
+@NORMS
+@GRID
+def test_padding_is_zero_and_no_gradient_enters_or_leaves_it(cell, connection, bidirectional, layers, layer_norm):
+    encoder = make(cell, layers=layers, bidirectional=bidirectional, connection=connection, layer_norm=layer_norm)
+    padded = pad_sequence(texts(), batch_first=True, padding_value=7.0).requires_grad_()
+    lengths = torch.tensor(LENGTHS)
+    real = torch.arange(max(LENGTHS)) < lengths.unsqueeze(1)  # (texts, tokens)
+    packed = pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
+    outputs = torch.stack([pad_packed_sequence(layer, batch_first=True)[0] for layer in encoder(packed)])
+    assert outputs.shape == (layers, len(LENGTHS), max(LENGTHS), 6 if bidirectional else 3)
+    assert outputs[:, ~real].eq(0).all()
+    trained = [padded, *encoder.parameters()]
+    for gradient in torch.autograd.grad(outputs[:, ~real].sum(), trained, retain_graph=True, allow_unused=True):
+        assert gradient is None or gradient.eq(0).all()
+    (gradient,) = torch.autograd.grad(outputs.square().sum(), padded)
+    assert gradient[~real].eq(0).all()
+    assert gradient[real].abs().amax(dim=-1).gt(0).all()
+
+
+@GRID
+def test_training_on_texts_of_like_length_reads_what_torchs_packed_kernel_reads(
+    cell, connection, bidirectional, layers
+):
+    # In training such texts are laid side by side (see side_by_side.py); evaluation runs torch's modules as they are.
+    encoder = make(cell, layers=layers, bidirectional=bidirectional, connection=connection).double()
+    lengths = (5, 4, 5, 5)
+    padded = pad_sequence([row.double() for row in texts(lengths)], batch_first=True, padding_value=7.0)
+    results = {}
+    for mode in (True, False):
+        inputs = padded.clone().requires_grad_()
+        packed = pack_padded_sequence(inputs, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+        outputs = torch.stack([layer.data for layer in encoder.train(mode)(packed)])
+        gradients = torch.autograd.grad(outputs.square().sum(), [inputs, *encoder.parameters()], allow_unused=True)
+        results[mode] = [outputs, *(gradient for gradient in gradients if gradient is not None)]
+        assert gradients[0][1, 4].eq(0).all()
+    for trained, evaluated in zip(results[True], results[False], strict=True):
+        assert_close(trained, evaluated, atol=1e-12, rtol=1e-9)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_order_of_a_batch_does_not_matter(cell):
+    encoder, rows = make(cell, connection="residual", layer_norm=True), texts()
+    forwards, backwards = encoder(pack(rows))[-1], encoder(pack(rows[::-1]))[-1]
+    for position in range(len(rows)):
+        assert_close(of(forwards, position), of(backwards, len(rows) - 1 - position), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_texts_of_a_single_token_have_nothing_to_remember(cell):
+    encoder, rows = make(cell, layers=1), texts((1, 1, 1))
+    (layer,) = encoder.layers
+    before = of(encoder(pack(rows))[0], 1)
+    with torch.no_grad():
+        for name in ("weight_hh_l0", "weight_hh_l0_reverse"):
+            getattr(layer, name).mul_(100.0)  # multiplies a hidden state of zeros
+    assert_close(of(encoder(pack(rows))[0], 1), before)
 
 
 @pytest.mark.parametrize(("cell", "connection"), list(itertools.product(CELLS, CONNECTIONS)))
@@ -146,6 +214,54 @@ def test_residual_adds_the_input_from_the_second_layer_on():
     raw = encoder.layers[1](first)[0]
     assert_close(second.data, first.data + raw.data)
     assert_close(first.data, encoder.layers[0](pack(rows))[0].data)
+
+
+@pytest.mark.parametrize("connection", ["none", "residual"])
+def test_layer_norm_stands_on_what_a_layer_reads_and_the_connection_goes_around_it(connection):
+    encoder = make(connection=connection, layer_norm=True)
+    batch = pack(texts(size=SIZE))
+    first, second = encoder(batch)
+    plain = encoder.layers[0](batch)[0].data  # the first layer reads what it is given
+    assert_close(first.data, batch.data + plain if connection == "residual" else plain)
+    # Ba et al. 2016, equation 3, written out in numpy.
+    states = first.data.detach().double().numpy()
+    deviation = np.sqrt(states.var(axis=1, keepdims=True) + 1e-5)
+    norm = encoder.norms[1]
+    gain, bias = norm.weight.detach().double().numpy(), norm.bias.detach().double().numpy()
+    normalised = gain * (states - states.mean(axis=1, keepdims=True)) / deviation + bias
+    read = PackedSequence(torch.from_numpy(normalised).float(), *first[1:])
+    output = encoder.layers[1](read)[0].data
+    assert_close(second.data, first.data + output if connection == "residual" else output, atol=1e-6, rtol=0)
+
+
+def test_layer_norm_adds_nothing_to_a_single_layer():
+    assert [name for name, _ in make(layers=1, layer_norm=True).named_parameters() if "norm" in name] == []
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_sixteen_layers_still_carry_a_gradient_to_the_bottom(cell):
+    encoder = make(cell, layers=16, connection="residual", layer_norm=True)
+    encoder(pack(texts()))[-1].data.square().mean().backward()
+    norms = [layer.weight_ih_l0.grad.norm().item() for layer in encoder.layers]
+    assert all(norm > 0.01 * max(norms) for norm in norms)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": 0}, "layers is 0; expected a whole number from 1 to 16"),
+        ({"layers": 17}, "layers is 17; expected a whole number from 1 to 16"),
+        ({"hidden_size": 0}, "hidden_size is 0; expected a whole number at least 1"),
+        ({"dropout": 1.0}, "dropout is 1.0; expected a number from 0"),
+        ({"locked_dropout": -0.1}, "locked_dropout is -0.1; expected a number from 0"),
+        ({"weight_drop": float("nan")}, "weight_drop is nan; expected a number from 0"),
+        ({"cell": "ltsm"}, "cell is 'ltsm'; expected one of lstm, gru, rnn"),
+        ({"connection": "skip"}, "connection is 'skip'; expected one of none, residual, dense, highway"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_by_name(options, message):
+    with pytest.raises(OptionError, match=message):
+        make(**options)
 
 
 def test_dense_layers_read_everything_below():
