@@ -1,98 +1,159 @@
 """Length-bucketed batches: texts of similar length together, so that little of a batch is padding."""
 
 import math
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pack_sequence
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Sampler
 
 POOL_BATCHES = 100
 """How many batches are sorted by length together: more means less padding, fewer means more shuffling."""
 
-
-class Batch(NamedTuple):
-    """Texts ready for the network: packed ids, (texts,) label numbers and (texts,) positions in the data set."""
-
-    ids: PackedSequence
-    labels: Tensor
-    rows: Tensor
-
-
-class TokenizedExamples(Dataset[Batch]):
-    """Token ids of all texts end to end in one array, so that a million texts are no million objects.
-
-    Its items are whole batches: ``examples[rows]`` packs those rows.
-    """
-
-    def __init__(self, texts: Iterable[list[int]], labels: Sequence[int]) -> None:
-        flat, lengths = array("i"), array("i")
-        for ids in texts:
-            flat.extend(ids)
-            lengths.append(len(ids))
-        self.ids = torch.tensor(flat, dtype=torch.int32)
-        self.lengths = torch.tensor(lengths, dtype=torch.int64)
-        self.ends = self.lengths.cumsum(0)
-        self.labels = torch.tensor(labels, dtype=torch.int64)
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __getitem__(self, rows: list[int]) -> Batch:
-        """The rows, packed once; nothing downstream sees padding."""
-        ids = pack_sequence([self._ids(row) for row in rows], enforce_sorted=False)
-        positions = torch.tensor(rows)
-        return Batch(ids, self.labels[positions], positions)
-
-    def _ids(self, row: int) -> Tensor:
-        end = int(self.ends[row])
-        return self.ids[end - int(self.lengths[row]) : end].long()
+SPARE_BATCHES = 0.01
+"""Batches by token budget: their number is fixed at this much more than the first epoch needs, since shuffling makes
+some epochs need a few more than others, and Lightning plans schedules with one number for all epochs."""
 
 
 class LengthBucketedSampler(Sampler[list[int]]):
     """Batches of rows of similar length, in an order that depends on nothing but (seed, epoch).
 
-    Rows are shuffled, cut into pools of ``POOL_BATCHES`` batches, sorted by length within a pool, cut into batches, and
-    the batches are shuffled. Without ``shuffle`` all rows are sorted by length once, which is fastest for evaluation.
+    Rows are shuffled, cut into pools of about ``POOL_BATCHES`` batches, sorted by length within a pool, cut into
+    batches, and the batches are shuffled. Without ``shuffle`` all rows are sorted by length once, which is fastest
+    for evaluation.
+
+    With several processes each takes every ``world_size``-th batch of that one order, so the order is the same for
+    any number of them. At one step all processes hold neighbours in length, and so wait little for each other. Every
+    process has the same number of batches, in every epoch: where a batch is missing for that, one is cut in two, the
+    one with most rows first. So every row comes exactly once an epoch; only where there are fewer rows than processes
+    does a row come twice.
 
     Args:
         lengths: (rows,) tokens of each row.
         batch_size: rows a batch.
+        tokens_per_batch: instead of ``batch_size``, as many rows as keep the longest row times the number of rows
+            within this; 0 counts rows.
         shuffle: whether epochs differ.
         seed: together with the epoch the only source of randomness.
+        rank: this process's number.
+        world_size: how many processes share the batches.
+
+    Raises:
+        ValueError: a row alone is longer than ``tokens_per_batch``.
     """
 
-    def __init__(self, lengths: Tensor, *, batch_size: int, shuffle: bool, seed: int = 0) -> None:
+    def __init__(
+        self,
+        lengths: Tensor,
+        *,
+        batch_size: int,
+        tokens_per_batch: int = 0,
+        shuffle: bool,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if 0 < tokens_per_batch < (longest := int(lengths.max())):
+            message = (
+                f"tokens_per_batch is {tokens_per_batch}, but the longest text has {longest} tokens; "
+                f"pass --data.tokens_per_batch={longest} or more, or a smaller --data.max_tokens"
+            )
+            raise ValueError(message)
         self.lengths = lengths
         self.batch_size = batch_size
+        self.tokens_per_batch = tokens_per_batch
         self.shuffle = shuffle
         self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
         self.epoch = 0
+        self._start = (0, 0)  # an epoch, and how many of its batches were seen before this run
+        self._count = self._even(self._batches_needed())
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
         self.epoch = epoch
 
+    def start_at(self, *, epoch: int, batch: int) -> None:
+        """Goes on within an epoch: the first ``batch`` batches of that one are left out, later epochs are whole."""
+        self.epoch = epoch
+        self._start = (epoch, batch)
+
+    def padding_ratio(self) -> float:
+        """Tokens of the first epoch's batches if padded, over real tokens: 1.0 is no padding at all."""
+        padded = sum(len(batch) * int(self.lengths[batch].max()) for batch in self._epoch_batches(0))
+        return padded / max(1, int(self.lengths.sum()))
+
     def __len__(self) -> int:
-        return math.ceil(len(self.lengths) / self.batch_size)
+        """Batches an epoch of this process; the same for every process and epoch, whatever ``start_at`` leaves out."""
+        return self._count // self.world_size
 
     def __iter__(self) -> Iterator[list[int]]:
+        epoch, batch = self._start
+        left_out = batch if epoch == self.epoch else 0
+        for rows in self._epoch_batches(self.epoch)[self.rank :: self.world_size][left_out:]:
+            yield rows.tolist()
+
+    def _epoch_batches(self, epoch: int) -> list[Tensor]:
+        """The batches of all processes together, in order."""
         if not self.shuffle:
-            yield from _cut(self.lengths.argsort(descending=True, stable=True), self.batch_size)
-            return
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+            return _split_largest(self._cut(torch.arange(len(self.lengths))), self._count)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        batches = _split_largest(self._shuffled_batches(generator), self._count)
+        order = torch.randperm(len(batches) // self.world_size, generator=generator).tolist()
+        return [batches[group * self.world_size + rank] for group in order for rank in range(self.world_size)]
+
+    def _shuffled_batches(self, generator: torch.Generator) -> list[Tensor]:
         order = torch.randperm(len(self.lengths), generator=generator)
+        pool = POOL_BATCHES * self._rows_a_batch()
+        while True:
+            batches = [batch for rows in torch.split(order, pool) for batch in self._cut(rows)]
+            if len(batches) <= self._count or pool >= len(order):
+                return batches
+            pool *= 2  # the larger the pools, the fewer the batches; a single one always fits
+
+    def _cut(self, rows: Tensor) -> list[Tensor]:
+        """Batches of rows sorted by length, longest first: then a batch's first row decides how many fit."""
+        rows = rows[self.lengths[rows].argsort(descending=True, stable=True)]
+        if not self.tokens_per_batch:
+            return list(torch.split(rows, self.batch_size))
+        lengths = self.lengths[rows].tolist()
+        sizes, start = [], 0
+        while start < len(lengths):
+            size = min(self.tokens_per_batch // max(1, lengths[start]), len(lengths) - start)
+            sizes.append(size)
+            start += size
+        return list(torch.split(rows, sizes))
+
+    def _rows_a_batch(self) -> int:
+        if not self.tokens_per_batch:
+            return self.batch_size
+        return max(1, int(self.tokens_per_batch / max(1.0, float(self.lengths.double().mean()))))
+
+    def _batches_needed(self) -> int:
+        if not self.tokens_per_batch:
+            return math.ceil(len(self.lengths) / self.batch_size)
+        fewest = len(self._cut(torch.arange(len(self.lengths))))
+        if not self.shuffle:
+            return fewest
+        self._count = len(self.lengths)  # no limit while the first epoch is counted
+        first = len(self._shuffled_batches(torch.Generator().manual_seed(self.seed * 1_000_003)))
+        return max(fewest, math.ceil(first * (1 + SPARE_BATCHES)))
+
+    def _even(self, batches: int) -> int:
+        return math.ceil(batches / self.world_size) * self.world_size
+
+
+def _split_largest(batches: list[Tensor], count: int) -> list[Tensor]:
+    """As many batches as asked for, the halves of a divided one side by side; repeats some if all are single rows."""
+    while (missing := count - len(batches)) > 0:
+        divisible = [position for position, batch in enumerate(batches) if len(batch) > 1]
+        if not divisible:
+            return [batches[position % len(batches)] for position in range(count)]
+        chosen = set(sorted(divisible, key=lambda position: -len(batches[position]))[:missing])
         batches = [
-            batch
-            for pool in torch.split(order, POOL_BATCHES * self.batch_size)
-            for batch in _cut(pool[self.lengths[pool].argsort(stable=True)], self.batch_size)
+            part
+            for position, batch in enumerate(batches)
+            for part in (batch.tensor_split(2) if position in chosen else (batch,))
         ]
-        for position in torch.randperm(len(batches), generator=generator).tolist():
-            yield batches[position]
-
-
-def _cut(rows: Tensor, batch_size: int) -> list[list[int]]:
-    return [batch.tolist() for batch in torch.split(rows, batch_size)]
+    return batches

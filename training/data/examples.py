@@ -78,6 +78,11 @@ class BadRows:
         if len(self.first) < _KEPT_FOR_SUMMARY:
             self.first.append(error)
 
+    def include(self, other: "BadRows") -> None:
+        """Counts what has been left out elsewhere too."""
+        self.count += other.count
+        self.first += other.first[: _KEPT_FOR_SUMMARY - len(self.first)]
+
     def summary(self) -> str:
         """How many rows were left out and what was wrong with the first few, one a line."""
         if not self.count:

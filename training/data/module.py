@@ -1,21 +1,23 @@
 """The LightningDataModule: labelled files in, batches out, and the vocabulary and labels they define."""
 
-import hashlib
 from collections.abc import Mapping
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytorch_lightning as lightning
+import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from training.data import tokenization
-from training.data.batches import Batch, LengthBucketedSampler, TokenizedExamples
-from training.data.examples import BadRows, Example
-from training.data.readers import Format, read_examples
+from training.data.batches import LengthBucketedSampler
+from training.data.cache import default_folder
+from training.data.examples import BadRows, DataError
+from training.data.preparation import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
+from training.data.readers import Format
+from training.data.tokenized import Batch, TokenizedExamples
 from training.data.vocabulary import TokenizerName, build_pipeline, starting_vectors
 
 
@@ -42,7 +44,11 @@ class SentimentData(lightning.LightningDataModule):
         word_vectors: pretrained vectors for a word vocabulary: a file in GloVe's format, or a name such as 6B.300d.
         vector_size: keep this many principal directions of pretrained vectors; 0 keeps all.
         max_tokens: longer texts are cut at the end.
-        batch_size: texts a step.
+        cache: keep token ids, and what was learnt from the texts, for the next run on the same files and options.
+        cache_folder: where; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
+        batch_size: texts a step, of each process.
+        tokens_per_batch: instead of batch_size, as many texts a step as keep the longest one's tokens times their
+            number within this: even work and even memory whatever the lengths; 0 goes by batch_size.
         seed: decides the order of batches together with the epoch.
         sources: where data and vectors come from and under which licence, in words, for the model card.
     """
@@ -68,73 +74,92 @@ class SentimentData(lightning.LightningDataModule):
         word_vectors: str | None = None,
         vector_size: int = 0,
         max_tokens: int = 512,
+        cache: bool = True,
+        cache_folder: str | None = None,
         batch_size: int = 64,
+        tokens_per_batch: int = 0,
         seed: int = 0,
         sources: list[str] = [],  # noqa: B006 - read for the command line, never changed
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.train_path, self.validation_path = Path(train), Path(validation)
-        self.test_path = Path(test) if test else None
-        self.trees: Literal["root", "phrases"] = trees
-        self.labels_in_order = labels_in_order
-        self.batch_size = batch_size
-        self.max_tokens = max_tokens
-        self.seed = seed
-        self.sources = sources
-        self.bad_rows = BadRows(on_bad_row)
-        self._read_examples = partial(
-            read_examples,
+        options = ReadingOptions(
             format=format,
             text_column=text_column,
             label_column=label_column,
             ptb_tokens=ptb_tokens,
             label_map=label_map,
-            bad_rows=self.bad_rows,
+            on_bad_row=on_bad_row,
         )
+        self.files = {
+            "train": LabelledFile(Path(train), options, trees=trees),
+            "validation": LabelledFile(Path(validation), options),
+        }
+        if test:
+            self.files["test"] = LabelledFile(Path(test), options)
+        self.cache_folder = (Path(cache_folder) if cache_folder else default_folder()) if cache else None
+        self.labels_in_order = labels_in_order
+        self.batch_size = batch_size
+        self.tokens_per_batch = tokens_per_batch
+        self.max_tokens = max_tokens
+        self.seed = seed
+        self.sources = sources
+        self.bad_rows = BadRows(on_bad_row)
+        self.tokenizer = tokenizer
+        self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
         self._build_pipeline = partial(
             build_pipeline, tokenizer=tokenizer, folder=tokenizer_folder, max_words=max_words, min_count=min_count
         )
         self._starting_vectors = partial(
-            starting_vectors, tokenizer=tokenizer, folder=tokenizer_folder, word_vectors=word_vectors, size=vector_size
+            starting_vectors,
+            tokenizer=tokenizer,
+            folder=tokenizer_folder,
+            word_vectors=word_vectors,
+            size=vector_size,
+            cache_folder=self.cache_folder,
         )
         self._examples: dict[str, TokenizedExamples] = {}
+        self._place = {"epoch": 0, "batch": 0}  # where training goes on
 
     @cached_property
     def labels(self) -> list[str]:
         """The classes in the order of the logits."""
-        found = sorted({example.label for example in self._train_examples})
+        found = sorted(self._train.labels)
         wanted = self.labels_in_order
         if wanted is not None and sorted(wanted) != found:
-            message = f"labels_in_order is {wanted}, but {self.train_path} has the labels {found}"
+            message = f"labels_in_order is {wanted}, but {self.files['train'].path} has the labels {found}"
             raise ValueError(message)
         if len(found) < 2:  # noqa: PLR2004 - a choice needs two
-            message = f"{self.train_path}: only the label {found[0]!r} occurs; a classifier needs at least two"
+            message = f"{self.files['train'].path}: only the label {found[0]!r} occurs; a classifier needs at least two"
             raise ValueError(message)
         return list(wanted or found)
 
     @cached_property
     def tokenizer_json(self) -> str:
         """The tokenizers pipeline as JSON."""
-        return str(self._pipeline.to_str())
+        if self.tokenizer == "pretrained":
+            return self._build_pipeline([]).to_str()
+        return learn_tokenizer(
+            self.files["train"],
+            self._build_pipeline,
+            options=self._vocabulary_options,
+            cache_folder=self.cache_folder,
+        )
 
     @cached_property
     def pretrained_vectors(self) -> Tensor | None:
         """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
-        return self._starting_vectors(self._pipeline)
+        return self._starting_vectors(Tokenizer.from_str(self.tokenizer_json))
 
     def setup(self, stage: str) -> None:
-        """Reads and tokenizes the files the stage needs."""
-        if stage == "fit":
-            self._prepare("train", self._train_examples)
-        if stage in {"fit", "validate"}:
-            self._prepare("validation", self._read(self.validation_path))
-        if stage == "test" and self.test_path is not None:
-            self._prepare("test", self._read(self.test_path))
-        if self.bad_rows.count:
+        """Reads and tokenizes the files the stage needs, or maps what the cache has of them."""
+        parts = {"fit": ("train", "validation"), "validate": ("validation",), "test": ("test",)}.get(stage, ())
+        before = self.bad_rows.count
+        for part in parts:
+            if part in self.files and part not in self._examples:
+                self._prepare(part)
+        if self.bad_rows.count > before:
             rank_zero_info(self.bad_rows.summary())
-        if "_train_examples" in self.__dict__:
-            del self._train_examples  # the raw texts are the largest thing here and have served
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled length-bucketed batches."""
@@ -148,61 +173,117 @@ class SentimentData(lightning.LightningDataModule):
         """Batches in order of length; none where there is no test file."""
         return self._loader("test", shuffle=False)
 
-    def state_dict(self) -> dict[str, list[dict[str, str | int]]]:
-        """What the checkpoint keeps of the data: each file's name, usable rows and SHA-256."""
-        paths = {"train": self.train_path, "validation": self.validation_path}
-        return {
-            "files": [
-                {"part": part, "name": short_name(path), "rows": len(self._examples[part]), "sha256": _sha256(path)}
-                for part, path in paths.items()
-                if part in self._examples
-            ]
-        }
+    def state_dict(self) -> dict[str, Any]:
+        """What the checkpoint keeps of the data: each file's name, usable rows and SHA-256, and the place in it."""
+        files = [
+            {
+                "part": part,
+                "name": short_name(self.files[part].path),
+                "rows": len(self._examples[part]),
+                "sha256": self.files[part].sha256,
+            }
+            for part in ("train", "validation")
+            if part in self._examples
+        ]
+        return {"files": files, "order": self._order(), "place": self._place_now()}
 
-    def load_state_dict(self, state_dict: Mapping[str, list[dict[str, str | int]]]) -> None:
-        """Refuses to go on from a checkpoint whose training file was another one."""
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Goes on where a checkpoint left off.
+
+        Raises:
+            DataError: its training file was another one, or it is from the middle of an epoch whose batches were
+                others.
+        """
+        train = self.files["train"]
         for file in state_dict["files"]:
-            if file["part"] == "train" and file["sha256"] != _sha256(self.train_path):
-                message = (
-                    f"{self.train_path} is not the file this checkpoint was trained on ({file['name']}, SHA-256 "
-                    f"{file['sha256']}); start a new run, or pass the original file"
+            if file["part"] == "train" and file["sha256"] != train.sha256:
+                raise DataError(
+                    train.path,
+                    None,
+                    problem=f"not the file this checkpoint was trained on ({file['name']}, SHA-256 {file['sha256']})",
+                    fix="Start a new run, or pass the original file.",
                 )
-                raise ValueError(message)
+        self._place = dict(state_dict["place"])
+        if self._place["batch"]:
+            self._check_order(state_dict["order"])
 
     @cached_property
-    def _train_examples(self) -> list[Example]:
-        return list(self._read_examples(self.train_path, trees=self.trees))
+    def _train(self) -> TokenizedFile:
+        return self._tokenized("train", known_labels=None)
 
-    @cached_property
-    def _pipeline(self) -> Tokenizer:
-        return self._build_pipeline([example.text for example in self._train_examples])
+    def _tokenized(self, part: str, *, known_labels: list[str] | None) -> TokenizedFile:
+        return tokenize(
+            self.files[part],
+            self.tokenizer_json,
+            max_tokens=self.max_tokens,
+            allowed_labels=known_labels,
+            cache_folder=self.cache_folder,
+        )
 
-    def _read(self, path: Path) -> list[Example]:
-        return list(self._read_examples(path, allowed_labels=self.labels))
-
-    def _prepare(self, part: str, examples: list[Example]) -> None:
-        if part in self._examples:
-            return
-        numbers = {label: number for number, label in enumerate(self.labels)}
-        texts = (example.text for example in examples)
-        ids = tokenization.encode_all(self._pipeline, texts, max_tokens=self.max_tokens)
-        # A text of nothing but invisible characters has no tokens, and a network has nothing to say of it.
-        kept = [(row, numbers[example.label]) for row, example in zip(ids, examples, strict=True) if row]
-        self._examples[part] = TokenizedExamples((row for row, _ in kept), [label for _, label in kept])
+    def _prepare(self, part: str) -> None:
+        read = self._train if part == "train" else self._tokenized(part, known_labels=self.labels)
+        self._examples[part] = read.numbered_by(self.labels)
+        self.bad_rows.include(read.bad_rows)
+        if read.without_tokens:
+            rank_zero_info(f"{self.files[part].path}: left out {read.without_tokens:,} texts that hold no token.")
 
     def _loader(self, part: str, *, shuffle: bool) -> DataLoader[Batch]:
         examples = self._examples[part]
-        sampler = LengthBucketedSampler(examples.lengths, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed)
-        # The sampler yields whole batches and the data set packs them, so the loader itself batches nothing.
-        return DataLoader(examples, sampler=sampler, batch_size=None)
+        sampler = LengthBucketedSampler(
+            examples.lengths,
+            batch_size=self.batch_size,
+            tokens_per_batch=self.tokens_per_batch,
+            shuffle=shuffle,
+            seed=self.seed,
+            rank=0 if self.trainer is None else self.trainer.global_rank,
+            world_size=self._processes,
+        )
+        if part == "train":
+            sampler.start_at(**self._place)
+            rank_zero_info(
+                f"Training on {len(examples):,} texts in {len(sampler):,} batches an epoch and process; "
+                f"padded they would have {sampler.padding_ratio():.2f} times their tokens."
+            )
+        # The sampler yields whole batches and the data set packs them, so the loader itself batches nothing. Without a
+        # generator of its own a loader draws from the global one whenever an epoch or a validation begins.
+        generator = torch.Generator().manual_seed(self.seed)
+        return DataLoader(examples, sampler=sampler, batch_size=None, generator=generator)
+
+    @property
+    def _processes(self) -> int:
+        return 1 if self.trainer is None else self.trainer.world_size
+
+    def _order(self) -> dict[str, int]:
+        """All that decides the order of batches, beside the files."""
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "tokens_per_batch": self.tokens_per_batch,
+            "processes": self._processes,
+        }
+
+    def _check_order(self, before: Mapping[str, int]) -> None:
+        for name, now in self._order().items():
+            if now != before[name]:
+                raise DataError(
+                    self.files["train"].path,
+                    None,
+                    problem=f"{name} is {now}, but was {before[name]} in the run that this checkpoint is from",
+                    fix=f"It is from the middle of an epoch, which must end in the order it began in: "
+                    f"resume with {before[name]}.",
+                )
+
+    def _place_now(self) -> dict[str, int]:
+        """The epoch to go on with, and how many of its batches are done."""
+        if self.trainer is None:
+            return self._place
+        loop = self.trainer.fit_loop
+        epochs = loop.epoch_progress.current.state_dict()
+        batches = loop.epoch_loop.batch_progress.current.state_dict()
+        within_epoch = epochs["ready"] > epochs["processed"]
+        return {"epoch": epochs["processed"], "batch": batches["processed"] if within_epoch else 0}
 
 
 def short_name(path: Path) -> str:
     """A file's name with its folder's, which tells files apart and says nothing of the machine."""
     return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
-
-
-@cache
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,13 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 UNKNOWN = "[UNK]"
 PADDING = "[PAD]"
+
+CHUNK_TEXTS = 4096
+CHUNK_CHARACTERS = 1_000_000
+"""How much is encoded together: enough for every core, little enough that long texts take no more memory."""
 
 APOSTROPHE = "['\u2019]"  # typed, and as typesetting has it
 
@@ -41,15 +44,18 @@ def word_pipeline(words: Sequence[str]) -> Tokenizer:
     return pipeline
 
 
-def subword_pipeline(texts: Iterator[str], *, size: int) -> Tokenizer:
-    """A WordPiece pipeline learnt from the texts."""
+def subword_pipeline(texts: Iterable[str], *, size: int) -> Tokenizer:
+    """A WordPiece pipeline learnt from the texts, gone through twice; the same texts always give the same pipeline."""
     pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     pipeline.normalizer = normalizers.BertNormalizer(lowercase=True)
     pipeline.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    # The trainer numbers what continues a word in the order of a hash table, which no two runs share, and breaks ties
+    # by those numbers. Special tokens are numbered first and as listed; ``plain`` makes them ordinary again.
+    continuations = [f"##{character}" for character in sorted(_continuing_characters(pipeline, texts))]
     trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=[PADDING, UNKNOWN], show_progress=False
+        vocab_size=size, special_tokens=[PADDING, UNKNOWN, *continuations], show_progress=False
     )
-    pipeline.train_from_iterator(texts, trainer)
+    pipeline.train_from_iterator(iter(texts), trainer)
     return plain(pipeline)
 
 
@@ -86,12 +92,35 @@ def unknown_token(pipeline: Tokenizer) -> str | None:
     return getattr(pipeline.model, "unk_token", None)
 
 
-def encode_all(pipeline: Tokenizer, texts: Iterable[str], *, max_tokens: int, chunk: int = 4096) -> Iterator[list[int]]:
-    """Token ids of every text, cut at ``max_tokens``, in order."""
-    remaining = iter(texts)
-    while batch := list(islice(remaining, chunk)):
+def encode_all(
+    pipeline: Tokenizer, texts: Iterable[str], *, max_tokens: int, chunk: int = CHUNK_TEXTS
+) -> Iterator[list[int]]:
+    """Token ids of every text, cut at ``max_tokens``, in order; no more than ``chunk`` texts are held at a time."""
+    for batch in _chunks(texts, chunk):
         for encoding in pipeline.encode_batch_fast(batch, add_special_tokens=False):
             yield encoding.ids[:max_tokens]
+
+
+def _chunks(texts: Iterable[str], most: int) -> Iterator[list[str]]:
+    batch: list[str] = []
+    characters = 0
+    for text in texts:
+        batch.append(text)
+        characters += len(text)
+        if len(batch) == most or characters >= CHUNK_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _continuing_characters(pipeline: Tokenizer, texts: Iterable[str]) -> set[str]:
+    """Those that stand in a word elsewhere than at its start."""
+    characters: set[str] = set()
+    for text in texts:
+        words = pipeline.pre_tokenizer.pre_tokenize_str(pipeline.normalizer.normalize_str(text))
+        characters.update(*(word[1:] for word, _ in words))
+    return characters
 
 
 def _word_normalizer() -> normalizers.Normalizer:

@@ -1,7 +1,5 @@
 """Pretrained vectors and word counts through torchtext and safetensors. The only file that imports torchtext."""
 
-import hashlib
-import os
 import re
 import ssl
 from collections import Counter
@@ -14,6 +12,7 @@ from safetensors import safe_open
 from torch import Tensor
 from torchtext.vocab import GloVe, Vectors, Vocab
 
+from training.data.cache import cached, default_folder
 from training.data.tokenization import PADDING, UNKNOWN
 
 GLOVE_NAME = re.compile(r"(?P<set>6B|42B|840B|twitter\.27B)\.(?P<size>\d+)d")
@@ -21,6 +20,8 @@ GLOVE_NAME = re.compile(r"(?P<set>6B|42B|840B|twitter\.27B)\.(?P<size>\d+)d")
 
 def frequent_words(counts: Counter[str], *, max_words: int, min_count: int) -> list[str]:
     """Words by falling frequency, ties in alphabetical order, without the two special entries."""
+    # Those that occur too rarely are most of the different words, and Vocab would copy them twice.
+    counts = Counter({word: count for word, count in counts.items() if count >= min_count})
     vocabulary = Vocab(counts, max_size=max_words or None, min_freq=min_count, specials=(PADDING, UNKNOWN))
     return [word for word in vocabulary.itos if word not in (PADDING, UNKNOWN)]
 
@@ -32,7 +33,8 @@ def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None =
         source: a GloVe name such as ``6B.300d`` (downloaded once), or the path of a text file in GloVe's or fastText's
             format, gzipped or not.
         words: the whole vocabulary.
-        cache: where torchtext keeps what it has read.
+        cache: where torchtext keeps what it has read; None keeps nothing of a file, and a named set
+            in the default place.
 
     Raises:
         ValueError: no word of the vocabulary is in the source.
@@ -83,19 +85,39 @@ def standardised(vectors: Tensor, *, size: int = 0) -> Tensor:
 
 
 def _load(source: str, cache: Path | None) -> Vectors:
-    root = cache or Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "sentiment-encoder"
     path = Path(source)
-    with _verified_downloads():
-        if path.is_file():
-            # torchtext names what it caches by the file's name alone, so each version of a file gets its own folder.
-            state = path.stat()
-            version = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
-            return Vectors(str(path), cache=str(root / hashlib.sha256(version.encode()).hexdigest()[:16]))
-        match = GLOVE_NAME.fullmatch(source)
-        if match is None:
-            message = f"{source}: no such vector file, and not the name of a GloVe set such as 6B.300d"
-            raise FileNotFoundError(message)
-        return GloVe(name=match["set"], dim=match["size"], cache=str(root))
+    if path.is_file():
+        return _load_file(path, cache)
+    match = GLOVE_NAME.fullmatch(source)
+    if match is None:
+        message = f"{source}: no such vector file, and not the name of a GloVe set such as 6B.300d"
+        raise FileNotFoundError(message)
+    return _load_glove(match["set"], match["size"], cache or default_folder())
+
+
+def _load_glove(name: str, size: str, cache: Path) -> Vectors:
+    def through(folder: Path) -> Vectors:
+        with _verified_downloads():
+            return GloVe(name=name, dim=size, cache=str(folder))
+
+    def download(folder: Path) -> None:
+        through(folder)
+        for path in folder.iterdir():
+            if path.suffix != ".pt":  # gigabytes of archive and text; torchtext's own copy is all it reads again
+                path.unlink()
+
+    return cached(cache, kind="glove", made_from={"set": name, "size": size}, build=download, load=through)
+
+
+def _load_file(path: Path, cache: Path | None) -> Vectors:
+    def through(folder: Path) -> Vectors:
+        with _verified_downloads():
+            return Vectors(str(path), cache=str(folder))  # reads torchtext's own copy in the folder once there is one
+
+    # torchtext names its copy by the file's name alone, so each version of a file gets its own folder.
+    state = path.stat()
+    version = {"path": str(path.resolve()), "size": state.st_size, "modified": state.st_mtime_ns}
+    return cached(cache, kind="vectors", made_from=version, build=through, load=through)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the words of the training file, or a pretrained model's folder, give the network: a pipeline and vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -13,19 +13,28 @@ TokenizerName = Literal["word", "subword", "pretrained"]
 
 
 def build_pipeline(
-    texts: Sequence[str], *, tokenizer: TokenizerName, folder: str | None, max_words: int, min_count: int
+    texts: Iterable[str], *, tokenizer: TokenizerName, folder: str | None, max_words: int, min_count: int
 ) -> Tokenizer:
-    """The pipeline that ``SentimentData``'s options ask for; only ``pretrained`` does not look at the texts."""
+    """The pipeline that ``SentimentData``'s options ask for; only ``pretrained`` does not look at the texts.
+
+    Texts are taken as they come: memory grows with the different words, not with the texts.
+    """
     if tokenizer == "pretrained":
         return tokenization.pretrained_pipeline(_required(folder))
     if tokenizer == "subword":
-        return tokenization.subword_pipeline(iter(texts), size=max_words)
+        return tokenization.subword_pipeline(texts, size=max_words)
     counts = tokenization.count_words(texts)
     return tokenization.word_pipeline(vectors.frequent_words(counts, max_words=max_words, min_count=min_count))
 
 
 def starting_vectors(
-    pipeline: Tokenizer, *, tokenizer: TokenizerName, folder: str | None, word_vectors: str | None, size: int
+    pipeline: Tokenizer,
+    *,
+    tokenizer: TokenizerName,
+    folder: str | None,
+    word_vectors: str | None,
+    size: int,
+    cache_folder: Path | None,
 ) -> Tensor | None:
     """(vocabulary, size) starting values of the embedding, or None where it starts at random.
 
@@ -41,7 +50,7 @@ def starting_vectors(
         raise ValueError(message)
     vocabulary = pipeline.get_vocab()
     words = sorted(vocabulary, key=vocabulary.__getitem__)
-    return vectors.standardised(vectors.vectors_for_words(word_vectors, words), size=size)
+    return vectors.standardised(vectors.vectors_for_words(word_vectors, words, cache=cache_folder), size=size)
 
 
 def _required(folder: str | None) -> Path:

@@ -48,6 +48,16 @@ def test_skip_counts_every_row_and_keeps_the_first_few():
     assert bad_rows.summary().endswith("  and 997 more")
 
 
+def test_rows_left_out_elsewhere_are_counted_too_and_no_more_than_a_few_are_shown():
+    total, other = BadRows("skip"), BadRows("skip")
+    for line in range(1, 5):
+        total.report(an_error(line))
+        other.report(an_error(10 * line))
+    total.include(other)
+    assert total.count == 8
+    assert [error.line for error in total.first] == [1, 2, 3, 4, 10]
+
+
 def test_the_summary_of_one_row_and_of_none():
     bad_rows = BadRows("skip")
     assert bad_rows.summary() == "No bad rows."

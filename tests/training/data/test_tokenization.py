@@ -29,10 +29,32 @@ def test_encoding_cuts_at_the_limit_and_keeps_the_order():
 
 
 def test_a_learnt_subword_pipeline_reads_words_it_never_saw():
-    pipeline = tokenization.subword_pipeline(iter(TEXTS * 5), size=60)
+    pipeline = tokenization.subword_pipeline(TEXTS * 5, size=60)
     encoding = pipeline.encode("filmish")
     assert len(encoding.tokens) > 1
     assert tokenization.UNKNOWN not in encoding.tokens
+
+
+def test_learning_subwords_again_gives_the_same_pipeline():
+    first, *others = (tokenization.subword_pipeline(TEXTS, size=70).to_str() for _ in range(6))
+    assert others == [first] * 5
+
+
+def test_a_character_that_only_begins_words_takes_no_place_as_a_continuation():
+    vocabulary = tokenization.subword_pipeline(["中文 film"], size=100).get_vocab()
+    assert {"中", "文", "##i", "##l", "##m"} <= set(vocabulary)
+    assert not {"##中", "##文", "##f"} & set(vocabulary)
+
+
+def test_long_texts_are_encoded_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(tokenization, "CHUNK_CHARACTERS", 10)
+    taken = []
+    texts = (taken.append(text) or text for text in ["aaaa bbbb cccc", "a", "b", "aaaa bbbb cccc", "b"])
+    encoded = tokenization.encode_all(tokenization.word_pipeline(["a", "b"]), texts, max_tokens=9)
+    assert next(encoded) == [1, 1, 1]
+    assert len(taken) == 1
+    assert [next(encoded), len(taken)] == [[2], 4]
+    assert list(encoded) == [[3], [1, 1, 1], [3]]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import gzip
 import ssl
+import zipfile
 from collections import Counter
 
 import pytest
@@ -46,6 +47,18 @@ def test_a_changed_file_of_the_same_name_is_read_again(glove, tmp_path):
     assert vectors.vectors_for_words(str(glove), ["film"], cache=tmp_path / "cache").tolist() == [[7.0, 7.0, 7.0]]
 
 
+def test_a_damaged_copy_of_a_file_is_made_again(glove, tmp_path):
+    expected = vectors.vectors_for_words(str(glove), ["film"], cache=tmp_path / "cache")
+    (copy,) = (tmp_path / "cache").glob("*/*.pt")
+    copy.write_bytes(copy.read_bytes()[:-100])
+    assert torch.equal(vectors.vectors_for_words(str(glove), ["film"], cache=tmp_path / "cache"), expected)
+
+
+def test_without_a_cache_nothing_of_a_file_is_kept(glove, own_cache):
+    assert vectors.vectors_for_words(str(glove), ["film"]).tolist() == [[1.0, 2.0, 0.0]]
+    assert not own_cache.exists()
+
+
 def test_tls_verification_survives_torchtext(glove, tmp_path):
     before = ssl._create_default_https_context
     vectors.vectors_for_words(str(glove), ["film"], cache=tmp_path / "cache")
@@ -56,6 +69,18 @@ def test_tls_verification_survives_torchtext(glove, tmp_path):
 def test_vectors_of_another_language_are_refused(glove, tmp_path):
     with pytest.raises(ValueError, match="none of the 1 words has a vector there"):
         vectors.vectors_for_words(str(glove), ["фильм"], cache=tmp_path / "cache")
+
+
+def test_a_named_set_is_downloaded_once_and_only_its_vectors_are_kept(tmp_path, monkeypatch):
+    archive = tmp_path / "glove.6B.zip"
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("glove.6B.3d.txt", "film 1.0 2.0 0.0\ngood 3.0 4.0 5.0\n")
+    monkeypatch.setattr(vectors.GloVe, "url", {"6B": archive.as_uri()})
+    cache = tmp_path / "cache"
+    assert vectors.vectors_for_words("6B.3d", ["good"], cache=cache).tolist() == [[3, 4, 5]]
+    archive.unlink()
+    assert vectors.vectors_for_words("6B.3d", ["good"], cache=cache).tolist() == [[3, 4, 5]]
+    assert not [path for path in cache.rglob("*") if path.suffix in {".zip", ".txt"}]
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -1,0 +1,71 @@
+"""Parts that share no text."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from training.cli import main
+from training.data.examples import Example
+from training.data.splitting import deal, same_text
+
+
+def examples(negative, positive):
+    labels = ["negative"] * negative + ["positive"] * positive
+    return [Example(f"text {number}", label, number) for number, label in enumerate(labels)]
+
+
+def test_ten_folds_of_a_thousand_are_a_hundred_each_with_labels_in_proportion():
+    folds = deal(examples(700, 300), [1] * 10, seed=0)
+    assert [Counter(example.label for example in fold) for fold in folds] == [{"negative": 70, "positive": 30}] * 10
+
+
+def test_every_text_is_dealt_once():
+    dealt = [example for fold in deal(examples(31, 12), [1, 1, 1], seed=5) for example in fold]
+    assert sorted(dealt, key=lambda example: example.line) == examples(31, 12)
+
+
+def test_shares_are_kept():
+    parts = deal(examples(600, 400), [0.8, 0.1, 0.1], seed=0)
+    assert [len(part) for part in parts] == [800, 100, 100]
+    assert Counter(example.label for example in parts[2]) == {"negative": 60, "positive": 40}
+
+
+def test_the_seed_decides_and_nothing_else():
+    assert deal(examples(50, 50), [1, 1], seed=1) == deal(examples(50, 50), [1, 1], seed=1)
+    assert deal(examples(50, 50), [1, 1], seed=1) != deal(examples(50, 50), [1, 1], seed=2)
+
+
+def test_texts_that_repeat_one_another_stay_together():
+    texts = ["Good  film.", "good film.", "GOOD FILM."]
+    repeated = [Example(text, "positive", line) for line, text in enumerate(texts)]
+    for seed in range(20):
+        folds = deal([*examples(10, 10), *repeated], [1, 1, 1], seed=seed)
+        assert sum(any(example in fold for example in repeated) for fold in folds) == 1
+    assert same_text("ﬁne\u00a0 Film") == "fine film"
+
+
+def test_split_writes_parts_that_share_nothing_with_the_test_file(tmp_path, capsys):
+    (tmp_path / "all.csv").write_text(
+        "text,label\n" + "".join(f"text {number},{number % 2}\n" for number in range(100)), encoding="utf-8"
+    )
+    (tmp_path / "test.csv").write_text("text,label\nTEXT 7,1\nanother,0\n", encoding="utf-8")
+    main([
+        "split", str(tmp_path / "all.csv"), "--to", str(tmp_path / "parts"), "--test", "0",
+        "--not_in", str(tmp_path / "test.csv"), "--label_map", '{"0": bad, "1": good}',
+    ])  # fmt: skip
+    parts = {
+        path.stem: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for path in (tmp_path / "parts").iterdir()
+    }
+    assert {name: len(rows) for name, rows in parts.items()} == {"train": 89, "validation": 10}
+    assert not any(row["text"] == "text 7" for rows in parts.values() for row in rows)
+    assert {row["label"] for row in parts["train"]} == {"bad", "good"}
+    assert "too: 1" in capsys.readouterr().err
+
+
+def test_split_refuses_shares_that_leave_nothing_to_train_on(tmp_path, capsys):
+    (tmp_path / "all.csv").write_text("text,label\na,0\nb,1\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="1"):
+        main(["split", str(tmp_path / "all.csv"), "--to", str(tmp_path), "--validation", "0.6", "--test", "0.6"])
+    assert "leave nothing to train on" in capsys.readouterr().err

@@ -1,0 +1,133 @@
+"""Work done once: folders named by a hash of what they were made from, safe between jobs that start together."""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from training.data.examples import DataError
+
+_Loaded = TypeVar("_Loaded")
+
+_log = logging.getLogger(__name__)
+
+_SEAL = "entry.json"  # written last, holds every other file's SHA-256
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def default_folder() -> Path:
+    """``sentiment-encoder`` in the user's cache, where the XDG Base Directory Specification puts it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sentiment-encoder"
+
+
+def cached(
+    folder: Path | None,
+    *,
+    kind: str,
+    made_from: Mapping[str, object],
+    build: Callable[[Path], object],
+    load: Callable[[Path], _Loaded],
+) -> _Loaded:
+    """What ``load`` reads from the folder that ``build`` fills, built only where it is not there whole.
+
+    Entries appear by a rename, under a lock that the system lets go when its holder dies. So a job that is killed
+    leaves nothing that is used and nobody waiting, and of two jobs that start together one builds and both load.
+
+    Args:
+        folder: the cache; None keeps nothing, and what ``load`` has mapped to memory stays readable all the same.
+        kind: begins the entry's name.
+        made_from: everything that changes the result, in JSON types.
+        build: fills an empty folder.
+        load: reads a filled one, and leaves it as it is.
+
+    Raises:
+        DataError: the cache cannot be written.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="sentiment-encoder-") as temporary, _write_errors(Path(temporary)):
+            build(Path(temporary))
+            return load(Path(temporary))
+    entry = folder / f"{kind}-{_hash_of(made_from)}"
+    if not _is_whole(entry):
+        with _write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _locked(entry):
+                _build_where_needed(entry, made_from, build)
+    return load(entry)
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def _locked(entry: Path) -> Iterator[None]:
+    lock = FileLock(entry.with_name(f"{entry.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _log.warning("Another job is preparing the same data; waiting until it is done.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _build_where_needed(entry: Path, made_from: Mapping[str, object], build: Callable[[Path], object]) -> None:
+    """Only called under the entry's lock."""
+    if _is_whole(entry):  # by the job that had the lock before
+        return
+    partial = entry.with_name(f".{entry.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a job that was killed
+    partial.mkdir()
+    try:
+        build(partial)
+        files = {path.name: content_hash(path) for path in sorted(partial.iterdir())}
+        seal = {"made_from": made_from, "files": files}
+        (partial / _SEAL).write_text(json.dumps(seal, indent=1, ensure_ascii=False), encoding="utf-8")
+        shutil.rmtree(entry, ignore_errors=True)  # damaged, or it would have been used
+        partial.rename(entry)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _is_whole(entry: Path) -> bool:
+    """Whether every file is there as it was written; a disk that filled up or a power cut can leave less."""
+    try:
+        seal = json.loads((entry / _SEAL).read_text(encoding="utf-8"))
+        return all(content_hash(entry / name) == expected for name, expected in seal["files"].items())
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # nothing there, or damaged in any way
+        return False
+
+
+def _hash_of(made_from: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def _write_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        elsewhere = error.filename is not None and not Path(error.filename).is_relative_to(folder)
+        if error.errno not in _UNWRITABLE or elsewhere:
+            raise
+        raise DataError(
+            folder,
+            None,
+            problem=f"prepared data cannot be written there ({error.strerror}).",
+            fix="Make room, or name another folder: with --data.cache_folder, or with TMPDIR where --data.cache=false.",
+        ) from error

@@ -1,0 +1,40 @@
+"""A count of rows on the terminal while reading a file takes long."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from time import monotonic
+from typing import TypeVar
+
+from lightning_utilities.core.rank_zero import rank_zero_only
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+_Row = TypeVar("_Row")
+
+_SHOWN_AFTER = 2.0  # seconds: what is faster needs no progress
+_ROWS_A_LOOK = 1000
+
+
+def watched(rows: Iterable[_Row], title: str) -> Iterator[_Row]:
+    """The rows, counted on the terminal by the first process alone; the line goes when the rows end."""
+    console = Console(stderr=True)
+    if not console.is_terminal or getattr(rank_zero_only, "rank", 0) != 0:
+        yield from rows
+        return
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,.0f} rows"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    task = progress.add_task(title, total=None)
+    start = monotonic()
+    with ExitStack() as shown:
+        for count, row in enumerate(rows, start=1):
+            yield row
+            if count % _ROWS_A_LOOK == 0:
+                progress.update(task, completed=count)
+                if not progress.live.is_started and monotonic() - start > _SHOWN_AFTER:
+                    shown.enter_context(progress)

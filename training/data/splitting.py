@@ -1,0 +1,53 @@
+"""Cuts labelled texts into parts that share no text, each with every label in like proportion."""
+
+import json
+import random
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from training.data.examples import Example
+
+
+def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> list[list[Example]]:
+    """Deals the examples out, label by label in a shuffled order, each to the part that lags most behind its share.
+
+    Texts that repeat one another go to the same part, so no part knows a text of another. The outcome depends on
+    nothing but the examples, the shares and the seed.
+
+    Args:
+        examples: in the order of their file.
+        shares: how much each part gets; equal shares give the folds of a cross-validation.
+        seed: of the shuffling.
+
+    Returns:
+        The parts, each in the order of the file.
+    """
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(same_text(example.text), []).append(example)
+    shuffled = list(groups.values())
+    random.Random(seed).shuffle(shuffled)  # noqa: S311 - no secret
+    shuffled.sort(key=lambda group: group[0].label)  # stable: the order within a label stays shuffled
+    total = sum(shares)
+    parts: list[list[Example]] = [[] for _ in shares]
+    dealt = [0] * len(shares)
+    for number, group in enumerate(shuffled, start=1):
+        lag = [number * share / total - count for share, count in zip(shares, dealt, strict=True)]
+        behind = lag.index(max(lag))
+        parts[behind].extend(group)
+        dealt[behind] += 1
+    return [sorted(part, key=lambda example: example.line) for part in parts]
+
+
+def same_text(text: str) -> str:
+    """A form in which texts are equal that differ in case, spacing or Unicode form alone."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def write_json_lines(path: Path, examples: Iterable[Example]) -> None:
+    """Writes label and text of each example, as ``--data.format jsonl`` reads them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as stream:
+        for example in examples:
+            stream.write(json.dumps({"label": example.label, "text": example.text}, ensure_ascii=False) + "\n")
