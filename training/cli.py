@@ -1,19 +1,29 @@
-"""The commands of the training room: ``fit`` through LightningCLI, ``export`` beside it."""
+"""The commands of the training room: ``fit`` through LightningCLI, the others beside it."""
 
 import sys
 from collections.abc import Callable
 
-from training import fitting
-
 HELP = """\
 python -m training COMMAND [options]
 
-  fit      train a classifier on labelled text; writes checkpoints, logs and a resolved config to a run folder
-             python -m training fit --config training/configs/sample.yaml
-  export   turn a checkpoint into a bundle that the model store and the service run
-             python -m training export runs/sample/checkpoints/best.ckpt --to my-model
+  fit             train a classifier on labelled text; everything it writes goes to a run folder
+                    python -m training fit --config training/configs/sample.yaml
+  split           cut one labelled file into files to train on, to validate with and to test on
+                    python -m training split tweets.csv --to data/tweets
+  test            measure a checkpoint or a bundle on a labelled file, with 95% intervals
+                    python -m training test runs/sample/checkpoints/best.ckpt training/data/sample/test.csv
+                    python -m training test default reviews.csv --to report.json
+  repeat          fit with several seeds; mean and spread of every test figure
+                    python -m training repeat --seeds 3 --config training/configs/sample.yaml
+  cross-validate  fit once a fold of one file; mean and spread of every test figure
+                    python -m training cross-validate --folds 10 --config training/configs/mr-cv.yaml --data.train FILE
+  export          turn a checkpoint into a bundle that the model store and the service run
+                    python -m training export runs/sample/checkpoints/best.ckpt --to my-model
+  diagnose        measure the lecture's claims on gradients, memory, depth and both directions, also on your own model
+                    python -m training diagnose --out report --checkpoint runs/sample/checkpoints/best.ckpt
 
-Each command explains its options with --help.
+Each command explains its options with --help. Options in YAML and on the command line are the same, and an unknown one
+is refused with the nearest known one.
 """
 
 
@@ -31,14 +41,54 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fit(arguments: list[str]) -> None:
+    from training import fitting  # noqa: PLC0415
+
     fitting.fit(arguments)
 
 
+def _test(arguments: list[str]) -> None:
+    # Commands are imported late: none should wait for what only another one needs.
+    from training import testing  # noqa: PLC0415
+
+    testing.main(arguments)
+
+
+def _split(arguments: list[str]) -> None:
+    from training import split_command  # noqa: PLC0415
+
+    split_command.main(arguments)
+
+
+def _repeat(arguments: list[str]) -> None:
+    from training import repetition  # noqa: PLC0415
+
+    repetition.main(arguments)
+
+
+def _cross_validate(arguments: list[str]) -> None:
+    from training import cross_validation  # noqa: PLC0415
+
+    cross_validation.main(arguments)
+
+
 def _export(arguments: list[str]) -> None:
-    # Imported late: exporting needs onnx, and fitting should not wait for it.
     from training import export_command  # noqa: PLC0415
 
     export_command.main(arguments)
 
 
-COMMANDS: dict[str, Callable[[list[str]], None]] = {"fit": _fit, "export": _export}
+def _diagnose(arguments: list[str]) -> None:
+    from training import diagnose_command  # noqa: PLC0415
+
+    diagnose_command.main(arguments)
+
+
+COMMANDS: dict[str, Callable[[list[str]], None]] = {
+    "fit": _fit,
+    "split": _split,
+    "test": _test,
+    "repeat": _repeat,
+    "cross-validate": _cross_validate,
+    "export": _export,
+    "diagnose": _diagnose,
+}

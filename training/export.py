@@ -130,8 +130,8 @@ def measure(model: SentimentModel, examples: Sequence[Example], *, data: str) ->
         answers = model.predict([example.text for example in examples[start : start + 512]])
         scores.extend([list(answer.scores.values()) for answer in answers])
     measured = evaluate(
-        torch.tensor(scores),
-        torch.tensor([names.index(example.label) for example in examples]),
+        np.array(scores),
+        np.array([names.index(example.label) for example in examples]),
         polarities=[label.polarity for label in model.manifest.labels],
     )
     return [

@@ -14,13 +14,21 @@ from training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.data.examples import BadRows, DataError, Example
 from training.data.module import short_name
 from training.data.readers import read_examples
+from training.exact_options import ExactParser
 from training.onnx_graph import build_graph
 
 
 def main(arguments: list[str]) -> None:
     """Runs the command; exits with 1 and a plain message where something is wrong with what it was given."""
     try:
-        auto_cli(export_checkpoint, args=arguments, prog="python -m training export", as_positional=True)
+        auto_cli(
+            export_checkpoint,
+            args=arguments,
+            prog="python -m training export",
+            as_positional=True,
+            parser_class=ExactParser,
+            description=None,  # the function's own
+        )
     except (BundleError, CheckpointError, DataError, export.ParityError, ExportError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None

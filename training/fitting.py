@@ -1,16 +1,39 @@
 """``python -m training fit``: LightningCLI around the task and the data."""
 
+import errno
 import shlex
 import sys
 import warnings
+from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as lightning
+from lightning_utilities.core.rank_zero import rank_zero_info
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from training import run_folder
+from training.callbacks.checkpoint_files import CheckpointNotWrittenError, DurableCheckpoints
+from training.callbacks.gradient_telemetry import GradientTelemetry
+from training.callbacks.metrics_file import carry_over
+from training.callbacks.recovery import DivergedError, Recovery, fit_with_recovery
+from training.callbacks.resume import Resume, last_checkpoint, steps_taken
 from training.callbacks.run_record import RunRecord
+from training.checkpoint import CheckpointError, load_checkpoint
 from training.data.examples import DataError
 from training.data.module import SentimentData
+from training.exact_options import ExactParser
+from training.network.options import OptionError
 from training.task import SentimentTask
+
+EVERY_RUN = (Resume, GradientTelemetry, Recovery)
+"""Callbacks that every run has, in the order in which they must come: before all others, ``Resume`` first."""
+
+PLAIN_ERRORS = (DataError, CheckpointError, CheckpointNotWrittenError, DivergedError)
+"""Errors whose message says all that a user needs."""
+
+MAKE_ROOM = "The last checkpoint is intact: make room, then run the same command again with --ckpt_path=last."
 
 
 class SentimentCLI(LightningCLI):
@@ -22,37 +45,104 @@ class SentimentCLI(LightningCLI):
         return {"fit": {"model", "train_dataloaders", "val_dataloaders", "datamodule"}}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The vocabulary and the labels come from the data."""
+        """Three callbacks that every run has; the vocabulary and the labels come from the data."""
+        parser.add_lightning_class_args(Resume, "resume")
+        parser.add_lightning_class_args(GradientTelemetry, "telemetry")
+        parser.add_lightning_class_args(Recovery, "recovery")
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
         parser.link_arguments("data.tokenizer_json", "model.tokenizer_json", apply_on="instantiate")
         parser.link_arguments("data.pretrained_vectors", "model.vectors", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.seed")
 
+    def instantiate_trainer(self, **options: Any) -> lightning.Trainer:  # noqa: ANN401 - Lightning's signature
+        """Logs and checkpoints go into the run folder, checkpoints whole or not at all; ``Resume`` comes first."""
+        chosen = self.config_init["fit"]["trainer"]
+        folder = Path(chosen["default_root_dir"])
+        if chosen["logger"] in {None, True}:
+            options["logger"] = run_folder.default_loggers(folder)
+        if chosen["enable_checkpointing"] is not False:
+            options["callbacks"] = run_folder.with_checkpoints(chosen["callbacks"] or [], folder)
+        trainer = super().instantiate_trainer(**options)
+        trainer.callbacks.sort(key=lambda callback: not isinstance(callback, EVERY_RUN))  # type: ignore[attr-defined]
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # Lightning's own, not one from the config
+            trainer.strategy.checkpoint_io = DurableCheckpoints()
+        return trainer
+
+    def fit(self, model: lightning.LightningModule, *, ckpt_path: str | None = None, **options: Any) -> None:  # noqa: ANN401
+        """Called in place of ``Trainer.fit``: goes on from a checkpoint, and back where training diverges.
+
+        Raises:
+            CheckpointError: ``ckpt_path`` names no checkpoint.
+        """
+        if ckpt_path == "last":
+            ckpt_path = self._last()
+        if ckpt_path is not None:
+            carry_over(self.trainer.loggers, before_step=steps_taken(Path(ckpt_path)))
+        fit_with_recovery(self.trainer, model, ckpt_path=ckpt_path, **options)
+
+    def _parse_ckpt_path(self) -> None:
+        """Keeps the options of the command line: LightningCLI would silently put the checkpoint's in their place."""
+
+    def _last(self) -> str | None:
+        """The path of last.ckpt; None where there is none yet, so that a job's first run may ask for it too."""
+        path = last_checkpoint(self.trainer)
+        if path.is_file():
+            return str(path)
+        rank_zero_info(f"{path} is not there yet: training starts from the beginning.")
+        return None
+
     def after_fit(self) -> None:
-        """The test file is measured once, with the best checkpoint."""
-        if self.config["fit"]["data"]["test"]:
-            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path="best")
+        """The test file is measured once, with the weights that export takes from the best checkpoint.
+
+        Not through ``ckpt_path``: where weights are averaged, Lightning would then test the ones before averaging.
+        """
+        if self.config["fit"]["data"]["test"] and not self.config["fit"]["trainer"]["fast_dev_run"]:
+            keeper = self.trainer.checkpoint_callback
+            if isinstance(keeper, ModelCheckpoint) and keeper.best_model_path:
+                best = load_checkpoint(Path(keeper.best_model_path))
+                self.model.load_state_dict(best.task.state_dict())
+            self.trainer.test(self.model, datamodule=self.datamodule)
 
 
 def fit(arguments: list[str]) -> lightning.Trainer:
     """Trains as the arguments say and returns the trainer.
 
     Raises:
-        SystemExit: with 1 and a plain message where the data is at fault, with 2 where an argument is.
+        SystemExit: with 1 and a plain message where the data, a checkpoint or the disk is at fault or training
+            diverged, with 2 where an argument is at fault, with 143 after SIGTERM.
     """
     command = shlex.join(["python", "-m", "training", "fit", *arguments])
     # LightningCLI warns whenever it is handed its arguments by a program that has some of its own.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+    # It knows resumable loaders alone; here the data module says where the sampler goes on.
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     try:
         return SentimentCLI(
             SentimentTask,
             SentimentData,
             seed_everything_default=0,
-            save_config_kwargs={"overwrite": True},
-            trainer_defaults={"callbacks": RunRecord(command=command)},
+            save_config_callback=run_folder.SaveConfig,
+            save_config_kwargs={"save_to_log_dir": False},
+            trainer_defaults={
+                "callbacks": RunRecord(command=command),
+                "default_root_dir": run_folder.DEFAULT,
+                "use_distributed_sampler": False,  # ours is aware of the processes; Lightning's would replace it
+            },
+            parser_class=ExactParser,
+            parser_kwargs={"prog": "python -m training"},
             load_from_checkpoint_support=False,  # checkpoints hold the task's own arguments, not LightningCLI's
             args=["fit", *arguments],
         ).trainer
-    except DataError as error:
+    except PLAIN_ERRORS as error:
         sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+    except OptionError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        sys.stderr.write(
+            f"{error.filename or 'The run folder'}: {error.strerror}; training has stopped.\n{MAKE_ROOM}\n"
+        )
         raise SystemExit(1) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
@@ -57,7 +58,8 @@ def bundle(run):
 def test_a_run_leaves_checkpoints_logs_and_config_and_prints_test_figures(run):
     folder, done = run
     written = {str(path.relative_to(folder / "runs/sample")) for path in (folder / "runs/sample").rglob("*")}
-    assert {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "csv/metrics.csv", "csv/config.yaml"} <= written
+    records = {"config.yaml", "run.json", "metrics.json", "curves.png"}
+    assert {"checkpoints/best.ckpt", "checkpoints/last.ckpt", "csv/metrics.csv", *records} <= written
     assert any("tfevents" in name for name in written)
     assert "test/accuracy" in done.stdout
 
@@ -75,6 +77,23 @@ def test_a_checkpoint_stands_alone(run):
     assert loaded.task.labels == ["negative", "neutral", "positive"]
     assert [file["rows"] for file in loaded.files] == [360, 60]
     assert loaded.run["seed"] == 1
+
+
+def test_averaged_weights_are_the_ones_tested_and_exported(tmp_path):
+    average = ["--trainer.callbacks+=pytorch_lightning.callbacks.EMAWeightAveraging"]
+    average += ["--trainer.callbacks.init_args.decay=0.95", "--trainer.callbacks.init_args.use_buffers=false"]
+    done = fit(tmp_path, *sample_paths(), "--trainer.max_epochs", "1", *average)
+    assert done.returncode == 0, done.stderr
+    tested = json.loads((tmp_path / "runs/sample/metrics.json").read_text())["test"]["loss"]
+    task = load_checkpoint(tmp_path / "runs/sample/checkpoints/best.ckpt").task
+    pipeline = Tokenizer.from_str(task.tokenizer_json)
+    with (SAMPLE / "test.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    ids = [torch.tensor(pipeline.encode(row["text"]).ids) for row in rows]
+    labels = torch.tensor([task.labels.index(row["label"]) for row in rows])
+    with torch.inference_mode():
+        loss = torch.nn.functional.cross_entropy(task(pack_sequence(ids, enforce_sorted=False)), labels)
+    assert tested == pytest.approx(float(loss), abs=1e-5)
 
 
 def test_the_bundle_equals_the_lightning_module(run, bundle):

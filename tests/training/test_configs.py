@@ -1,0 +1,41 @@
+"""Every config runs as it stands, given the paths that its first lines name."""
+
+from pathlib import Path
+
+import pytest
+
+from training.repetition import resolved_config
+
+FOLDER = Path(__file__).parents[2] / "training" / "configs"
+CONFIGS = sorted(FOLDER.glob("*.yaml"))
+PATHS = [f"--data.{part}={part}.csv" for part in ("train", "validation", "test")]
+
+
+def test_there_is_one_for_each_published_run():
+    assert {path.stem for path in CONFIGS} == {
+        "sample", "sst2", "sst5", "mr-cv", "imdb", "three-class-csv", "gru", "deep", "multi-gpu", "tiny",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_has_no_unknown_key_and_a_run_folder_of_its_own(path):
+    config = resolved_config(["--config", str(path), *PATHS])
+    assert config["trainer"]["default_root_dir"] == f"runs/{path.stem}"
+    assert config["trainer"]["gradient_clip_val"] == 1.0
+    assert config["data"]["train"] == "train.csv"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_config_begins_with_its_command(path):
+    comment = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        comment.append(line)
+    command = "cross-validate --folds 10" if path.stem == "mr-cv" else "fit"
+    assert f"python -m training {command} --config training/configs/{path.name}" in "\n".join(comment)
+
+
+def test_the_deep_one_is_deep_and_the_gru_one_has_grus():
+    assert resolved_config(["--config", str(FOLDER / "deep.yaml"), *PATHS])["model"]["layers"] == 8
+    assert resolved_config(["--config", str(FOLDER / "gru.yaml"), *PATHS])["model"]["cell"] == "gru"

@@ -1,0 +1,89 @@
+"""Checkpoints on disk: there is always a whole one, whatever happens while the next is written."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+IN_MEMORY = "memory://last-good-state"
+"""The path under which Lightning is handed the checkpoint in ``DurableCheckpoints.in_memory``."""
+
+
+class CheckpointNotWrittenError(Exception):
+    """A checkpoint could not be written; the message names it and says what to do. The one before is intact."""
+
+
+class DurableCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, brings it to the disk (fsync), and only then renames it.
+
+    Lightning writes to the system's folder for temporary files and moves from there, which is a copy where that is
+    another disk, and calls no fsync (fsspec's ``LocalFileOpener.commit``): after a crash the new file may be half there
+    and the old one gone. Paths that are not local, such as s3://, are left to Lightning.
+
+    Attributes:
+        in_memory: a checkpoint that ``IN_MEMORY`` stands for; see ``Recovery``.
+    """
+
+    def __init__(self) -> None:
+        self.in_memory: dict[str, Any] | None = None
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any | None = None,  # noqa: ANN401 - Lightning's signature
+    ) -> None:
+        """Writes the checkpoint, whole or not at all.
+
+        Raises:
+            CheckpointNotWrittenError: the disk is full, or the folder cannot be written to.
+        """
+        if "://" in str(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        try:
+            _replace(Path(path), buffer.getbuffer())
+        except OSError as error:
+            message = (
+                f"{path}: the checkpoint could not be written ({error.strerror or error}); training has stopped.\n"
+                "The checkpoint written before it is intact. This one needs "
+                f"{buffer.getbuffer().nbytes / 1e6:,.1f} MB beside it: make room,\n"
+                "then run the same command again with --ckpt_path=last."
+            )
+            raise CheckpointNotWrittenError(message) from error
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Reads a checkpoint, or hands over the one in memory for good: training changes its tensors in place."""
+        if str(path) == IN_MEMORY and self.in_memory is not None:
+            checkpoint, self.in_memory = self.in_memory, None
+            return checkpoint
+        return super().load_checkpoint(path, *args, **options)
+
+
+def _replace(path: Path, content: memoryview) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Brings the rename itself to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,60 @@
+"""Everything a run writes goes into its folder, ``trainer.default_root_dir``, unless its config says otherwise."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytorch_lightning as lightning
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import SaveConfigCallback
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+
+DEFAULT = "runs/unnamed"
+CONFIG = "config.yaml"
+CHECKPOINTS = "checkpoints"
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes the resolved config to the top of the run folder; ``fit --config`` takes it as it is."""
+
+    def save_config(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
+        stage: str,  # noqa: ARG002
+    ) -> None:
+        """Lightning calls this on rank 0 alone."""
+        folder = Path(trainer.default_root_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.parser.save(self.config, str(folder / CONFIG), skip_none=False, overwrite=True, multifile=False)
+
+
+def default_loggers(folder: Path) -> list[Logger]:
+    """Figures as CSV and for TensorBoard: the loggers of a run whose config names none."""
+    return [
+        CSVLogger(save_dir=folder, name="", version="csv"),
+        TensorBoardLogger(save_dir=folder, name="", version="tensorboard"),
+    ]
+
+
+def with_checkpoints(
+    callbacks: Sequence[lightning.Callback] | lightning.Callback, folder: Path
+) -> list[lightning.Callback]:
+    """The callbacks, their checkpoints kept in the run folder; with best and last ones where they keep none."""
+    callbacks = [callbacks] if isinstance(callbacks, lightning.Callback) else callbacks
+    directory = str((folder / CHECKPOINTS).resolve())  # absolute, as Lightning keeps it
+    keepers = [callback for callback in callbacks if isinstance(callback, ModelCheckpoint)]
+    for keeper in keepers:
+        keeper.dirpath = keeper.dirpath or directory
+    return [*callbacks] if keepers else [*callbacks, best_and_last(directory)]
+
+
+def best_and_last(directory: str) -> ModelCheckpoint:
+    """Keeps the checkpoint with the highest validation macro-F1 as best.ckpt, and the newest as last.ckpt."""
+    return ModelCheckpoint(
+        dirpath=directory,
+        filename="best",
+        monitor="validation/macro_f1",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
