@@ -1,0 +1,1 @@
+"""The lecture's claims, measured: one experiment a claim, and the report that shows them."""
