@@ -14,7 +14,7 @@ serve: $(VENV)/.serving ## Install what serving needs and serve the shipped mode
 	PATH="$(CURDIR)/$(BIN):$$PATH" BENTOML_DO_NOT_TRACK=true $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
 
 test: $(VENV)/.everything ## Install the rest and run the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(VENV)/.everything ## Lint, types and the import rules between the rooms
 	$(BIN)/ruff check .

@@ -1,13 +1,15 @@
 """What a trained model is: the bundle format, and the only code that knows how to run one."""
 
-from model_store.errors import BundleError, ModelError, TextError
+from model_store.errors import BundleError, DeviceError, ModelError, TextError
 from model_store.manifest import Manifest
-from model_store.model import SentimentModel
+from model_store.model import Device, SentimentModel, require_device
 from model_store.results import Prediction, Token
 from model_store.tokenization import TokenizedText, Truncation
 
 __all__ = [
     "BundleError",
+    "Device",
+    "DeviceError",
     "Manifest",
     "ModelError",
     "Prediction",
@@ -16,4 +18,5 @@ __all__ = [
     "Token",
     "TokenizedText",
     "Truncation",
+    "require_device",
 ]

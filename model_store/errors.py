@@ -32,3 +32,7 @@ class TextError(ValueError):
 
 class ModelError(ValueError):
     """A request that this model cannot fulfil, such as a layer it does not have."""
+
+
+class DeviceError(Exception):
+    """The model cannot run where it was asked to: the message says what is missing."""

@@ -1,7 +1,8 @@
 """Runs a bundle: text in; sentiment, contributions and contextual representations out. No torch, no HTTP."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -9,13 +10,22 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from model_store import bundle as bundles
-from model_store.errors import BundleError, ModelError, TextError
+from model_store.errors import BundleError, DeviceError, ModelError, TextError
 from model_store.manifest import Manifest
 from model_store.results import Prediction, Token
 from model_store.tokenization import TextTokenizer, TokenizedText, Truncation
 
+Device = Literal["cpu", "cuda"]
+
+PROVIDERS: Mapping[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+"""ONNX Runtime's names."""
+
 PADDED_TOKENS_A_BATCH = 4096
 """Texts are run together up to this many padded tokens, so that memory stays bounded whatever is asked."""
+
+
+def _go_on() -> None:
+    """Nothing stops the work."""
 
 
 class SentimentModel:
@@ -24,7 +34,7 @@ class SentimentModel:
     ``SentimentModel.load("default").predict(["The movie was terribly exciting!"])[0].label``
     """
 
-    def __init__(self, bundle: bundles.Bundle, *, threads: int = 1) -> None:
+    def __init__(self, bundle: bundles.Bundle, *, threads: int = 1, device: Device = "cpu") -> None:
         self.manifest: Manifest = bundle.manifest
         self.sha256: str = bundle.sha256
         self._tokenizer = TextTokenizer(
@@ -32,21 +42,26 @@ class SentimentModel:
             unknown_token=bundle.manifest.tokenizer.unknown_token,
             max_tokens=bundle.manifest.limits.max_tokens,
         )
-        self._session = _session(bundle, threads)
+        self._session = _session(bundle, threads, device)
         self._polarities = _polarities(bundle.manifest)
 
     @classmethod
-    def load(cls, folder: str | Path = "default", *, threads: int = 1) -> "SentimentModel":
+    def load(
+        cls, folder: str | Path = "default", *, threads: int = 1, device: Device = "cpu"
+    ) -> "SentimentModel":
         """Loads and verifies a bundle; ``default`` is the one that ships with the project.
 
         Args:
             folder: a bundle's folder.
             threads: processor threads one call may use.
+            device: ``cuda`` runs on a GPU, which needs the package onnxruntime-gpu.
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer format; the message names the file.
+            DeviceError: the device is not there.
         """
-        return cls(bundles.read(bundles.resolve(folder)), threads=threads)
+        require_device(device)
+        return cls(bundles.read(bundles.resolve(folder)), threads=threads, device=device)
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
         """Splits a text into tokens; raises ``TextError`` where it cannot be answered."""
@@ -79,13 +94,22 @@ class SentimentModel:
         return self.predict_tokenized(self._tokenize_all(texts, truncate), layers=layers)
 
     def predict_tokenized(
-        self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
+        self,
+        texts: Sequence[TokenizedText],
+        *,
+        explain: bool = False,
+        layers: Sequence[int] = (),
+        before_each_run: Callable[[], None] = _go_on,
     ) -> list[Prediction]:
-        """Runs texts that are already tokenized, for callers that answer bad texts one by one."""
+        """Runs texts that are already tokenized, for callers that answer bad texts one by one.
+
+        The work is cut into runs of bounded size. Whatever ``before_each_run`` raises ends it there.
+        """
         numbers = self.layer_numbers(layers)
         outputs = ["logits", *(["contributions"] if explain else []), *(f"layer_{number}" for number in numbers)]
         answers: list[Prediction | None] = [None] * len(texts)
         for positions in _batches([len(text) for text in texts]):
+            before_each_run()
             values = self._run([texts[position] for position in positions], outputs)
             for row, position in enumerate(positions):
                 length = len(texts[position])
@@ -153,16 +177,31 @@ class SentimentModel:
         )
 
 
-def _session(bundle: bundles.Bundle, threads: int) -> onnxruntime.InferenceSession:
+def require_device(device: Device) -> None:
+    """Raises ``DeviceError`` where ONNX Runtime cannot run on the device at all."""
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+        message = (
+            f"The device {device} was asked for, but this ONNX Runtime cannot use it; it has "
+            f"{', '.join(onnxruntime.get_available_providers())}. "
+            "Install onnxruntime-gpu in place of onnxruntime, or choose the device cpu."
+        )
+        raise DeviceError(message)
+
+
+def _session(bundle: bundles.Bundle, threads: int, device: Device) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # An idle pool that spins starves whatever else runs in the process.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(bundle.graph, options, providers=[PROVIDERS[device]])
     except Exception as error:  # onnxruntime raises bare subclasses of Exception
         raise BundleError(bundle.folder / bundles.GRAPH, f"cannot be loaded by ONNX Runtime ({error})") from error
+    if PROVIDERS[device] not in session.get_providers():  # it only warns, and goes on with the CPU
+        message = f"The device {device} was asked for, but ONNX Runtime could not start it; its log says why."
+        raise DeviceError(message)
+    return session
 
 
 def _polarities(manifest: Manifest) -> NDArray[np.float64] | None:

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
+from service import metrics
+from service import sentences as splitter
+from service.engine import Engine
 from service.errors import RequestError
 from service.schemas import (
     Direction,
@@ -22,6 +25,8 @@ from service.schemas import (
     RepresentRequest,
     RepresentResponse,
     RepresentResult,
+    Sentence,
+    TextErrorCode,
     Token,
     UnansweredText,
 )
@@ -33,10 +38,19 @@ LITTLE_ENDIAN: Mapping[Dtype, np.dtype[np.float32 | np.float16]] = {
 }
 
 
+class UnreadableTextError(Exception):
+    """One text that has no answer while the others have."""
+
+    def __init__(self, code: TextErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
 class Answers:
     """One model's answers under one set of limits. Safe to call from several threads at once."""
 
-    def __init__(self, model: SentimentModel, settings: Settings) -> None:
+    def __init__(self, model: SentimentModel | Engine, settings: Settings) -> None:
         self._model = model
         self._settings = settings
         manifest = model.manifest
@@ -49,15 +63,33 @@ class Answers:
             RequestError: more texts than one request may hold.
         """
         texts, errors = self._tokenize(request.texts, request.truncate)
-        predictions = self._model.predict_tokenized(list(texts.values()), explain=request.explain)
-        return PredictResponse(
-            model=self._name,
-            results=[
-                PredictResult(**_sentiment(index, prediction), tokens=self._explained(prediction))
-                for index, prediction in zip(texts, predictions, strict=True)
-            ],
-            errors=errors,
-        )
+        results = self.results(texts, explain=request.explain, sentences=request.sentences)
+        return PredictResponse(model=self._name, results=results, errors=errors)
+
+    def results(
+        self, texts: Mapping[int, TokenizedText], *, explain: bool = False, sentences: bool = False
+    ) -> list[PredictResult]:
+        """The sentiment of texts that have been read, each under its number."""
+        predictions = self._model.predict_tokenized(list(texts.values()), explain=explain)
+        split = self._sentences(list(texts.values()), predictions) if sentences else [None] * len(texts)
+        return [
+            PredictResult(**_sentiment(index, prediction), tokens=self._explained(prediction), sentences=parts)
+            for index, prediction, parts in zip(texts, predictions, split, strict=True)
+        ]
+
+    def read(self, text: str, truncate: Truncation) -> TokenizedText:
+        """One text's tokens.
+
+        Raises:
+            UnreadableTextError: the text cannot be answered; those beside it can.
+        """
+        if len(text) > self._settings.max_characters:
+            message = f"the text has {len(text):,} characters and the limit is {self._settings.max_characters:,}"
+            raise _unreadable("too_many_characters", message)
+        try:
+            return self._model.tokenize(text, truncate=truncate)
+        except TextError as error:
+            raise _unreadable(error.code, error.message) from None
 
     def represent(self, request: RepresentRequest) -> RepresentResponse:
         """The contextual representations of each text's tokens.
@@ -95,15 +127,23 @@ class Answers:
         readable: dict[int, TokenizedText] = {}
         errors: list[UnansweredText] = []
         for index, text in enumerate(texts):
-            if len(text) > self._settings.max_characters:
-                message = f"the text has {len(text):,} characters and the limit is {self._settings.max_characters:,}"
-                errors.append(UnansweredText(index=index, code="too_many_characters", message=message))
-                continue
             try:
-                readable[index] = self._model.tokenize(text, truncate=truncate)
-            except TextError as error:
+                readable[index] = self.read(text, truncate)
+            except UnreadableTextError as error:
                 errors.append(UnansweredText(index=index, code=error.code, message=error.message))
         return readable, errors
+
+    def _sentences(
+        self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]
+    ) -> list[list[Sentence] | None]:
+        """Each text's sentences, all of them read together; the only sentence of a text has been read already."""
+        split = [list(splitter.split(text)) for text in texts]
+        apart = [part for parts in split if len(parts) > 1 for part in parts]
+        read = iter(self._model.predict_tokenized(apart))
+        return [
+            [_sentence(part, next(read) if len(parts) > 1 else prediction) for part in parts]
+            for parts, prediction in zip(split, predictions, strict=True)
+        ]
 
     def _layers(self, layers: Sequence[int]) -> list[int]:
         try:
@@ -160,6 +200,22 @@ def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
         "unknown_count": prediction.unknown_count,
         "truncated": prediction.truncated,
     }
+
+
+def _unreadable(code: TextErrorCode, message: str) -> UnreadableTextError:
+    metrics.TEXT_ERRORS.labels(code).inc()
+    return UnreadableTextError(code, message)
+
+
+def _sentence(part: TokenizedText, prediction: Prediction) -> Sentence:
+    return Sentence(
+        start=int(part.starts[0]),
+        end=int(part.ends[-1]),
+        label=prediction.label,
+        score=prediction.score,
+        scores=prediction.scores,
+        polarity=prediction.polarity,
+    )
 
 
 def _explained_tokens(

@@ -3,36 +3,33 @@
 # mypy: disable-error-code="untyped-decorator"
 # BentoML marks its package as typed, but not the one its decorators live in.
 
-import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar, cast
 
 import bentoml
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from model_store import SentimentModel
+from model_store import SentimentModel, require_device
 from service import routes
 from service.answers import Answers
+from service.engine import Engine
 from service.errors import RequestError
-from service.middleware import Envelope
+from service.inference import ClientGoneError, Inference
+from service.middleware import CLIENT_GONE
 from service.schemas import EXAMPLE_TEXT, PredictRequest, PredictResponse, RepresentRequest, RepresentResponse
 from service.settings import read_settings
-
-TIMEOUT_SECONDS = 60
-"""BentoML's own deadline, whose error has not our form: far above the longest request.
-
-Not higher still, because BentoML keeps a timer and some 5 kB for every request until then, also when it was answered:
-at 450 requests a second that is 135 MB.
-"""
+from service.shutdown import Draining
+from service.stack import stacked
 
 RequestT = TypeVar("RequestT", PredictRequest, RepresentRequest)
 ResponseT = TypeVar("ResponseT", PredictResponse, RepresentResponse)
 
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 settings = read_settings()
+require_device(settings.device)
 pages = routes.create_app()
 
 
@@ -42,23 +39,34 @@ def _is_no_client_error(record: logging.LogRecord) -> bool:
     return not isinstance(error, (ValidationError, RequestError))
 
 
-@bentoml.service(name="sentiment", traffic={"timeout": TIMEOUT_SECONDS})
+@bentoml.service(name="sentiment", workers=settings.workers, service_class=stacked(settings))
 @bentoml.asgi_app(pages)
 class SentimentService:
     """Sentiment with reasons: labels and scores, what every token adds, and its representation in context."""
 
     def __init__(self) -> None:
-        model = SentimentModel.load(settings.model)  # verifies every file's hash
+        model = SentimentModel.load(settings.model, device=settings.device)  # verifies every file's hash
         model.represent([EXAMPLE_TEXT])  # the first run is the slowest, and none of a client's business
-        self._answers = Answers(model, settings)
-        # ONNX Runtime and the tokenizer work without the interpreter's lock, so threads share the processors.
-        self._executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="inference")
-        routes.publish(pages, model, settings)
+        self._answers = Answers(Engine(model, settings), settings)
+        self._inference = Inference(settings.threads)
+        self._draining = Draining(settings.drain_seconds)
+        routes.publish(
+            pages, model, settings, answers=self._answers, inference=self._inference, draining=self._draining
+        )
+
+    async def __is_ready__(self) -> bool:
+        """What BentoML's /readyz asks, besides whether the service has started."""
+        return not self._draining.has_begun
+
+    @bentoml.on_startup
+    async def listen_for_the_end(self) -> None:
+        """Runs in the event loop of the server, which has installed its own handlers by now."""
+        self._draining.listen()
 
     @bentoml.on_shutdown
     def close(self) -> None:
         """Lets the requests under way finish."""
-        self._executor.shutdown()
+        self._inference.close()
 
     @bentoml.api(route="/v1/predict")
     async def predict(self, request: PredictRequest, /) -> PredictResponse:
@@ -76,19 +84,21 @@ class SentimentService:
         BentoML passes a Starlette response through as it is. So the JSON is written in that thread too, while the
         event loop serves others, and an error keeps its code. The handlers name the schema, and this is the one lie.
         """
-
-        def respond() -> Response:
-            try:
-                return Response(work(request).model_dump_json(), media_type="application/json")
-            except RequestError as error:
-                return error.response()
-            except ValidationError as error:  # BentoML would take it for the client's mistake
-                message = "the answer does not fit its own schema"
-                raise RuntimeError(message) from error
-
-        loop = asyncio.get_running_loop()
-        return cast("ResponseT", await loop.run_in_executor(self._executor, respond))
+        try:
+            response = await self._inference.run(partial(_respond, work, request))
+        except RequestError as error:
+            response = error.response()
+        except ClientGoneError:
+            response = Response(status_code=CLIENT_GONE)
+        return cast("ResponseT", response)
 
 
-SentimentService.add_asgi_middleware(Envelope, max_body_bytes=settings.max_body_bytes)  # type: ignore[attr-defined]  # a bentoml.Service by now
+def _respond(work: Callable[[RequestT], ResponseT], request: RequestT) -> Response:
+    try:
+        return Response(work(request).model_dump_json(), media_type="application/json")
+    except ValidationError as error:  # BentoML would take it for the client's mistake
+        message = "the answer does not fit its own schema"
+        raise RuntimeError(message) from error
+
+
 logging.getLogger("bentoml._internal.server.http_app").addFilter(_is_no_client_error)

@@ -2,35 +2,51 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
+from service.protocol_schemas import ProtocolError
 from service.schemas import ErrorCode, ErrorDetail, ErrorResponse
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """An error's status, and what it says where nothing more precise is known."""
+    """An error's status, what it says where nothing more precise is known, and the headers that go with it."""
 
     status: int
     message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 ERRORS: Mapping[ErrorCode, Meaning] = {
     "invalid_json": Meaning(400, "The body is not valid JSON."),
     "bad_request": Meaning(400, "The request cannot be understood."),
+    "unauthorized": Meaning(
+        401,
+        "Send an API key, as Authorization: Bearer <key> or as X-API-Key: <key>.",
+        {"www-authenticate": "Bearer"},
+    ),
     "not_found": Meaning(404, "There is nothing at this path; GET /docs lists what there is."),
     "method_not_allowed": Meaning(405, "This path does not take this method; GET /docs lists what it takes."),
+    "body_too_slow": Meaning(408, "The body did not arrive in time.", {"connection": "close"}),
     "body_too_large": Meaning(413, "The body is too large; send fewer texts in one request."),
     "unsupported_media_type": Meaning(415, "Send the body as application/json, not compressed."),
     "invalid_request": Meaning(422, "The request does not have the form that GET /docs describes."),
     "too_many_texts": Meaning(422, "The request holds too many texts."),
+    "too_much_work": Meaning(422, "The request asks for too much at once; send fewer texts in one request."),
     "unknown_layer": Meaning(422, "The model does not have this layer."),
     "unknown_direction": Meaning(422, "The model does not read in this direction."),
+    "overloaded": Meaning(
+        429,
+        "Too many requests are under way; send this one again a little later.",
+        {"retry-after": "1"},  # a place is free again within milliseconds; whole seconds are all the header can say
+    ),
     "internal_error": Meaning(500, "Something went wrong here. The server's log has the details."),
+    "not_ready": Meaning(503, "The service is starting or stopping.", {"retry-after": "1"}),
+    "deadline_exceeded": Meaning(504, "The answer was not ready in time, and the work on it was stopped."),
 }
 
 
@@ -49,8 +65,12 @@ class RequestError(Exception):
         detail = ErrorDetail(code=self.code, message=self.message, param=self.param, request_id=request_id)
         return ErrorResponse(error=detail).model_dump_json().encode()
 
+    def protocol_body(self) -> bytes:
+        """What the Open Inference Protocol's clients expect instead."""
+        return ProtocolError(error=self.message).model_dump_json().encode()
+
     def response(self) -> Response:
-        """The envelope as a response; its request id is filled in on the way out, see ``service.middleware``."""
+        """The envelope as a response; ``service.middleware`` fills in its request id and headers on the way out."""
         return Response(self.body(request_id=""), status_code=self.status, media_type="application/json")
 
 
@@ -78,6 +98,12 @@ def recognise(status: int, body: bytes) -> RequestError:
     with suppress(ValidationError):
         return _schema_error(_SchemaReport.model_validate_json(body).detail)
     return RequestError(code_of(status))
+
+
+def invalid(error: ValidationError) -> RequestError:
+    """What is wrong with something that does not fit its schema."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    return _schema_error([_Problem(type=one["type"], loc=list(one["loc"]), msg=one["msg"]) for one in problems])
 
 
 def code_of(status: int) -> ErrorCode:

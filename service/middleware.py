@@ -1,14 +1,17 @@
-"""Around every request: an id, a limit on its body, and one envelope for whatever goes wrong inside."""
+"""Around every request: an id, one envelope for whatever goes wrong inside, a line in the log, and its count."""
 
 import logging
 import re
+import time
 import uuid
-from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import RequestError, recognise
+from service import metrics
+from service.endpoints import endpoint_at
+from service.errors import ERRORS, RequestError, recognise
+from service.inference import ClientGoneError
 
 REQUEST_ID = "x-request-id"
 ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -17,76 +20,73 @@ ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 LONGEST_ERROR_BODY = 64 * 1024
 """Of an error response made elsewhere, at most this much is read for what it means."""
 
-JSON_PATHS: Sequence[str] = ("/v1/predict", "/v1/represent")
+CLIENT_GONE = 499
+"""Nginx' status for a request whose client closed the connection. Only the log and the metrics see it."""
+
+QUIET_PATHS = ("/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live", "/v2/health/ready")
+"""What machines ask all the time leaves no line in the access log."""
 
 logger = logging.getLogger(__name__)
+access_logger = logging.getLogger("bentoml.access")  # under "bentoml", whose lines BentoML writes out
 
 
 class Envelope:
     """Gives every request an id and every error the same shape.
 
-    It never raises: an exception that leaves a middleware would leave BentoML's client waiting until its timeout.
+    It never raises: an exception that leaves a middleware would leave BentoML's client without an answer.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, access_log: bool = True) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
+        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        reply = _Reply(send, request_id=_request_id(headers), has_body=scope["method"] != "HEAD")
-        if refusal := self._refusal(scope, headers):
-            await reply.fail(refusal)
-            return
-        body = _LimitedBody(receive, self._max_body_bytes)
+        started = time.perf_counter()
+        reply = _Reply(
+            send,
+            request_id=_request_id(Headers(scope=scope)),
+            has_body=scope["method"] != "HEAD",
+            in_protocol=scope["path"].startswith("/v2"),
+        )
         try:
-            await self._app(scope, body.receive, _replacing(reply, body))
+            await self._app(scope, receive, reply.pass_on)
         except RequestError as error:
             await reply.fail(error)
+        except ClientGoneError:
+            pass  # there is nobody to answer
         except Exception:
             logger.exception("request %s failed", reply.request_id)
             await reply.fail(RequestError("internal_error"))
+        finally:
+            self._note(scope, reply, time.perf_counter() - started)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> RequestError | None:
-        """Why a request is not worth reading, as far as its headers tell."""
-        if scope["method"] != "POST" or scope["path"] not in JSON_PATHS:
-            return None
-        media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if media_type != "application/json" or headers.get("content-encoding", "identity") != "identity":
-            return RequestError("unsupported_media_type")
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._max_body_bytes:
-            return _too_large(self._max_body_bytes)
-        return None
-
-
-class _LimitedBody:
-    """The request's body, which stops being read when it grows past the limit."""
-
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive = receive
-        self._limit = limit
-        self._read = 0
-        self.error: RequestError | None = None
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._read += len(message.get("body", b""))
-        if self._read > self._limit:
-            self.error = _too_large(self._limit)
-            raise self.error
-        return message
+    def _note(self, scope: Scope, reply: "_Reply", seconds: float) -> None:
+        endpoint = endpoint_at(scope["path"]).name
+        metrics.REQUESTS.labels(endpoint, reply.status).inc()
+        metrics.REQUEST_SECONDS.labels(endpoint).observe(seconds)
+        if reply.error:
+            metrics.REJECTIONS.labels(reply.error).inc()
+        if self._access_log and scope["path"] not in QUIET_PATHS:
+            # repr, because a path may hold a line's end; cut, because it may be long.
+            path = repr(scope["path"][:200])
+            access_logger.info(
+                "%s %s %s %d %s %.1f ms",
+                reply.request_id, scope["method"], path, reply.status, reply.error or "-", 1000 * seconds,
+            )  # fmt: skip
 
 
 class _Reply:
     """The response on its way out: passed through when it is good, held back and rewritten when it is not."""
 
-    def __init__(self, send: Send, *, request_id: str, has_body: bool) -> None:
+    def __init__(self, send: Send, *, request_id: str, has_body: bool, in_protocol: bool) -> None:
         self.request_id = request_id
+        self._in_protocol = in_protocol
+        self.status = CLIENT_GONE  # until there is an answer
+        self.error: str | None = None
         self._send = send
         self._has_body = has_body
         self._started = False
@@ -100,6 +100,7 @@ class _Reply:
                 return
             MutableHeaders(scope=message)[REQUEST_ID] = self.request_id
             self._started = True
+            self.status = message["status"]
         elif self._held is not None:
             if len(self._held_body) < LONGEST_ERROR_BODY:
                 self._held_body += message.get("body", b"")
@@ -114,10 +115,13 @@ class _Reply:
             return
         self._started = True
         self._held = None
-        body = error.body(self.request_id)
-        start: Message = {"type": "http.response.start", "status": status or error.status, "headers": []}
+        self.status = status or error.status
+        self.error = error.code
+        body = error.protocol_body() if self._in_protocol else error.body(self.request_id)
+        start: Message = {"type": "http.response.start", "status": self.status, "headers": []}
         outgoing = MutableHeaders(scope=start)
         outgoing.update(headers or {})
+        outgoing.update(ERRORS[error.code].headers)
         outgoing["content-type"] = "application/json"
         outgoing["content-length"] = str(len(body))
         outgoing["x-content-type-options"] = "nosniff"
@@ -126,28 +130,14 @@ class _Reply:
         await self._send({"type": "http.response.body", "body": body if self._has_body else b""})
 
     async def _rewrite(self, held: Message) -> None:
+        if held["status"] == CLIENT_GONE:
+            return
         error = recognise(held["status"], self._held_body)
         # A schema error comes as 400 and leaves as 422; a status that the table does not know keeps its own.
         known = error.code not in {"bad_request", "internal_error"}
         await self.fail(error, status=None if known else held["status"], headers=Headers(raw=held["headers"]))
 
 
-def _replacing(reply: _Reply, body: _LimitedBody) -> Send:
-    """What the application sends, unless it only reports that it could not read the body."""
-
-    async def send(message: Message) -> None:
-        if body.error is not None:
-            await reply.fail(body.error)
-        else:
-            await reply.pass_on(message)
-
-    return send
-
-
 def _request_id(headers: Headers) -> str:
     given = headers.get(REQUEST_ID, "")
     return given if ACCEPTABLE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _too_large(limit: int) -> RequestError:
-    return RequestError("body_too_large", f"The body is larger than {limit:,} bytes; send fewer texts in one request.")

@@ -1,4 +1,4 @@
-"""What can be read with GET: the page, the documentation, the model card. Probes and metrics are BentoML's."""
+"""Every path that is not BentoML's own: the pages, the model card, and the calls whose bodies it cannot pass on."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,9 +13,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_store import SentimentModel
+from service import protocol_routes
+from service.answers import Answers
+from service.bulk import Bulk
+from service.inference import Inference
+from service.inference_protocol import Protocol
 from service.openapi import openapi
 from service.schemas import LimitsInForce, ModelCard
 from service.settings import Settings
+from service.shutdown import Draining
 
 WEB = Path(__file__).with_name("web")
 
@@ -40,15 +46,33 @@ def create_app() -> Starlette:
             Route("/openapi.json", _openapi),
             Route("/docs.json", _openapi),  # where BentoML would publish a poorer one
             Route("/v1/model", _model_card),
+            Route("/v1/bulk", _bulk, methods=["POST"]),
+            *protocol_routes.routes(),
             Mount("/assets", StaticFiles(directory=WEB)),
         ],
         middleware=[Middleware(_SecurityHeaders)],
     )
 
 
-def publish(app: Starlette, model: SentimentModel, settings: Settings) -> None:
-    """Makes a loaded model's card and the limits in force known to the routes."""
+def publish(
+    app: Starlette,
+    model: SentimentModel,
+    settings: Settings,
+    *,
+    answers: Answers,
+    inference: Inference,
+    draining: Draining,
+) -> None:
+    """Makes a loaded model's card, the limits in force and the model's answers known to the routes."""
+    app.state.draining = draining
     card = model_card(model, settings)
+    app.state.protocol = Protocol(answers, inference, card, most_numbers=settings.max_request_numbers)
+    app.state.bulk = Bulk(
+        answers,
+        inference.executor,
+        longest_line=settings.max_body_bytes,
+        stall_seconds=settings.deadline_seconds,
+    )
     app.state.model_card = card.model_dump_json().encode()
     app.state.openapi = openapi(card)
 
@@ -73,12 +97,20 @@ def model_card(model: SentimentModel, settings: Settings) -> ModelCard:
             max_characters=settings.max_characters,
             max_texts=settings.max_texts,
             max_body_bytes=settings.max_body_bytes,
+            max_request_tokens=settings.max_request_tokens,
+            max_request_numbers=settings.max_request_numbers,
+            deadline_seconds=settings.deadline_seconds,
         ),
     )
 
 
 async def _model_card(request: Request) -> Response:
     return Response(request.app.state.model_card, media_type="application/json")
+
+
+async def _bulk(request: Request) -> ASGIApp:
+    bulk: Bulk = request.app.state.bulk
+    return bulk
 
 
 async def _openapi(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """The wire format: every request and every response, in one file."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,18 +16,27 @@ Direction = Literal["both", "forward", "backward"]
 TextErrorCode = Literal["empty_text", "invalid_text", "too_many_tokens", "too_many_characters"]
 """Why one text of a request has no answer while the others have."""
 
+LineErrorCode = Literal[TextErrorCode, "invalid_json", "invalid_request", "line_too_long", "internal_error"]
+"""Why one line of a stream has no answer while the others have."""
+
 ErrorCode = Literal[
     "invalid_json",
     "bad_request",
+    "unauthorized",
     "not_found",
     "method_not_allowed",
+    "body_too_slow",
     "body_too_large",
     "unsupported_media_type",
     "invalid_request",
     "too_many_texts",
+    "too_much_work",
     "unknown_layer",
     "unknown_direction",
+    "overloaded",
     "internal_error",
+    "not_ready",
+    "deadline_exceeded",
 ]
 """Why a whole request has no answer."""
 
@@ -61,6 +70,10 @@ class PredictRequest(_Request):
     explain: bool = Field(
         default=False, description="Whether each result also lists its tokens with their contributions to every label."
     )
+    sentences: bool = Field(
+        default=False,
+        description="Whether each result also lists the text's sentences, each with a sentiment of its own.",
+    )
     truncate: Truncate = "end"
 
 
@@ -88,8 +101,33 @@ class RepresentRequest(_Request):
     truncate: Truncate = "end"
 
 
+class BulkOptions(BaseModel):
+    """What is wanted of every line of a stream, in the address; the words are those of `PredictRequest`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    explain: Literal["true", "false"] = Field(
+        default="false", description="Whether each result also lists its tokens with their contributions."
+    )
+    sentences: Literal["true", "false"] = Field(
+        default="false", description="Whether each result also lists the text's sentences with their sentiment."
+    )
+    truncate: Truncate = "end"
+
+
+class BulkLine(_Request):
+    """One line of a stream that comes in."""
+
+    text: str = Field(description="The text to read.", examples=[EXAMPLE_TEXT])
+
+
 class _Response(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _null_first(schema: dict[str, Any]) -> None:
+    """BentoML's client takes every value for the first alternative, and leaves it as it is where that is no list."""
+    schema["anyOf"].sort(key=lambda alternative: alternative != {"type": "null"})
 
 
 class ModelName(_Response):
@@ -139,11 +177,31 @@ class _Sentiment(_Response):
     truncated: bool = Field(description="Whether the text had too many tokens, so that one end was left out.")
 
 
+class Sentence(_Response):
+    """One sentence of a text, read on its own: the sentences before and after it change nothing."""
+
+    start: int = Field(description="Offset of its first token, in Unicode code points.", examples=[0])
+    end: int = Field(description="Offset just behind its last token; `text[start:end]` is the sentence.", examples=[32])
+    label: str = Field(description="The label with the highest score.", examples=["positive"])
+    score: float = Field(description="That label's calibrated probability.", examples=[0.97])
+    scores: dict[str, float] = Field(
+        description="Every label's calibrated probability; they sum to 1.",
+        examples=[{"negative": 0.01, "neutral": 0.02, "positive": 0.97}],
+    )
+    polarity: float | None = Field(description="As for the text, from -1 to 1.", examples=[0.96])
+
+
 class PredictResult(_Sentiment):
     """One text's sentiment."""
 
     tokens: list[ExplainedToken] | None = Field(
-        description="What the model read, in order, and what each token adds. Null unless `explain` was asked for."
+        json_schema_extra=_null_first,
+        description="What the model read, in order, and what each token adds. Null unless `explain` was asked for.",
+    )
+    sentences: list[Sentence] | None = Field(
+        json_schema_extra=_null_first,
+        description="The text's sentences in order; every token the model read is in exactly one. Of a text that is "
+        "too long, only the part that was read has sentences. Null unless `sentences` was asked for.",
     )
 
 
@@ -155,7 +213,7 @@ class Representation(_Response):
     dtype: Dtype
     byte_order: Literal["little"] = "little"
     encoding: Encoding
-    data: list[list[float]] | str = Field(
+    data: str | list[list[float]] = Field(  # the string first, see _null_first
         description='With "float", one list of numbers for each token; with "base64", all their bytes, row after row.'
     )
 
@@ -175,6 +233,14 @@ class UnansweredText(_Response):
     message: str = Field(
         description="A sentence for people.", examples=["the text has no tokens; send at least one word"]
     )
+
+
+class UnansweredLine(_Response):
+    """A line of a stream that could not be answered; the lines before and after it are."""
+
+    index: int = Field(description="The line's number, counted from 0.", examples=[1])
+    code: LineErrorCode = Field(description="A stable word for programs; a result has no such field.")
+    message: str = Field(description="A sentence for people.", examples=["The line is not valid JSON."])
 
 
 class PredictResponse(_Response):
@@ -200,6 +266,9 @@ class LimitsInForce(_Response):
     max_characters: int = Field(description="Characters (Unicode code points) in one text.")
     max_texts: int = Field(description="Texts in one request.")
     max_body_bytes: int = Field(description="Bytes of one request body.")
+    max_request_tokens: int = Field(description="Tokens in all texts of one request together.")
+    max_request_numbers: int = Field(description="Numbers in all representations of one answer.")
+    deadline_seconds: float = Field(description="Seconds after which a request without an answer gets 504.")
 
 
 class ModelCard(_Response):

@@ -1,11 +1,21 @@
-"""What an operator can set, all of it through SENTIMENT_* environment variables."""
+"""What an operator can set, all of it through SENTIMENT_* environment variables; docs/operations.md has the table."""
 
 import os
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SENTIMENT_"
+
+BYTES_A_NUMBER = 24
+"""What one number of a representation holds while it is answered: itself, and its base64 in three copies."""
+
+SHORTEST_KEY = 16
+"""Characters of an API key; a shorter one can be guessed."""
+
+SECRETS = {"api_keys"}
+"""Settings whose values are never printed."""
 
 
 def available_processors() -> int:
@@ -13,6 +23,11 @@ def available_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _a_share_of_the_processors(values: dict[str, Any]) -> int:
+    workers: int = values.get("workers", 1)
+    return max(1, available_processors() // workers)
 
 
 class SettingsError(ValueError):
@@ -27,6 +42,23 @@ class Settings(BaseSettings):
     model: str = Field(
         default="default",
         description='The bundle to serve: a folder, or "default" for the one that ships with the project.',
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu",
+        description='Where the model runs. "cuda" needs the package onnxruntime-gpu instead of onnxruntime.',
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that serve, each with its own model. Limits hold in each of them.",
+    )
+    threads: int = Field(
+        default_factory=_a_share_of_the_processors,
+        ge=1,
+        le=256,
+        description="How many requests a worker computes at the same time, each on one processor thread. "
+        "By default the processors this process may use, divided among the workers.",
     )
     max_body_bytes: int = Field(
         default=8 * 1024 * 1024,  # far above 256 long reviews, far below what would exhaust a small machine
@@ -43,26 +75,108 @@ class Settings(BaseSettings):
         ge=1,
         description="The most characters (Unicode code points) in one text; a longer text gets an error of its own.",
     )
-    threads: int = Field(
-        default_factory=available_processors,
+    max_request_tokens: int = Field(
+        default=131_072,  # 256 texts of 512 tokens: a few seconds of one processor
         ge=1,
-        le=256,
-        description="How many requests are computed at the same time, each on one processor thread. "
-        "By default as many as there are processors this process may use.",
+        description="The most tokens in all texts of one request together; more is answered with 422.",
     )
+    max_request_numbers: int = Field(
+        default=4_194_304,  # 8,192 tokens of 512 numbers: 22 MB of base64, 90 MB as lists of numbers
+        ge=1,
+        description="The most numbers in all representations of one answer; more is answered with 422.",
+    )
+    max_in_flight: int = Field(
+        default=64,  # enough to keep every thread busy, and a wait of well under a second for ordinary texts
+        ge=1,
+        description="Requests that wait or are computed; one more is answered with 429 at once.",
+    )
+    max_streams: int = Field(
+        default=8,
+        ge=1,
+        description="Streams of /v1/bulk at the same time; one more is answered with 429 at once.",
+    )
+    max_bytes_in_flight: int = Field(
+        default=512 * 1024 * 1024,
+        ge=1024,
+        description="Bytes that all requests together hold in bodies and representations; what exceeds it is "
+        "answered with 429.",
+    )
+    deadline_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="How long a body may take to arrive (then 408), an answer to be made (then 504, and its work "
+        "stops), and a client to take the next piece of it (then the connection closes).",
+    )
+    drain_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        le=600,
+        description="After SIGTERM the service is not ready but still answers, so that a load balancer can turn away.",
+    )
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Keys, separated by commas; with any, a call needs one of them. None by default.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may call the service, separated by commas, or *. None by default.",
+    )
+    access_log: bool = Field(
+        default=True,
+        description="Whether every request leaves a line in the log: its id, path, status and time, never its text.",
+    )
+
+    @field_validator("api_keys", "cors_origins", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _keys_are_long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key) < SHORTEST_KEY for key in keys):
+            message = f"every key needs at least {SHORTEST_KEY} characters"
+            raise ValueError(message)
+        return keys
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            scheme, separator, rest = origin.partition("://")
+            if origin != "*" and not (separator and scheme and rest and "/" not in rest):
+                message = f"{origin} is no origin; write it like https://example.org, without a path"
+                raise ValueError(message)
+        return origins
+
+    @model_validator(mode="after")
+    def _one_request_fits(self) -> "Settings":
+        largest = self.max_body_bytes + self.max_request_numbers * BYTES_A_NUMBER
+        if self.max_bytes_in_flight < largest:
+            message = (
+                f"{PREFIX}MAX_BYTES_IN_FLIGHT={self.max_bytes_in_flight} cannot hold the largest single request: "
+                f"{PREFIX}MAX_BODY_BYTES + {BYTES_A_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {largest}"
+            )
+            raise ValueError(message)
+        return self
 
 
 def read_settings() -> Settings:
     """Reads the environment.
 
     Raises:
-        SettingsError: a value is invalid; every invalid one is named.
+        SettingsError: a value is invalid, or two contradict each other; every invalid one is named.
     """
     try:
         return Settings()
     except ValidationError as error:
-        problems = [
-            f"{PREFIX}{str(problem['loc'][0]).upper()}={problem['input']}: {problem['msg']}"
-            for problem in error.errors()
-        ]
+        problems = [_problem(problem["loc"], problem["input"], problem["msg"]) for problem in error.errors()]
         raise SettingsError("The service cannot start with these settings.\n" + "\n".join(problems)) from None
+
+
+def _problem(place: tuple[int | str, ...], value: object, message: str) -> str:
+    if not place:  # of several settings together
+        return message
+    name = str(place[0])
+    return f"{PREFIX}{name.upper()}={'(not shown)' if name in SECRETS else value}: {message}"

@@ -1,6 +1,7 @@
 """What several test folders share: a small real bundle, and the folder of real data where there is one."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from training.data.examples import BadRows
 from training.data.readers import read_examples
 from training.onnx_graph import build_graph
 from training.task import SentimentTask
+
+# Before prometheus_client is imported by whichever test comes first; `bentoml serve` sets one for its workers too.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="sentiment-metrics-")
 
 SAMPLE = Path(__file__).parents[1] / "training" / "data" / "sample"
 

@@ -19,21 +19,22 @@ function call(path, method, operation, schemas) {
     element("h2", { children: [element("span", { className: `method ${method}`, text: method.toUpperCase() }), element("code", { text: path }), operation.summary] }),
   );
   if (operation.description) section.append(paragraph(operation.description));
-  const body = operation.requestBody?.content["application/json"];
+  if (operation.parameters) section.append(element("h3", { text: "In the address" }), parameters(operation.parameters));
+  const [mediaType, body] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
   if (body) {
-    const { name, schema } = resolve(body.schema, schemas);
-    section.append(heading("Request", name), fields(schema));
+    const { name, schema } = resolve(body["x-line"] ?? body.schema, schemas);
+    section.append(heading(body["x-line"] ? "Every line of the request" : "Request", name), fields(schema));
   }
   section.append(element("h3", { text: "Responses" }), responses(operation.responses));
-  if (body) section.append(trial(path, body.examples));
+  if (body) section.append(trial(filled(path, operation.parameters), mediaType, body.examples));
   return section;
 }
 
 function responses(all) {
   const list = element("dl", { className: "fields" });
   for (const [status, response] of Object.entries(all)) {
-    const schema = Object.values(response.content)[0].schema;
-    const detail = element("dd", { children: [typeOf(schema)] });
+    const { schema, "x-line": line } = Object.values(response.content)[0];
+    const detail = element("dd", { children: line ? ["lines, each ", typeOf(line)] : [typeOf(schema)] });
     for (const line of response.description.split("\n")) detail.append(paragraph(line));
     list.append(element("dt", { children: [element("code", { text: status })] }), detail);
   }
@@ -61,32 +62,48 @@ function fields(schema) {
   return list;
 }
 
-function trial(path, examples) {
+// What a call takes in its address: the same list as an object's fields, from parameters.
+function parameters(all) {
+  return fields({ properties: Object.fromEntries(all.map(({ name, description, schema }) => [name, { ...schema, description }])) });
+}
+
+// Of what is served there is one model and one version, so a path can be filled in.
+function filled(path, all = []) {
+  return all.reduce((soFar, { name, schema }) => soFar.replace(`{${name}}`, encodeURIComponent(schema.enum?.[0])), path);
+}
+
+function trial(path, mediaType, examples) {
   const box = element("div", { className: "try" });
   const input = element("textarea", { attributes: { rows: "4", spellcheck: "false", "aria-label": `Body for ${path}` } });
   const output = element("pre", { attributes: { tabindex: "0", "aria-label": `Answer of ${path}`, "aria-live": "polite" } });
   const send = element("button", { className: "send", text: "Send", attributes: { type: "button" } });
   const choices = Object.entries(examples).map(([name, { value }]) => {
     const button = element("button", { text: name, attributes: { type: "button" } });
-    button.addEventListener("click", () => { input.value = JSON.stringify(value, null, 2); });
+    button.addEventListener("click", () => { input.value = written(value); });
     return button;
   });
   output.hidden = true;
-  input.value = JSON.stringify(Object.values(examples)[0].value, null, 2);
+  input.value = written(Object.values(examples)[0].value);
   send.addEventListener("click", async () => {
     output.hidden = false;
-    output.textContent = await answer(path, input.value);
+    output.textContent = await answer(path, mediaType, input.value);
   });
   box.append(element("h3", { text: "Try it" }), input, element("div", { className: "examples", children: [send, ...choices] }), output);
   return box;
 }
 
-async function answer(path, body) {
+// A stream's example is text already.
+function written(example) {
+  return typeof example === "string" ? example : JSON.stringify(example, null, 2);
+}
+
+async function answer(path, mediaType, body) {
   try {
     const started = performance.now();
-    const response = await fetch(path.slice(1), { method: "POST", headers: { "Content-Type": "application/json" }, body });
-    const content = await response.json();
-    return `${response.status}, ${Math.round(performance.now() - started)} ms\n\n${JSON.stringify(content, null, 2)}`;
+    const response = await fetch(path.slice(1), { method: "POST", headers: { "Content-Type": mediaType }, body });
+    const content = await response.text();
+    const shown = response.headers.get("Content-Type") === "application/json" ? JSON.stringify(JSON.parse(content), null, 2) : content;
+    return `${response.status}, ${Math.round(performance.now() - started)} ms\n\n${shown}`;
   } catch {
     return "The service does not answer. Is it still running?";
   }
@@ -94,6 +111,7 @@ async function answer(path, body) {
 
 // A schema's type in a reader's words, with a link where it has a name.
 function typeOf(schema) {
+  if (schema === true) return document.createTextNode("anything");
   if (schema.$ref) {
     const name = schema.$ref.slice(REFERENCE.length);
     return element("a", { text: name, attributes: { href: `#${name}` } });

@@ -1,6 +1,5 @@
 """What can be read with GET: the page, the documentation, the model card, the probes."""
 
-import json
 import re
 
 import pytest
@@ -9,7 +8,8 @@ from model_store import Manifest
 from service.routes import WEB
 
 ELSEWHERE = re.compile(r"""(?:https?:)?//[\w-]+(?:\.[\w-]+)+""")
-PARTS_OF_THE_PAGES = ["/", "/docs", "/assets/app.js", "/assets/docs.js", "/assets/style.css", "/assets/icon.svg"]
+ASSETS = [f"/assets/{file.name}" for file in sorted(WEB.iterdir()) if file.suffix != ".html"]
+PARTS_OF_THE_PAGES = ["/", "/docs", *ASSETS]
 
 
 @pytest.mark.parametrize("path", PARTS_OF_THE_PAGES)
@@ -65,44 +65,10 @@ def test_the_model_card_is_the_manifest_with_the_limits_in_force(client, model, 
         "max_characters": 4_000,
         "max_texts": 8,
         "max_body_bytes": 65_536,
+        "max_request_tokens": 131_072,
+        "max_request_numbers": 4_194_304,
+        "deadline_seconds": 30.0,
     }
-
-
-def test_the_openapi_document_describes_every_call_and_is_the_only_one(client):
-    document = client.get("/openapi.json").json()
-    assert {"/v1/predict", "/v1/represent", "/v1/model", "/livez", "/readyz", "/metrics"} <= set(document["paths"])
-    assert document["components"]["schemas"]["PredictRequest"]["properties"]["texts"]["maxItems"] == 8
-    assert client.get("/docs.json").json() == document
-
-
-def test_every_reference_of_the_openapi_document_leads_somewhere(client):
-    document = client.get("/openapi.json").json()
-    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
-    assert references
-    for reference in references:
-        assert reference.removeprefix("#/components/schemas/") in document["components"]["schemas"]
-
-
-def test_every_field_a_client_sends_is_described(client):
-    schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    for name in ("PredictRequest", "RepresentRequest"):
-        for field, schema in schemas[name]["properties"].items():
-            assert schema.get("description"), f"{name}.{field}"
-
-
-def test_the_examples_of_the_openapi_document_are_answered(client):
-    for path, methods in client.get("/openapi.json").json()["paths"].items():
-        for example in (
-            methods.get("post", {})
-            .get("requestBody", {})
-            .get("content", {})
-            .get("application/json", {})
-            .get("examples", {})
-            .values()
-        ):
-            response = client.post(path, json=example["value"])
-            assert response.status_code == 200
-            assert response.json()["errors"] == []
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz"])
@@ -113,6 +79,4 @@ def test_the_probes_answer(client, path):
 def test_the_metrics_count_the_calls(client):
     client.post("/v1/predict", json={"texts": ["fine"]})
     metrics = client.get("/metrics").text
-    assert re.search(
-        r'bentoml_service_request_total\{[^}]*endpoint="/v1/predict"[^}]*http_response_code="200"', metrics
-    )
+    assert 'sentiment_requests_total{endpoint="/v1/predict",status="200"}' in metrics

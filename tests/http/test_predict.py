@@ -27,6 +27,7 @@ def test_the_answer_is_the_models_answer(client, model):
             "unknown_count": direct.unknown_count,
             "truncated": False,
             "tokens": None,
+            "sentences": None,
         }
     assert answer["errors"] == []
     assert answer["model"] == {
@@ -43,6 +44,15 @@ def test_explained_tokens_are_the_models_and_add_up_to_its_scores(client, model)
     for position, label in enumerate(model.manifest.labels):
         total = sum(token["contributions"][label.name] for token in result["tokens"]) + label.bias
         assert total == pytest.approx(float(direct.logits[position]), abs=1e-5)
+
+
+def test_every_sentence_has_a_sentiment_of_its_own(client, model):
+    text = "🎉 The movie was terribly exciting! The soup was cold."
+    (result,) = predict(client, texts=[text], sentences=True)["results"]
+    surfaces = [text[sentence["start"] : sentence["end"]] for sentence in result["sentences"]]
+    assert surfaces[1] == "The soup was cold."
+    for surface, sentence in zip(surfaces, result["sentences"], strict=True):
+        assert sentence["scores"] == pytest.approx(model.predict([surface])[0].scores, abs=1e-5)
 
 
 def test_offsets_count_code_points(client):

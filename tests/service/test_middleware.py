@@ -2,13 +2,12 @@
 
 import asyncio
 import json
+import logging
 
-import pytest
-
-from service.middleware import Envelope
+from service.middleware import CLIENT_GONE, Envelope
 
 
-def call(app, *, method="POST", path="/v1/predict", headers=(), body=(b"{}",), limit=100):
+def call(app, *, method="POST", path="/v1/predict", headers=(), body=(b"{}",)):
     """Runs one request through the envelope and returns what was sent to the server."""
     sent = []
     chunks = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in body]
@@ -21,7 +20,7 @@ def call(app, *, method="POST", path="/v1/predict", headers=(), body=(b"{}",), l
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
-    asyncio.run(Envelope(app, max_body_bytes=limit)(scope, receive, send))
+    asyncio.run(Envelope(app)(scope, receive, send))
     return sent
 
 
@@ -74,8 +73,8 @@ def test_an_exception_amid_an_error_still_becomes_the_envelope():
 
 
 def test_a_status_the_table_does_not_know_is_kept_with_its_headers():
-    sent = call(answering(503, b"busy", headers=[(b"retry-after", b"3"), (b"content-type", b"text/plain")]))
-    assert error_of(sent) == (503, "internal_error")
+    sent = call(answering(507, b"busy", headers=[(b"retry-after", b"3"), (b"content-type", b"text/plain")]))
+    assert error_of(sent) == (507, "internal_error")
     headers = dict(sent[0]["headers"])
     assert headers[b"retry-after"] == b"3"
     assert headers[b"content-type"] == b"application/json"
@@ -85,21 +84,22 @@ def test_an_endless_error_body_is_not_kept():
     assert error_of(call(answering(500, *[b"x" * 65_536] * 100))) == (500, "internal_error")
 
 
-@pytest.mark.parametrize("size", [100, 101])
-def test_the_body_is_read_up_to_the_limit_and_no_further(size):
-    read = []
+def test_an_error_brings_its_headers():
+    sent = call(answering(429))
+    assert error_of(sent) == (429, "overloaded")
+    assert dict(sent[0]["headers"])[b"retry-after"] == b"1"
 
-    async def app(_scope, receive, send):
-        while True:
-            message = await receive()
-            read.append(message["body"])
-            if not message["more_body"]:
-                break
-        await answering(200)(_scope, receive, send)
 
-    sent = call(app, body=[b"x" * (size - 50), b"x" * 50, b""])
-    assert sent[0]["status"] == (200 if size <= 100 else 413)
-    assert sum(map(len, read)) <= 100
+def test_a_client_that_has_gone_is_answered_nothing():
+    assert call(answering(CLIENT_GONE)) == []
+
+
+def test_the_access_log_has_one_line_whatever_the_path(caplog):
+    with caplog.at_level(logging.INFO, logger="bentoml.access"):
+        call(answering(200), path="/a\nforged", headers=[(b"x-request-id", b"mine")])
+        call(answering(200), path="/livez")
+    (record,) = caplog.records
+    assert record.getMessage().startswith("mine POST '/a\\nforged' 200 - ")
 
 
 def test_other_scopes_pass_untouched():
@@ -108,5 +108,5 @@ def test_other_scopes_pass_untouched():
     async def app(scope, _receive, _send):
         seen.append(scope["type"])
 
-    asyncio.run(Envelope(app, max_body_bytes=1)({"type": "lifespan"}, None, None))
+    asyncio.run(Envelope(app)({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]

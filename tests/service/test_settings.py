@@ -20,11 +20,80 @@ def test_the_defaults():
 
 
 def test_every_setting_can_be_set(monkeypatch):
-    values = {"model": "/bundle", "max_body_bytes": 2048, "max_texts": 3, "max_characters": 40, "threads": 5}
-    assert set(values) == set(Settings.model_fields)
+    values = {
+        "model": "/bundle",
+        "device": "cuda",
+        "workers": 2,
+        "threads": 5,
+        "max_body_bytes": 2048,
+        "max_texts": 3,
+        "max_characters": 40,
+        "max_request_tokens": 7,
+        "max_request_numbers": 9,
+        "max_in_flight": 11,
+        "max_streams": 2,
+        "max_bytes_in_flight": 4096,
+        "deadline_seconds": 1.5,
+        "drain_seconds": 0.0,
+        "access_log": False,
+    }
+    lists = {
+        "api_keys": ("0123456789abcdef", "fedcba9876543210"),
+        "cors_origins": ("https://a.example", "http://localhost:8000"),
+    }
+    assert set(values) | set(lists) == set(Settings.model_fields)
     for name, value in values.items():
         monkeypatch.setenv(f"SENTIMENT_{name.upper()}", str(value))
-    assert read_settings().model_dump() == values
+    for name, parts in lists.items():
+        monkeypatch.setenv(f"SENTIMENT_{name.upper()}", " , ".join(parts))
+    settings = read_settings()
+    assert settings.model_dump(exclude=set(lists)) == values
+    assert tuple(key.get_secret_value() for key in settings.api_keys) == lists["api_keys"]
+    assert settings.cors_origins == lists["cors_origins"]
+
+
+def test_the_processors_are_divided_among_the_workers(monkeypatch):
+    monkeypatch.setattr("service.settings.available_processors", lambda: 8)
+    assert read_settings().threads == 8
+    monkeypatch.setenv("SENTIMENT_WORKERS", "3")
+    assert read_settings().threads == 2
+    monkeypatch.setenv("SENTIMENT_WORKERS", "16")
+    assert read_settings().threads == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DEVICE", "tpu"),
+        ("API_KEYS", "short"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/page"),
+        ("DEADLINE_SECONDS", "0"),
+        ("WORKERS", "0"),
+    ],
+)
+def test_what_cannot_be_is_refused(monkeypatch, name, value):
+    monkeypatch.setenv(f"SENTIMENT_{name}", value)
+    with pytest.raises(SettingsError, match=f"SENTIMENT_{name}="):
+        read_settings()
+
+
+def test_a_refused_key_is_not_printed(monkeypatch):
+    monkeypatch.setenv("SENTIMENT_API_KEYS", "topsecret,0123456789abcdef")
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert "topsecret" not in str(caught.value)
+
+
+def test_limits_that_contradict_each_other_are_refused(monkeypatch):
+    # A body of 1 MiB and 1,000 numbers of 24 bytes need 1,072,576 bytes.
+    monkeypatch.setenv("SENTIMENT_MAX_BODY_BYTES", "1048576")
+    monkeypatch.setenv("SENTIMENT_MAX_REQUEST_NUMBERS", "1000")
+    monkeypatch.setenv("SENTIMENT_MAX_BYTES_IN_FLIGHT", "1072575")
+    with pytest.raises(SettingsError, match="1072576"):
+        read_settings()
+    monkeypatch.setenv("SENTIMENT_MAX_BYTES_IN_FLIGHT", "1072576")
+    assert read_settings().max_bytes_in_flight == 1_072_576
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch):

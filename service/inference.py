@@ -1,0 +1,76 @@
+"""The threads in which requests are computed, and how long a request waits for its turn and its answer."""
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from service.errors import RequestError
+from service.work import Work, current_work
+
+PATIENCE = 0.02
+"""Seconds after which it is worth a task to watch whether the client is still there; most answers are made by then."""
+
+T = TypeVar("T")
+
+
+class ClientGoneError(Exception):
+    """The client closed its connection before it had its answer."""
+
+
+class Inference:
+    """Threads for computing. ONNX Runtime and the tokenizer work without the interpreter's lock, so threads help."""
+
+    def __init__(self, threads: int) -> None:
+        self.executor = ThreadPoolExecutor(threads, thread_name_prefix="inference")
+
+    def close(self) -> None:
+        """Lets the requests under way finish."""
+        self.executor.shutdown()
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Computes in a thread, for the request that is being answered.
+
+        Raises:
+            RequestError: the deadline passed. What waited is not computed, what was computed stops.
+            ClientGoneError: nobody waits any more; likewise.
+        """
+        work = current_work()
+        submitted = time.perf_counter()
+        context = contextvars.copy_context()
+
+        def start() -> T:
+            started = time.perf_counter()
+            work.stages["queue"] = started - submitted
+            work.check()
+            result = function()
+            known = work.stages.get("tokenize", 0.0) + work.stages.get("inference", 0.0)
+            work.stages["encode"] = time.perf_counter() - started - known
+            return result
+
+        future = asyncio.get_running_loop().run_in_executor(self.executor, context.run, start)
+        try:
+            await _finished(future, work)
+            return await future
+        finally:
+            work.stop()  # also when this handler is cancelled
+            future.cancel()  # does nothing to what is done
+
+
+async def _finished(future: asyncio.Future[T], work: Work) -> None:
+    """Waits for the future as long as somebody wants it."""
+    await asyncio.wait((future,), timeout=min(PATIENCE, work.seconds_left()))
+    if future.done():
+        return
+    gone = asyncio.ensure_future(work.client_gone())
+    try:
+        await asyncio.wait((future, gone), timeout=work.seconds_left(), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+    if future.done():
+        return
+    if gone.done():
+        raise ClientGoneError
+    raise RequestError("deadline_exceeded")

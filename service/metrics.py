@@ -1,0 +1,72 @@
+"""What Prometheus can read at /metrics. ``docs/operations.md`` lists it, ``deploy/grafana/`` draws it.
+
+Every label has few values, whatever clients send: endpoints come from ``service.endpoints``, reasons and labels of
+texts from the wire format and the model. The numbers of several workers add up, because BentoML lets
+``prometheus_client`` keep them in files that its /metrics reads together.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from model_store import Manifest, Prediction
+from service.work import Stage
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+POWERS_OF_TWO = tuple(2.0**power for power in range(18))
+SHARES = tuple(step / 20 for step in range(1, 21))
+
+REQUESTS = Counter("sentiment_requests", "Requests answered.", ["endpoint", "status"])
+REQUEST_SECONDS = Histogram(
+    "sentiment_request_seconds", "From a request's head to the end of its answer.", ["endpoint"], buckets=SECONDS
+)
+IN_FLIGHT = Gauge("sentiment_requests_in_flight", "Requests that wait or are computed.", multiprocess_mode="livesum")
+BYTES_HELD = Gauge(
+    "sentiment_bytes_in_flight", "Bytes held by bodies and representations.", multiprocess_mode="livesum"
+)
+REJECTIONS = Counter("sentiment_rejections", "Requests without an answer, by error code.", ["reason"])
+TEXT_ERRORS = Counter("sentiment_text_errors", "Texts without an answer in a request that has one.", ["reason"])
+STAGE_SECONDS = Histogram(
+    "sentiment_stage_seconds",
+    "A request's time in the queue, in the tokenizer, in the model, and in writing JSON.",
+    ["stage"],
+    buckets=SECONDS,
+)
+TEXTS_A_REQUEST = Histogram("sentiment_texts_per_batch", "Texts given to the model together.", buckets=POWERS_OF_TWO)
+TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buckets=POWERS_OF_TWO)
+TEXTS = Counter("sentiment_texts", "Texts answered, by label.", ["label"])
+CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", buckets=SHARES)
+TOKENS = Counter("sentiment_tokens", "Tokens read.")
+UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
+TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was left out.")
+MODEL = Gauge("sentiment_model_info", "1 for the model served.", ["name", "version", "sha256"], multiprocess_mode="max")
+
+
+def serving(manifest: Manifest, sha256: str) -> None:
+    """Names the model, and lets its labels start at 0 instead of being absent until their first text."""
+    MODEL.labels(manifest.name, manifest.version, sha256).set(1)
+    for label in manifest.label_names:
+        TEXTS.labels(label)
+
+
+def answered(predictions: Sequence[Prediction]) -> None:
+    """Counts texts that the model was given together."""
+    tokens = 0
+    by_label: dict[str, int] = {}
+    for prediction in predictions:
+        tokens += prediction.token_count
+        by_label[prediction.label] = by_label.get(prediction.label, 0) + 1
+        CONFIDENCE.observe(prediction.score)
+    for label, count in by_label.items():
+        TEXTS.labels(label).inc(count)
+    TEXTS_A_REQUEST.observe(len(predictions))
+    TOKENS_A_REQUEST.observe(tokens)
+    TOKENS.inc(tokens)
+    UNKNOWN_TOKENS.inc(sum(prediction.unknown_count for prediction in predictions))
+    TRUNCATED.inc(sum(prediction.truncated for prediction in predictions))
+
+
+def staged(stages: Mapping[Stage, float]) -> None:
+    """Counts the time one request spent in each stage."""
+    for stage, seconds in stages.items():
+        STAGE_SECONDS.labels(stage).observe(seconds)

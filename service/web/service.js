@@ -1,0 +1,39 @@
+// Asking the service. A newer question of the same kind takes the place of an older one.
+
+const underWay = new Map();
+
+export class Refused extends Error {}
+
+export async function ask(path, body) {
+  underWay.get(path)?.abort();
+  const controller = new AbortController();
+  underWay.set(path, controller);
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal: controller.signal,
+  });
+  const content = await response.json();
+  if (!response.ok) throw new Refused(content.error.message);
+  return content;
+}
+
+export async function card() {
+  const response = await fetch("v1/model");
+  if (!response.ok) throw new Refused(response.statusText);
+  return response.json();
+}
+
+export function overtaken(error) {
+  return error.name === "AbortError";
+}
+
+export function complaint(error) {
+  return error instanceof Refused ? error.message : "The service does not answer. Is it still running? Edit the text to try again.";
+}
+
+export function curl(body) {
+  const quoted = JSON.stringify(body).replaceAll("'", "'\\''");
+  return `curl ${new URL("v1/predict", location.href)} \\\n  -H 'Content-Type: application/json' \\\n  -d '${quoted}'`;
+}

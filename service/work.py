@@ -1,0 +1,95 @@
+"""One request's work: until when somebody wants it, what it holds, and what its stages took.
+
+BentoML calls a handler with nothing but the request's content, so the work under way is found through a context
+variable, which ``Inference`` carries on into its threads. What has none, such as the warm-up, is not limited.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal
+
+from starlette.types import Receive
+
+from service.admission import Admission
+from service.errors import RequestError
+
+Stage = Literal["queue", "tokenize", "inference", "encode"]
+
+
+class Work:
+    """What the event loop and the thread that computes know of one request.
+
+    Attributes:
+        stages: seconds in each stage so far.
+        tokens: tokens of all texts so far.
+    """
+
+    def __init__(self, admission: Admission, *, seconds: float, receive: Receive | None = None) -> None:
+        self.stages: dict[Stage, float] = {}
+        self.tokens = 0
+        self._admission = admission
+        self._receive = receive
+        self._seconds = seconds
+        self._deadline = math.inf
+        self._wanted = True
+        self._held = 0
+
+    def start_clock(self) -> None:
+        """From now on the deadline runs."""
+        self._deadline = time.monotonic() + self._seconds
+
+    def seconds_left(self) -> float:
+        """Until the deadline; never below 0."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def stop(self) -> None:
+        """Nobody wants the answer any more: the thread stops at its next ``check``."""
+        self._wanted = False
+
+    def check(self) -> None:
+        """Raises ``RequestError`` once the work has become useless. Called between pieces of it."""
+        if not self._wanted or time.monotonic() > self._deadline:
+            raise RequestError("deadline_exceeded")
+
+    def hold(self, count: int) -> None:
+        """Counts bytes that this request holds until it is answered; raises ``RequestError`` when there is no room."""
+        self._admission.hold(count)
+        self._held += count
+
+    def let_go(self) -> None:
+        """The request is over."""
+        self.stop()
+        self._admission.let_go(self._held)
+        self._held = 0
+
+    @contextmanager
+    def stage(self, name: Stage) -> Iterator[None]:
+        """Adds the time inside to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - start
+
+    async def client_gone(self) -> None:
+        """Returns when the client has closed its connection; its body must have been read."""
+        while self._receive is not None:
+            if (await self._receive())["type"] == "http.disconnect":
+                return
+
+    def server_timing(self) -> str:
+        """The stages as a ``Server-Timing`` header has them, in milliseconds."""
+        return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.stages.items())
+
+
+_UNLIMITED = Admission(max_in_flight=0, max_streams=0, max_bytes=2**62)
+
+work_under_way: ContextVar[Work | None] = ContextVar("work_under_way", default=None)
+
+
+def current_work() -> Work:
+    """The work of the request that is being answered."""
+    return work_under_way.get() or Work(_UNLIMITED, seconds=math.inf)

@@ -1,0 +1,76 @@
+"""A real server over the shipped model, and a headless Chromium to look at it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from real_server import Server, running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",  # it runs as root in a container, and sees nothing but our own page
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium to look at the page with; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: ARG001 - skips without one
+    with running(tmp_path_factory.mktemp("site") / "log", threads=1) as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, site: Server) -> Iterator[Page]:
+    """The page, loaded and answered. Complaints in the console and requests to elsewhere fail the test."""
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    elsewhere: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(site.url) else elsewhere.append(request.url))
+    page.goto(site.url)
+    page.locator(".label").first.wait_for()
+    yield page
+    context.close()
+    assert complaints == []
+    assert elsewhere == []
+
+
+@pytest.fixture(scope="session")
+def ask(site: Server):
+    """The API's own answer, which is what the page should show."""
+
+    def post(path: str, **request: object) -> dict:
+        response = httpx.post(f"{site.url}/v1/{path}", json=request)
+        assert response.status_code == httpx.codes.OK
+        return response.json()
+
+    return post
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One server and one browser are enough where tests run in several processes."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))

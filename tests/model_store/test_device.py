@@ -1,0 +1,38 @@
+"""Where a model runs: on what was asked for, or not at all."""
+
+import onnxruntime
+import pytest
+
+from model_store import DeviceError, SentimentModel
+from model_store import model as running
+
+HAS_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+@pytest.mark.skipif(HAS_CUDA, reason="this ONNX Runtime can use a GPU")
+def test_a_gpu_that_cannot_be_used_is_an_error_that_says_what_to_do(tiny_bundle):
+    with pytest.raises(DeviceError, match="onnxruntime-gpu"):
+        SentimentModel.load(tiny_bundle, device="cuda")
+
+
+def test_a_gpu_that_fails_to_start_is_an_error_and_not_silently_the_processor(tiny_bundle, monkeypatch):
+    # What ONNX Runtime does where the package is there and the driver is not: it warns, and leaves the CPU.
+    monkeypatch.setattr(running, "require_device", lambda _: None)
+    monkeypatch.setattr(onnxruntime.InferenceSession, "get_providers", lambda _: ["CPUExecutionProvider"])
+    with pytest.raises(DeviceError, match="could not start"):
+        SentimentModel.load(tiny_bundle, device="cuda")
+
+
+def test_work_is_cut_into_runs_and_can_be_ended_between_them(tiny_bundle, monkeypatch):
+    monkeypatch.setattr(running, "PADDED_TOKENS_A_BATCH", 2)
+    model = SentimentModel.load(tiny_bundle)
+    texts = [model.tokenize(text) for text in ["fine"] * 5]
+    runs = []
+    model.predict_tokenized(texts, before_each_run=lambda: runs.append(1))
+    assert len(runs) == 3  # 2 + 2 + 1 texts of one token
+
+    def stop():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        model.predict_tokenized(texts, before_each_run=stop)

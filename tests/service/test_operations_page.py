@@ -1,0 +1,46 @@
+"""docs/operations.md and the dashboard speak of the settings and metrics that there are, and of all of them."""
+
+import json
+import re
+from pathlib import Path
+
+from prometheus_client import REGISTRY
+
+import service.metrics  # noqa: F401 - registers them
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+DASHBOARD = (ROOT / "deploy" / "grafana" / "sentiment.json").read_text()
+METRIC = re.compile(r"\bsentiment_[a-z0-9_]+")
+
+
+def served_metrics():
+    """Every metric's name as Prometheus asks for it."""
+    families = {family.name: family.type for family in REGISTRY.collect() if family.name.startswith("sentiment_")}
+    return {name + ("_total" if kind == "counter" else "") for name, kind in families.items()}
+
+
+def table(start):
+    """The cells of the table whose head starts with this."""
+    rows = PAGE.partition(f"\n| {start} |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_table_of_settings_is_complete_and_its_defaults_are_true():
+    rows = {cells[0].strip("`"): cells[1].strip("`") for cells in table("variable")}
+    expected = {}
+    for name, field in Settings.model_fields.items():
+        default = "processors / workers" if name == "threads" else field.get_default()
+        expected[f"SENTIMENT_{name.upper()}"] = str(default) if default != () else "none"
+    assert rows == expected
+
+
+def test_the_table_of_metrics_is_complete():
+    assert {cells[0].strip("`") for cells in table("metric")} == served_metrics()
+
+
+def test_the_dashboard_draws_every_metric_and_no_other():
+    expressions = [target["expr"] for panel in json.loads(DASHBOARD)["panels"] for target in panel["targets"]]
+    drawn = {name.removesuffix("_bucket") for expression in expressions for name in METRIC.findall(expression)}
+    assert drawn == served_metrics()

@@ -1,0 +1,109 @@
+"""A stream under a client that does not behave: nothing piles up, and work without a reader stops."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from model_store import SentimentModel
+from service.answers import Answers
+from service.bulk import Bulk
+from service.settings import Settings
+
+LINE = b'{"text": "fine"}\n'
+
+
+@pytest.fixture(scope="module")
+def answers(tiny_bundle):
+    return Answers(SentimentModel.load(tiny_bundle), Settings())
+
+
+class Client:
+    """The other end of one request, which sends ``pieces`` and may stop reading after ``reads`` pieces of answers."""
+
+    def __init__(self, *pieces, reads=None):
+        self.pieces = list(pieces)
+        self.taken = 0
+        self.reads = reads
+        self.answers = []
+
+    async def receive(self):
+        self.taken += 1
+        if not self.pieces:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self.pieces.pop(0), "more_body": bool(self.pieces)}
+
+    async def send(self, message):
+        if message["type"] == "http.response.body":
+            if self.reads is not None and len(self.answers) >= self.reads:
+                await asyncio.Event().wait()
+            self.answers.append(message)
+
+
+def stream(answers, client, *, query=b""):
+    scope = {"type": "http", "method": "POST", "path": "/v1/bulk", "headers": [], "query_string": query}
+
+    async def run():
+        with ThreadPoolExecutor(1) as executor:
+            await Bulk(answers, executor, longest_line=1000, stall_seconds=0.2)(scope, client.receive, client.send)
+
+    asyncio.run(run())
+    return [json.loads(line) for message in client.answers for line in message["body"].splitlines()]
+
+
+def test_a_line_is_answered_before_the_next_one_comes(answers):
+    client = Client(LINE, LINE, LINE)
+    stream(answers, client)
+    assert [message["body"].count(b"\n") for message in client.answers] == [1, 1, 1, 0]
+
+
+def test_a_client_that_stops_reading_is_not_read_from_and_is_given_up(answers):
+    client = Client(*[LINE] * 1000, reads=2)
+    stream(answers, client)
+    assert client.taken == 3
+    assert client.answers[-1]["more_body"]  # broken off, not ended as if it were complete
+
+
+def test_a_client_that_goes_away_in_the_middle_is_left(answers):
+    client = Client(LINE, LINE)
+    client.pieces.append(b"")
+    original = client.receive
+
+    async def receive():
+        message = await original()
+        return {"type": "http.disconnect"} if client.taken == 3 else message
+
+    client.receive = receive
+    assert len(stream(answers, client)) == 2
+    assert client.answers[-1]["more_body"]
+
+
+def test_a_group_is_bounded_by_its_tokens_and_by_its_lines(answers):
+    line = json.dumps({"text": "fine " * 100}).encode() + b"\n"
+    client = Client(line * 100)
+    assert [one["index"] for one in stream(answers, client)] == list(range(100))
+    sizes = [message["body"].count(b"\n") for message in client.answers[:-1]]
+    assert sizes == [41, 41, 18]  # 4,096 tokens are reached with the 41st text of 100
+    client = Client(b"no json\n" * 1200)
+    stream(answers, client)
+    assert [message["body"].count(b"\n") for message in client.answers[:-1]] == [512, 512, 176]
+
+
+def test_our_own_failure_is_that_groups_and_the_stream_goes_on(answers, monkeypatch, caplog):
+    results = Answers.results
+    calls = []
+
+    def fail_once(self, texts, **options):
+        calls.append(texts)
+        if len(calls) == 2:
+            message = "a secret"
+            raise RuntimeError(message)
+        return results(self, texts, **options)
+
+    monkeypatch.setattr(Answers, "results", fail_once)
+    first, second, third = stream(answers, Client(LINE, LINE, LINE))
+    assert (first["label"], third["label"]) == (third["label"], first["label"])
+    assert (second["index"], second["code"]) == (1, "internal_error")
+    assert "secret" not in second["message"]
+    assert "1 lines of a stream failed" in caplog.text
