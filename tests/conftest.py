@@ -18,6 +18,8 @@ from training.task import SentimentTask
 # Before prometheus_client is imported by whichever test comes first; `bentoml serve` sets one for its workers too.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="sentiment-metrics-")
 
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")  # tests tell nobody that they ran
+
 SAMPLE = Path(__file__).parents[1] / "training" / "data" / "sample"
 
 

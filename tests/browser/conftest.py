@@ -21,7 +21,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# Of a module and not of the session: while Playwright lives, its event loop counts as running, and no other test of the
+# process could start one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium to look at the page with; on Debian: apt-get install chromium")
@@ -31,7 +33,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: ARG001 - skips without one
     with running(tmp_path_factory.mktemp("site") / "log", threads=1) as server:
         yield server
@@ -56,7 +58,7 @@ def page(browser: Browser, site: Server) -> Iterator[Page]:
     assert elsewhere == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ask(site: Server):
     """The API's own answer, which is what the page should show."""
 

@@ -28,9 +28,9 @@ def client(tiny_bundle: Path) -> Iterator[TestClient]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in settings.items():
             environment.setenv(name, str(value))
-        app = importlib.import_module("service.app")  # it reads the settings
-        with TestClient(app.SentimentService.to_asgi(), raise_server_exceptions=False) as client:
-            yield client
+        app = importlib.import_module("service.app")  # it reads the settings, and only now
+    with TestClient(app.SentimentService.to_asgi(), raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
