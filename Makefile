@@ -2,10 +2,11 @@
 PYTHON ?= python3.11
 HOST   ?= 127.0.0.1
 PORT   ?= 3000
+IMAGE  ?= sentiment:latest
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help serve test check train-sample clean
+.PHONY: help serve test check container train-sample clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,6 +21,16 @@ check: $(VENV)/.everything ## Lint, types and the import rules between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+container: ## Build the image IMAGE with docker, podman or buildah, whichever works; BUILD_FLAGS go to it
+	@for builder in $${BUILDERS:-docker podman buildah}; do \
+	  $$builder info >/dev/null 2>&1 || continue; \
+	  case $$builder in docker) format= ;; *) format='--format docker' ;; esac; \
+	  echo "building $(IMAGE) with $$builder"; \
+	  exec $$builder build $$format --file deploy/Containerfile --tag $(IMAGE) $(BUILD_FLAGS) .; \
+	done; \
+	echo 'make container: neither docker, podman nor buildah works here. Install one of them, or start its daemon.' >&2; \
+	exit 1
 
 train-sample: $(VENV)/.everything ## Train, export and query a small model on the repository's own sentences
 	$(BIN)/python -m training fit --config training/configs/sample.yaml
