@@ -6,7 +6,7 @@ IMAGE  ?= sentiment:latest
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help serve test check container train-sample clean
+.PHONY: help serve test test-bento check container train-sample clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,6 +16,11 @@ serve: $(VENV)/.serving ## Install what serving needs and serve the shipped mode
 
 test: $(VENV)/.everything ## Install the rest and run the tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-bento: $(VENV)/.everything ## Build the bento and run the HTTP tests against what was built
+	rm -rf build/bentoml && mkdir -p build/bentoml
+	PATH="$(CURDIR)/$(BIN):$$PATH" BENTOML_DO_NOT_TRACK=true BENTOML_HOME=$(CURDIR)/build/bentoml $(BIN)/bentoml build .
+	BENTO_HOME=$(CURDIR)/build/bentoml $(BIN)/python -m pytest tests/http --ignore tests/http/test_schemathesis.py
 
 check: $(VENV)/.everything ## Lint, types and the import rules between the rooms
 	$(BIN)/ruff check .

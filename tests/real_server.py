@@ -33,20 +33,28 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(log: Path, **settings: object) -> Iterator[Server]:
-    """Serves until the block ends; ``settings`` are SENTIMENT_* variables without their prefix."""
+def running(log: Path, *, bento_home: Path | None = None, **settings: object) -> Iterator[Server]:
+    """Serves until the block ends.
+
+    Args:
+        log: where the server's output goes.
+        bento_home: a BENTOML_HOME whose newest bento is served, from outside the project; None serves the checkout.
+        settings: SENTIMENT_* variables without their prefix.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SENTIMENT_")}
     environment |= {f"SENTIMENT_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"BENTOML_DO_NOT_TRACK": "true", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    environment["BENTOML_HOME"] = str(log.parent / "bentoml")  # a second server there would empty the first's metrics
+    # A second server in the same home would empty the first's metrics.
+    environment["BENTOML_HOME"] = str(bento_home or log.parent / "bentoml")
     environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    command = [sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port)]
+    served, folder = (".", PROJECT) if bento_home is None else ("sentiment:latest", bento_home)
+    command = [sys.executable, "-m", "bentoml", "serve", served, "--host", "127.0.0.1", "--port", str(port)]
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=output, stderr=output) as process,  # noqa: S603
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output) as process,  # noqa: S603
     ):
         server = Server(f"http://127.0.0.1:{port}", psutil.Process(process.pid))
         try:

@@ -1,17 +1,14 @@
 """``bentoml build``: without a network, with nothing but what serving needs, and what it makes is the service."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from real_server import PROJECT, READY_SECONDS
+from real_server import PROJECT, running
 
 from model_store import SentimentModel
 
@@ -51,39 +48,6 @@ def of_its_own(home: Path) -> dict[str, str]:
     return environment | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true", "PATH": path}
 
 
-@contextmanager
-def serving(home: Path) -> Iterator[str]:
-    """The bento, as an operator serves it, from a folder that has nothing of the project; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "bentoml", "serve", "sentiment:latest", "--host", "127.0.0.1", "--port", str(port)]
-    environment = of_its_own(home) | {"SENTIMENT_THREADS": "1"}
-    log = home / "log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(command, cwd=home, env=environment, stdout=output, stderr=output) as process,  # noqa: S603
-    ):
-        try:
-            until = time.monotonic() + READY_SECONDS
-            while not is_ready(f"http://127.0.0.1:{port}"):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < until, log.read_text()
-                time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-            process.kill()
-
-
-def is_ready(url: str) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/readyz").status_code == httpx.codes.OK
-    return False
-
-
 def files_below(folder: Path) -> Iterator[str]:
     return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
@@ -104,8 +68,8 @@ def test_it_asks_for_no_package_of_training(bento):
 
 def test_what_it_serves_equals_the_model(home, bento):
     texts = ["A warm, funny evening.", "The soup was cold."]
-    with serving(home) as url:
-        answer = httpx.post(f"{url}/v1/predict", json={"texts": texts})
+    with running(home / "log", bento_home=home, threads=1) as server:
+        answer = httpx.post(f"{server.url}/v1/predict", json={"texts": texts})
     assert answer.status_code == httpx.codes.OK
     predictions = SentimentModel.load(bento / "src" / "model_store" / "default").predict(texts)
     for result, prediction in zip(answer.json()["results"], predictions, strict=True):

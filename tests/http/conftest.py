@@ -1,9 +1,11 @@
 """The whole service over the tiny bundle, with limits small enough to reach."""
 
 import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from real_server import Server, running
 from starlette.testclient import TestClient
@@ -15,22 +17,40 @@ MAX_TEXTS = 8
 MAX_CHARACTERS = 4_000
 
 
+BENTO_HOME = Path(os.environ["BENTO_HOME"]) if "BENTO_HOME" in os.environ else None
+"""Where a built bento lies: with it, every test here asks that bento over a real connection (``make test-bento``)."""
+
+
 @pytest.fixture(scope="session")
-def client(tiny_bundle: Path) -> Iterator[TestClient]:
+def client(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     settings = {
-        "SENTIMENT_MODEL": tiny_bundle,
-        "SENTIMENT_MAX_BODY_BYTES": MAX_BODY_BYTES,
-        "SENTIMENT_MAX_TEXTS": MAX_TEXTS,
-        "SENTIMENT_MAX_CHARACTERS": MAX_CHARACTERS,
-        "SENTIMENT_THREADS": 2,
-        "BENTOML_DO_NOT_TRACK": "true",
+        "model": tiny_bundle,
+        "max_body_bytes": MAX_BODY_BYTES,
+        "max_texts": MAX_TEXTS,
+        "max_characters": MAX_CHARACTERS,
+        "threads": 2,
     }
+    if BENTO_HOME is not None:
+        log = tmp_path_factory.mktemp("bento") / "log"
+        with (
+            running(log, bento_home=BENTO_HOME, **settings) as server,
+            httpx.Client(base_url=server.url, timeout=30) as client,
+        ):
+            yield client
+        return
     with pytest.MonkeyPatch.context() as environment:
         for name, value in settings.items():
-            environment.setenv(name, str(value))
+            environment.setenv(f"SENTIMENT_{name.upper()}", str(value))
         app = importlib.import_module("service.app")  # it reads the settings, and only now
     with TestClient(app.SentimentService.to_asgi(), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def inside(client: httpx.Client) -> None:
+    """For tests that reach into the serving process, which a built bento's lets nobody do."""
+    if not isinstance(client, TestClient):
+        pytest.skip("the bento serves in a process of its own")
 
 
 @pytest.fixture(scope="session")

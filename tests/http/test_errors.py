@@ -139,6 +139,7 @@ def test_too_many_texts(client):
     assert (error.code, error.param) == ("too_many_texts", "texts")
 
 
+@pytest.mark.usefixtures("inside")
 def test_a_failure_of_ours_says_nothing_of_its_inside(client, monkeypatch):
     def fail(*_arguments, **_options):
         message = "a secret of the implementation"
@@ -151,6 +152,7 @@ def test_a_failure_of_ours_says_nothing_of_its_inside(client, monkeypatch):
     assert "secret" not in response.text
 
 
+@pytest.mark.usefixtures("inside")
 def test_an_answer_that_breaks_its_schema_is_our_failure(client, monkeypatch):
     monkeypatch.setattr("service.answers._sentiment", lambda index, _: {"index": index})
     response = client.post("/v1/predict", json={"texts": ["a"]})

@@ -217,6 +217,7 @@ def test_a_body_that_is_no_json_or_another_kind(client):
     assert error_of(client.post(INFER, content=b"{}", headers={"content-type": "text/plain"}))[0] == 415
 
 
+@pytest.mark.usefixtures("inside")
 def test_a_tensor_that_would_be_mostly_padding_is_refused(client, monkeypatch):
     pages = importlib.import_module("service.app").pages
     monkeypatch.setattr(pages.state.protocol, "_most_numbers", 4 * 300 * 24 - 1)

@@ -67,6 +67,7 @@ def test_paths_at_which_there_is_nothing_share_a_series(client):
     assert grown['sentiment_requests_total{endpoint="elsewhere",status="404"}'] == 5
 
 
+@pytest.mark.usefixtures("inside")
 @pytest.mark.parametrize("path", ["/readyz", "/v2/health/ready"])
 def test_the_end_turns_readiness_off_and_nothing_else(client, monkeypatch, path):
     assert client.get(path).status_code == 200
@@ -80,6 +81,7 @@ def test_the_end_turns_readiness_off_and_nothing_else(client, monkeypatch, path)
     assert client.post("/v1/predict", json={"texts": ["fine"]}).status_code == 200
 
 
+@pytest.mark.usefixtures("inside")
 def test_the_layers_around_a_request_are_those_that_are_meant_to_be_there(client):
     # A BentoML that renames or adds one would bring back its cost, its timeout or its unbounded series.
     assert [layer.cls.__name__ for layer in client.app.user_middleware] == ["Envelope", "Gate", "ContextMiddleware"]
