@@ -1,0 +1,427 @@
+"""What serving costs beside computing: this service, BentoML with nothing in it, and two other frameworks, in one run.
+
+    pip install -e ".[benchmarks]" -c constraints.txt
+    python benchmarks/serving.py --json figures.json
+
+- service: this project's ``POST /v1/predict`` as ``bentoml serve`` starts it.
+- bentoml: an endpoint that does nothing, typed with pydantic, as BentoML ships it: what the framework allows at best.
+- fastapi: plain FastAPI on uvicorn, the same model in a pool of threads, the same request and response.
+- litserve: LitServe, the same model, the same request and response.
+- engine: ``SentimentModel.predict`` in this process; no HTTP. With 32 texts, it bounds what large requests can gain.
+
+Every server is a process of its own with one worker and one thread for the model, and logs its requests to a file, as
+it does by default. All run at the same time, but only one is asked at a time: they take turns, each round in another
+order, so that a busy machine troubles all alike. A ratio is the median of the rounds' ratios; latencies are the
+percentiles of all rounds together, and contain the opening of a connection, once a turn.
+
+LitServe requires uvloop and httptools, with which uvicorn is faster; BentoML and FastAPI do not. So they are hidden
+from the other servers, whose users do not get them either, unless ``--uvloop`` gives them to all.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+
+import bentoml
+import litserve
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+# Python looks first in this script's own folder, where "training" is a script and not the package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.load import Load, percentile, request_bytes, run
+from model_store import SentimentModel
+from service.answers import Answers
+from service.schemas import PredictRequest, PredictResponse
+from service.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+TEXT = (
+    "The movie was terribly exciting from the first scene to the last, and I would gladly see it again "
+    "with all of my friends."
+)
+TOKENS = 26
+MANY = 32  # texts in the large request
+CONNECTIONS = (1, 8, 64)
+ROUNDS = 6
+READY_SECONDS = 90.0  # on a busy machine; otherwise about 10
+FIRST_ANSWER_SECONDS = 10.0
+END_SECONDS = 10.0
+CEILING = "bentoml"
+OVERHEAD_GOAL = 1.2  # the service's p50 over that of the empty endpoint plus the engine, at most
+BATCH_GOAL = 5.0  # texts a second of large requests over single ones, at least
+BATCHED = f"service, {MANY} texts"
+ENGINE = "engine"
+ENGINE_BATCHED = f"engine, {MANY} texts"
+HIDE = 'import sys\nsys.modules["uvloop"] = None\nsys.modules["httptools"] = None\n'
+
+
+class EmptyRequest(BaseModel):
+    """The same body as the service's."""
+
+    texts: list[str]
+
+
+class EmptyResponse(BaseModel):
+    """As little as an answer can be."""
+
+    label: str
+
+
+@bentoml.service(name="empty")
+class Empty:
+    """BentoML and nothing else."""
+
+    @bentoml.api(route="/v1/predict")
+    async def predict(self, _request: EmptyRequest, /) -> EmptyResponse:
+        """Nothing is computed."""
+        return EmptyResponse(label="positive")
+
+
+class SentimentAPI(litserve.LitAPI):
+    """The model as LitServe wants it; in its own process there."""
+
+    def setup(self, device: str) -> None:  # noqa: ARG002
+        """Loads the model."""
+        self.answers = make_answers()
+
+    def decode_request(self, request: PredictRequest) -> PredictRequest:
+        """LitServe reads the body's type here."""
+        return request
+
+    def predict(self, x: PredictRequest) -> PredictResponse:
+        """One request's answer."""
+        return self.answers.predict(x)
+
+    def encode_response(self, output: PredictResponse) -> PredictResponse:
+        """LitServe writes the JSON."""
+        return output
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    seconds: float
+    requests: int
+    uvloop: bool
+    json: Path | None
+
+
+@dataclass(slots=True)
+class Figures:
+    """One contestant at one number of connections: every round's rate and p50, and all latencies in seconds."""
+
+    rates: list[float] = field(default_factory=list)
+    p50s: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    failures: int = 0
+
+    def add(self, seconds: list[float], *, elapsed: float, failures: int = 0) -> None:
+        """A round's outcome."""
+        self.rates.append(len(seconds) / elapsed)
+        self.p50s.append(percentile(seconds, 0.5))
+        self.seconds += seconds
+        self.failures += failures
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A ratio's median and quartiles over the rounds, and the bound it is held against."""
+
+    name: str
+    figure: float
+    low: float
+    high: float
+    bound: float
+    met: bool
+
+
+Turn = tuple[str, int]
+"""A contestant and its number of connections."""
+
+
+def main() -> None:
+    """Starts the servers, lets them take turns, and prints what they did."""
+    if sys.argv[1:2] == ["--serve"]:  # this script is also the two servers that need one
+        serve(sys.argv[2], int(sys.argv[3]))
+        return
+    options = read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or the servers would live on
+    model = SentimentModel.load()
+    tokens = model.predict([TEXT])[0].token_count
+    assert tokens == TOKENS, f"the text has {tokens} tokens, expected {TOKENS}: change the text"
+    with TemporaryDirectory() as folder, ExitStack() as servers:
+        urls = {
+            name: servers.enter_context(running(name, Path(folder), uvloop=options.uvloop))
+            for name in ("service", CEILING, "fastapi", "litserve")
+        }
+        for name, url in urls.items():
+            wait_until_it_answers(url, log=Path(folder) / f"{name}.log")
+        figures = race(urls, model, options)
+    ratios = compare(figures)
+    goals = judge(figures)
+    conditions = describe(options)
+    show(conditions, figures, ratios=ratios, goals=goals)
+    if options.json is not None:
+        rows = [row(turn, figures[turn], ratios.get(turn)) for turn in figures]
+        content = {"conditions": conditions, "figures": rows, "goals": [asdict(goal) for goal in goals]}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def read_options() -> Options:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, help="time for all turns together, without the start")
+    parser.add_argument("--requests", type=int, default=5000, help="at most so many in one turn")
+    parser.add_argument("--uvloop", action="store_true", help="uvloop and httptools for all servers")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    return Options(**vars(parser.parse_args()))
+
+
+def make_answers() -> Answers:
+    """The bare model behind the service's schemas, without its limits on work and without its metrics."""
+    return Answers(SentimentModel.load(), Settings())
+
+
+def serve(name: str, port: int) -> None:
+    """Runs one of the two servers until the process ends."""
+    if name == "litserve":
+        server = litserve.LitServer(SentimentAPI(api_path="/v1/predict"), accelerator="cpu", workers_per_device=1)
+        server.run(host="127.0.0.1", port=port, num_api_servers=1, generate_client_file=False)
+        return
+    app, answers, executor = FastAPI(), make_answers(), ThreadPoolExecutor(1)
+
+    @app.post("/v1/predict")
+    async def predict(request: PredictRequest) -> PredictResponse:
+        return await asyncio.get_running_loop().run_in_executor(executor, answers.predict, request)
+
+    uvicorn.run(app, host="127.0.0.1", port=port)
+
+
+@contextmanager
+def running(name: str, folder: Path, *, uvloop: bool) -> Iterator[str]:
+    """A server's address while the block runs; at its end the server's processes end, and no others."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SENTIMENT_")}
+    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    environment |= {"SENTIMENT_WORKERS": "1", "SENTIMENT_THREADS": "1", "BENTOML_DO_NOT_TRACK": "true"}
+    environment["BENTOML_HOME"] = str(folder / name)  # the second server would empty the first one's metrics
+    if not uvloop and name != "litserve":
+        hidden = folder / "hidden"
+        hidden.mkdir(exist_ok=True)
+        (hidden / "sitecustomize.py").write_text(HIDE, encoding="utf-8")
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(hidden), environment.get("PYTHONPATH")]))
+    bento = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", port]
+    command = {
+        "service": [*bento, "."],
+        CEILING: [*bento, "benchmarks.serving:Empty"],
+    }.get(name, [sys.executable, __file__, "--serve", name, port])
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield f"http://127.0.0.1:{port}/v1/predict"
+        finally:
+            process.terminate()
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            kill_group(process.pid)
+
+
+def kill_group(leader: int) -> None:
+    """Ends what a server left behind in the session it was started in."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def wait_until_it_answers(url: str, *, log: Path) -> None:
+    """Waits for the first answer, and shows the log where there is none."""
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        if answers_now(url):
+            return
+        time.sleep(0.2)
+    message = f"{log.stem} does not answer after {READY_SECONDS:.0f} s:\n{log.read_text(errors='replace')}"
+    raise TimeoutError(message)
+
+
+def answers_now(url: str) -> bool:
+    """Whether the address answers a request with 200; while a server starts, it refuses."""
+    load = Load(until=time.perf_counter() + READY_SECONDS, requests=1)
+    try:
+        asyncio.run(asyncio.wait_for(run(url, request_bytes(url, body(1), []), load, 1), FIRST_ANSWER_SECONDS))
+    except TimeoutError:
+        return False
+    return load.statuses["200"] == 1
+
+
+def body(texts: int) -> bytes:
+    """A request's JSON."""
+    return json.dumps({"texts": [TEXT] * texts}).encode()
+
+
+def race(urls: dict[str, str], model: SentimentModel, options: Options) -> dict[Turn, Figures]:
+    """Everyone's figures, after one round of short turns that is not counted."""
+    turns = [(name, connections) for name in urls for connections in CONNECTIONS] + [
+        (BATCHED, 1),
+        (ENGINE, 1),
+        (ENGINE_BATCHED, 1),
+    ]
+    seconds = options.seconds / (len(turns) * (ROUNDS + 0.5))
+    figures = {turn: Figures() for turn in turns}
+    shuffler = random.Random(0)  # noqa: S311
+    for warming in (True, *[False] * ROUNDS):
+        for turn in shuffler.sample(turns, len(turns)):
+            discarded = Figures()
+            take(
+                turn,
+                discarded if warming else figures[turn],
+                urls=urls,
+                model=model,
+                load=Load(until=time.perf_counter() + seconds * (0.5 if warming else 1), requests=options.requests),
+            )
+    return figures
+
+
+def take(turn: Turn, figures: Figures, *, urls: dict[str, str], model: SentimentModel, load: Load) -> None:
+    """One turn."""
+    name, connections = turn
+    if name in {ENGINE, ENGINE_BATCHED}:
+        texts = [TEXT] * (1 if name == ENGINE else MANY)
+        started = time.perf_counter()
+        while load.wants_more():
+            begun = time.perf_counter()
+            model.predict(texts)
+            load.seconds.append(time.perf_counter() - begun)
+        elapsed = time.perf_counter() - started
+    else:
+        url = urls["service" if name == BATCHED else name]
+        request = request_bytes(url, body(MANY if name == BATCHED else 1), [])
+        elapsed = asyncio.run(run(url, request, load, connections))
+    failures = sum(count for status, count in load.statuses.items() if status != "200")
+    figures.add(load.seconds, elapsed=elapsed, failures=failures)
+
+
+def compare(figures: dict[Turn, Figures]) -> dict[Turn, tuple[float, float]]:
+    """Rate and p50 over those of the empty endpoint at as many connections."""
+    ratios = {}
+    for (name, connections), own in figures.items():
+        if name in {BATCHED, ENGINE, ENGINE_BATCHED}:
+            continue
+        empty = figures[CEILING, connections]
+        ratios[name, connections] = (divided(own.rates, empty.rates), divided(own.p50s, empty.p50s))
+    return ratios
+
+
+def divided(values: list[float], others: list[float]) -> float:
+    """The median of the rounds' ratios."""
+    return median(value / other for value, other in zip(values, others, strict=True))
+
+
+def judge(figures: dict[Turn, Figures]) -> list[Goal]:
+    """The two goals, round by round."""
+    single, empty = figures["service", 1], figures[CEILING, 1]
+    engine, many = figures[ENGINE, 1], figures[BATCHED, 1]
+    overhead = [a / (b + c) for a, b, c in zip(single.p50s, empty.p50s, engine.p50s, strict=True)]
+    gain = [MANY * a / b for a, b in zip(many.rates, single.rates, strict=True)]
+    low, middle, high = quantiles(overhead, n=4, method="inclusive")
+    first = Goal("p50, service / (bentoml + engine)", middle, low, high, OVERHEAD_GOAL, middle <= OVERHEAD_GOAL)
+    low, middle, high = quantiles(gain, n=4, method="inclusive")
+    second = Goal(f"texts/s, {MANY} a request / 1", middle, low, high, BATCH_GOAL, middle >= BATCH_GOAL)
+    return [first, second]
+
+
+def describe(options: Options) -> dict[str, object]:
+    """Under which conditions the figures hold."""
+    packages = ("bentoml", "fastapi", "litserve", "uvicorn", "uvloop", "onnxruntime")
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} processors, {platform.machine()}",
+        "load average at the end, this run included": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+        "uvloop and httptools": "all servers" if options.uvloop else "litserve only, which requires them",
+        "tokens a text": TOKENS,
+        "rounds": ROUNDS,
+    }
+
+
+def row(turn: Turn, figures: Figures, ratio: tuple[float, float] | None) -> dict[str, object]:
+    """One line of figures."""
+    return {
+        "contestant": turn[0],
+        "connections": turn[1],
+        "requests_per_second": median(figures.rates),
+        "p50_ms": percentile(figures.seconds, 0.5),
+        "p99_ms": percentile(figures.seconds, 0.99),
+        "rate_over_bentoml": ratio[0] if ratio else None,
+        "p50_over_bentoml": ratio[1] if ratio else None,
+        "requests": len(figures.seconds),
+        "failures": figures.failures,
+        "rounds": {"requests_per_second": figures.rates, "p50_ms": figures.p50s},
+    }
+
+
+def show(
+    conditions: dict[str, object],
+    figures: dict[Turn, Figures],
+    *,
+    ratios: dict[Turn, tuple[float, float]],
+    goals: list[Goal],
+) -> None:
+    """The conditions and two tables."""
+    console = Console()
+    for name, value in conditions.items():
+        console.print(f"{name}: {value}", highlight=False)
+    columns = ("contestant", "connections", "requests/s", "p50 ms", "p99 ms", "rate", "p50")
+    title = f"One text of {TOKENS} tokens a request, or {MANY} of them; right: ratios to bentoml"
+    table = Table(*columns, title=title)
+    for turn, own in figures.items():
+        of_bentoml = [f"{value:.2f}" for value in ratios[turn]] if turn in ratios else ["", ""]
+        p50, p99 = (f"{percentile(own.seconds, share):.2f}" for share in (0.5, 0.99))
+        connections = "in process" if turn[0] in {ENGINE, ENGINE_BATCHED} else str(turn[1])
+        table.add_row(turn[0], connections, f"{median(own.rates):,.0f}", p50, p99, *of_bentoml)
+    reached = Table("goal", "median", "quartiles", "bound", "", title="Goals, at one connection")
+    for goal in goals:
+        sign = "<=" if goal.name.startswith("p50") else ">="
+        spread = f"{goal.low:.3f} to {goal.high:.3f}"
+        verdict = "met" if goal.met else "NOT met"
+        reached.add_row(goal.name, f"{goal.figure:.3f}", spread, f"{sign} {goal.bound:g}", verdict)
+    console.print(table, reached)
+    for (name, connections), own in figures.items():
+        if own.failures:
+            console.print(f"{name}, {connections} connections: {own.failures} answers not 200, left out above")
+
+
+if __name__ == "__main__":
+    main()
