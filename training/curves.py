@@ -13,6 +13,9 @@ from training.callbacks.history import GRADIENT_NORM, LEARNING_RATE, History, Se
 BLUE, ORANGE, GREEN, GREY = "#3b6ea8", "#d9822b", "#4a8f6a", "#8a8f98"
 SMOOTHED_OVER = 0.05  # part of all points a running mean covers
 
+FEW_POINTS = 10
+"""Up to so many points are drawn one by one."""
+
 
 def draw_curves(history: History, path: Path, *, title: str, best_step: int | None = None) -> None:
     """Writes a PNG; panels without a figure are left out, and nothing is written where all are.
@@ -69,7 +72,7 @@ def _panels(history: History, best_step: int | None) -> list[tuple[str, Callable
 def _draw_losses(axes: Axes, series: dict[str, Series]) -> None:
     if points := series.get("train/loss"):
         axes.plot(*_columns(points), color=BLUE, alpha=0.25, linewidth=0.8)
-        axes.plot(*smoothed(points), color=BLUE, linewidth=1.8, label="training")
+        axes.plot(*smoothed(points), color=BLUE, linewidth=1.8, marker=_marker(points), label="training")
     if points := series.get("validation/loss"):
         axes.plot(*_columns(points), color=ORANGE, linewidth=1.6, marker="o", markersize=4, label="validation")
     axes.set_ylabel("cross-entropy")
@@ -91,14 +94,14 @@ def _draw_scores(axes: Axes, series: dict[str, Series], best_step: int | None) -
 
 
 def _draw_rate(axes: Axes, points: Series) -> None:
-    axes.plot(*_columns(points), color=GREY, linewidth=1.8)
+    axes.plot(*_columns(points), color=GREY, linewidth=1.8, marker=_marker(points))
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
 
 
 def _draw_gradient(axes: Axes, points: Series) -> None:
     axes.plot(*_columns(points), color=ORANGE, alpha=0.3, linewidth=0.8)
-    axes.plot(*smoothed(points), color=ORANGE, linewidth=1.8)
+    axes.plot(*smoothed(points), color=ORANGE, linewidth=1.8, marker=_marker(points))
     axes.set_ylabel("before clipping")
     values = [value for _, value in points if value > 0]
     if values and max(values) > 100 * min(values):
@@ -119,3 +122,8 @@ def _dress(axes: Axes, title: str) -> None:
 
 def _columns(points: Series) -> tuple[list[int], list[float]]:
     return [step for step, _ in points], [value for _, value in points]
+
+
+def _marker(points: Series) -> str | None:
+    """A dot for each point of a short run, whose line would be hard to see, or of one point no line at all."""
+    return "o" if len(points) <= FEW_POINTS else None
