@@ -83,9 +83,10 @@ def default_polarities(labels: Sequence[str]) -> dict[str, float | None]:
 
 def calibrate(task: SentimentTask, examples: Sequence[Example], *, data: str) -> Calibration:
     """Fits the temperature on examples the network was not trained on."""
-    logits = torch.cat([task(pack_sequence(ids, enforce_sorted=False)) for ids in _batches(task, examples)])
+    with torch.no_grad():  # nothing learns here, and the graph of a whole validation file would be kept in memory
+        logits = torch.cat([task(pack_sequence(ids, enforce_sorted=False)) for ids in _batches(task, examples)])
     labels = torch.tensor([task.labels.index(example.label) for example in examples])
-    return Calibration(temperature=fit_temperature(logits.detach(), labels), data=data, rows=len(examples))
+    return Calibration(temperature=fit_temperature(logits, labels), data=data, rows=len(examples))
 
 
 def check_parity(task: SentimentTask, graph: bytes, texts: Iterable[list[Tensor]]) -> float:
