@@ -21,6 +21,8 @@ python -m training COMMAND [options]
                     python -m training export runs/sample/checkpoints/best.ckpt --to my-model
   diagnose        measure the lecture's claims on gradients, memory, depth and both directions, also on your own model
                     python -m training diagnose --out report --checkpoint runs/sample/checkpoints/best.ckpt
+  distill         let a large Hugging Face classifier teach the small encoder
+                    python -m training distill --help
 
 Each command explains its options with --help. Options in YAML and on the command line are the same, and an unknown one
 is refused with the nearest known one.
@@ -83,6 +85,12 @@ def _diagnose(arguments: list[str]) -> None:
     diagnose_command.main(arguments)
 
 
+def _distill(arguments: list[str]) -> None:
+    from training import distill_command  # noqa: PLC0415
+
+    distill_command.main(arguments)
+
+
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "fit": _fit,
     "split": _split,
@@ -91,4 +99,5 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "cross-validate": _cross_validate,
     "export": _export,
     "diagnose": _diagnose,
+    "distill": _distill,
 }

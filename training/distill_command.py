@@ -1,0 +1,118 @@
+"""``python -m training distill``: fine-tune a teacher, let it score texts once, train the student on its scores."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import auto_cli
+from rich.console import Console
+
+from training.data.examples import BadRows, DataError, Example
+from training.data.progress import watched
+from training.data.readers import Format, read_examples
+from training.data.readers.reading import Trees
+from training.distillation.teacher import TeacherError, new_teacher
+from training.distillation.teacher_training import Schedule, fine_tune
+from training.exact_options import ExactParser
+
+HELP = """\
+python -m training distill COMMAND [options]
+
+  teacher   fine-tune a pretrained transformer on labelled text, so that it can teach
+              python -m training distill teacher pretrained/all-MiniLM-L6-v2 --train sst/train.txt.gz --trees phrases \\
+                --validation sst/dev.txt.gz --to runs/teacher
+
+Each command explains its options with --help.
+"""
+
+
+def main(arguments: list[str]) -> None:
+    """Runs one of the commands; exits with 1 and a plain message where something is wrong with what it was given."""
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        sys.stdout.write(HELP)
+        return
+    command, rest = arguments[0], arguments[1:]
+    if command not in COMMANDS:
+        sys.stderr.write(f"distill {command!r} is not a command; expected one of: {', '.join(COMMANDS)}\n\n{HELP}")
+        raise SystemExit(2)
+    try:
+        auto_cli(
+            COMMANDS[command],
+            args=rest,
+            prog=f"python -m training distill {command}",
+            as_positional=True,
+            parser_class=ExactParser,
+            description=None,  # the function's own
+        )
+    except (DataError, TeacherError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+
+
+def teacher(
+    base: str,
+    *,
+    train: str | list[str],
+    validation: str | list[str],
+    to: Path,
+    format: Format = "auto",  # noqa: A002 - the option's name on the command line
+    text_column: str = "text",
+    label_column: str = "label",
+    trees: Trees = "root",
+    label_map: dict[str, str | None] | None = None,
+    epochs: int = 2,
+    batch_size: int = 64,
+    learning_rate: float = 1e-4,
+    train_embeddings: bool = False,
+    max_tokens: int = 256,
+    precision: Literal["32", "bf16-mixed"] = "32",
+    seed: int = 0,
+) -> None:
+    """Fine-tunes a pretrained transformer into a sequence classifier; run again, it goes on from its last epoch.
+
+    Args:
+        base: a Hugging Face model's folder, or its name on the hub.
+        train: a labelled file it learns from, or several: [one.csv, other.csv].
+        validation: the same, to decide which epoch is kept.
+        to: the teacher's folder, which ``distill score`` reads.
+        format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
+        text_column: column or key of the text (csv, tsv, jsonl, parquet).
+        label_column: column or key of the label.
+        trees: of trees in training files: the root (whole sentences), or every phrase.
+        label_map: raw label to label; null leaves those rows out.
+        epochs: passes over the training files.
+        batch_size: texts a step.
+        learning_rate: AdamW's, at its highest.
+        train_embeddings: train the token embeddings too; slower, and rarely better on little text.
+        max_tokens: longer texts are cut at the end.
+        precision: bf16-mixed is about twice as fast on processors and GPUs with bfloat16 units.
+        seed: of the new head, the order of texts and dropout.
+    """
+    read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
+
+    def examples(path: Path, part: Trees) -> list[Example]:
+        rows = read_examples(path, **read, trees=part, bad_rows=BadRows("stop"))  # type: ignore[arg-type]
+        return list(watched(rows, f"Reading {path.name}"))
+
+    learnt = [example for path in _paths(train) for example in examples(path, trees)]
+    labels = sorted({example.label for example in learnt})
+    checked = [example for path in _paths(validation) for example in examples(path, "root")]
+    schedule = Schedule(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        train_embeddings=train_embeddings,
+        precision=precision,
+        seed=seed,
+    )
+    fine_tune(
+        new_teacher(base, labels, max_tokens=max_tokens), train=learnt, validation=checked, schedule=schedule, to=to
+    )
+    Console(stderr=True).print(f"Wrote the teacher to {to}; its labels are {', '.join(labels)}.")
+
+
+def _paths(files: str | list[str]) -> list[Path]:
+    return [Path(name) for name in ([files] if isinstance(files, str) else files)]
+
+
+COMMANDS = {"teacher": teacher}

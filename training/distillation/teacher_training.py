@@ -1,0 +1,133 @@
+"""Fine-tunes a pretrained transformer into a teacher, with Lightning."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+
+from training.data.batches import LengthBucketedSampler
+from training.data.examples import Example
+from training.data.tokenized import Batch, TokenizedExamples
+from training.distillation.teacher import Teacher, load_teacher, read_packed, save_teacher
+
+WARM_UP = 0.06
+"""Part of all steps in which the learning rate rises (Liu et al. 2019, table 10)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How a teacher is fine-tuned.
+
+    Attributes:
+        epochs: passes over the training texts.
+        batch_size: texts a step.
+        learning_rate: AdamW's, at its highest; it rises over the first steps and falls to nothing at the last.
+        train_embeddings: also the token embeddings, most of a small model's weights; frozen they cost no step.
+        precision: Lightning's.
+        seed: of the head, the order and dropout.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    train_embeddings: bool
+    precision: Literal["32", "bf16-mixed"]
+    seed: int
+
+
+class TeacherTask(lightning.LightningModule):
+    """Cross-entropy on labels, with the learning rate rising and falling along straight lines."""
+
+    def __init__(self, teacher: Teacher, *, learning_rate: float) -> None:
+        super().__init__()
+        self.model = teacher.model
+        self.padding_id = teacher.padding_id
+        self.learning_rate = learning_rate
+        self.right: list[Tensor] = []
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The loss of one batch."""
+        loss = cross_entropy(read_packed(self.model, batch.ids, self.padding_id), batch.labels)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.labels))
+        return loss
+
+    def validation_step(self, batch: Batch) -> None:
+        """Loss and accuracy."""
+        logits = read_packed(self.model, batch.ids, self.padding_id)
+        right = (logits.argmax(dim=1) == batch.labels).float().mean()
+        self.log("validation/loss", cross_entropy(logits, batch.labels), prog_bar=True, batch_size=len(batch.labels))
+        self.log("validation/accuracy", right, prog_bar=True, batch_size=len(batch.labels))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW, decaying matrices alone, as BERT was fine-tuned (Devlin et al. 2019, appendix A.3)."""
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        groups = [
+            {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": 0.01},
+            {"params": [parameter for parameter in trained if parameter.ndim == 1], "weight_decay": 0.0},
+        ]
+        optimizer = AdamW(groups, lr=self.learning_rate)
+        steps = int(self.trainer.estimated_stepping_batches)
+        rising = max(1, int(WARM_UP * steps))
+        scheduler = LambdaLR(optimizer, lambda step: min((step + 1) / rising, (steps - step) / (steps - rising + 1)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def fine_tune(
+    teacher: Teacher, *, train: list[Example], validation: list[Example], schedule: Schedule, to: Path
+) -> None:
+    """Trains the teacher and writes the best epoch's weights to ``to``, where ``load_teacher`` finds them.
+
+    A run that was stopped goes on from its last whole epoch. What it needs for that stands in ``to / "run"``.
+
+    Args:
+        teacher: pretrained, with a fresh head.
+        train: labelled texts; their labels are the teacher's.
+        validation: decides which epoch is kept, by its loss.
+        schedule: how.
+        to: the teacher's folder.
+    """
+    lightning.seed_everything(schedule.seed, verbose=False)
+    teacher.model.train()  # transformers loads for answering, with dropout off
+    teacher.model.get_input_embeddings().requires_grad_(schedule.train_embeddings)
+    task = TeacherTask(teacher, learning_rate=schedule.learning_rate)
+    run = to / "run"
+    keeper = ModelCheckpoint(run, filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False)
+    trainer = lightning.Trainer(
+        max_epochs=schedule.epochs,
+        precision=schedule.precision,
+        gradient_clip_val=1.0,
+        callbacks=[keeper, LearningRateMonitor(), RichProgressBar()],
+        logger=CSVLogger(run, name="", version=""),
+        use_distributed_sampler=False,
+        enable_model_summary=False,
+    )
+    last = run / "last.ckpt"
+    trainer.fit(
+        task,
+        _loader(teacher, train, schedule, shuffle=True),
+        _loader(teacher, validation, schedule, shuffle=False),
+        ckpt_path=str(last) if last.is_file() else None,
+    )
+    best = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)
+    task.load_state_dict(best["state_dict"])
+    save_teacher(teacher, to)
+    load_teacher(str(to), max_tokens=teacher.max_tokens)  # what was written can be read
+
+
+def _loader(teacher: Teacher, examples: list[Example], schedule: Schedule, *, shuffle: bool) -> DataLoader[Batch]:
+    ids = list(teacher.token_ids(example.text for example in examples))
+    tokenized = TokenizedExamples.of(ids, [teacher.labels.index(example.label) for example in examples])
+    sampler = LengthBucketedSampler(
+        tokenized.lengths, batch_size=schedule.batch_size, shuffle=shuffle, seed=schedule.seed
+    )
+    return DataLoader(tokenized, sampler=sampler, batch_size=None, generator=torch.Generator())
