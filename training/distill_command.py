@@ -1,18 +1,26 @@
 """``python -m training distill``: fine-tune a teacher, let it score texts once, train the student on its scores."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from training.data.examples import BadRows, DataError, Example
+from model_store import BundleError
+from training.checkpoint import CheckpointError
+from training.data.examples import BadRowPolicy, BadRows, DataError, Example
+from training.data.preparation import ReadingOptions
 from training.data.progress import watched
 from training.data.readers import Format, read_examples
 from training.data.readers.reading import Trees
+from training.distillation.augmentation import augmented
+from training.distillation.scorers import Reading, ensemble, load_scorer, merged
+from training.distillation.scoring import ScoringError, score_texts
 from training.distillation.teacher import TeacherError, new_teacher
 from training.distillation.teacher_training import Schedule, fine_tune
+from training.distillation.texts import read_texts
 from training.exact_options import ExactParser
 
 HELP = """\
@@ -21,6 +29,13 @@ python -m training distill COMMAND [options]
   teacher   fine-tune a pretrained transformer on labelled text, so that it can teach
               python -m training distill teacher pretrained/all-MiniLM-L6-v2 --train sst/train.txt.gz --trees phrases \\
                 --validation sst/dev.txt.gz --to runs/teacher
+
+  score     write a teacher's scores of texts, labelled or not, to a file that fit learns from
+              python -m training distill score runs/teacher train.txt.gz --trees phrases --to runs/scores/sst.parquet
+              python -m training distill score runs/teacher reviews.txt --format lines --labelled false --to FILE
+  student   train the student on such files, by labels and scores: fit, with its options
+              python -m training distill student --config training/configs/distilled.yaml \\
+                --data.train '[runs/scores/sst.parquet, runs/scores/reviews.parquet]' --data.validation sst/dev.txt.gz
 
 Each command explains its options with --help.
 """
@@ -32,8 +47,14 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(HELP)
         return
     command, rest = arguments[0], arguments[1:]
+    if command == "student":
+        from training import fitting  # noqa: PLC0415 - Lightning's command line, which the others do without
+
+        fitting.fit(rest)
+        return
     if command not in COMMANDS:
-        sys.stderr.write(f"distill {command!r} is not a command; expected one of: {', '.join(COMMANDS)}\n\n{HELP}")
+        known = ", ".join([*COMMANDS, "student"])
+        sys.stderr.write(f"distill {command!r} is not a command; expected one of: {known}\n\n{HELP}")
         raise SystemExit(2)
     try:
         auto_cli(
@@ -44,7 +65,7 @@ def main(arguments: list[str]) -> None:
             parser_class=ExactParser,
             description=None,  # the function's own
         )
-    except (DataError, TeacherError) as error:
+    except (BundleError, CheckpointError, DataError, ScoringError, TeacherError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
 
@@ -111,8 +132,70 @@ def teacher(
     Console(stderr=True).print(f"Wrote the teacher to {to}; its labels are {', '.join(labels)}.")
 
 
+def score(
+    teacher: str | list[str],
+    texts: str | list[str],
+    *,
+    to: Path,
+    labelled: bool = True,
+    format: Format = "auto",  # noqa: A002 - the option's name on the command line
+    text_column: str = "text",
+    label_column: str = "label",
+    trees: Trees = "root",
+    ptb_tokens: bool = False,
+    label_map: dict[str, str | None] | None = None,
+    on_bad_row: BadRowPolicy = "stop",
+    merge: dict[str, str] | None = None,
+    variants: int = 0,
+    max_tokens: int = 256,
+    tokens_a_batch: int = 2048,
+    bfloat16: bool = False,
+    seed: int = 0,
+) -> None:
+    """Writes a teacher's scores of texts to a Parquet file; run again, it goes on where it was stopped.
+
+    Args:
+        teacher: a Hugging Face sequence classifier's folder or its name on the hub, or a checkpoint or bundle of this
+            project; or several, whose probabilities are averaged: [one, other].
+        texts: a file, or several: [one.csv, other.csv].
+        to: the file to write, which ``--data.train`` takes.
+        labelled: false for texts without labels; in lines, the whole line is then the text.
+        format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
+        text_column: column or key of the text (csv, tsv, jsonl, parquet).
+        label_column: column or key of the label.
+        trees: for trees: the root (whole sentences), or every phrase.
+        ptb_tokens: texts are Penn Treebank tokens ("ca n't"), to be joined as a person writes. Trees always are.
+        label_map: raw label to label; null leaves those rows out.
+        on_bad_row: stop at a row that cannot be used, or skip and count it.
+        merge: teacher's label to label, such as {"very negative": negative}: merged labels' probabilities add up.
+        variants: how many variants to make of each text: words masked or swapped for others of the same part of
+            speech, or pieces of the text (Tang et al. 2019). They are scored too, and have no label.
+        max_tokens: of a text a Hugging Face teacher reads this many tokens.
+        tokens_a_batch: how many it reads at once.
+        bfloat16: about twice as fast on processors and GPUs with bfloat16 units; scores differ in the third digit.
+        seed: of the variants.
+    """
+    names = [teacher] if isinstance(teacher, str) else teacher
+    reading = Reading(max_tokens=max_tokens, tokens_a_batch=tokens_a_batch, bfloat16=bfloat16)
+    scorer = ensemble([merged(load_scorer(name, reading), merge or {}) for name in names])
+    options = ReadingOptions(
+        format=format,
+        text_column=text_column,
+        label_column=label_column,
+        ptb_tokens=ptb_tokens,
+        label_map=label_map,
+        on_bad_row=on_bad_row,
+    )
+    every = [text for path in _paths(texts) for text in read_texts(path, options, labelled=labelled, trees=trees)]
+    if variants:
+        every = list(augmented(every, variants=variants, seed=seed))
+    to.parent.mkdir(parents=True, exist_ok=True)
+    score_texts(every, scorer, to=to, teachers=", ".join(names))
+    Console(stderr=True).print(f"Wrote the scores of {len(every):,} texts to {to}.")
+
+
 def _paths(files: str | list[str]) -> list[Path]:
     return [Path(name) for name in ([files] if isinstance(files, str) else files)]
 
 
-COMMANDS = {"teacher": teacher}
+COMMANDS: dict[str, Callable[..., None]] = {"teacher": teacher, "score": score}

@@ -16,6 +16,7 @@ from training.data.module import short_name
 from training.data.readers import read_examples
 from training.exact_options import ExactParser
 from training.onnx_graph import build_graph
+from training.weight_storage import Storage, round_weights
 
 
 def main(arguments: list[str]) -> None:
@@ -50,6 +51,7 @@ def export_checkpoint(
     description: str = "A sentiment classifier that explains itself token by token.",
     polarity: dict[str, float] | None = None,
     max_tokens: int = 5000,
+    storage: Storage = "float32",
     overwrite: bool = False,
 ) -> None:
     """Calibrates a checkpoint, proves the ONNX graph equal to the network, and writes a bundle with its card.
@@ -65,12 +67,15 @@ def export_checkpoint(
         description: one sentence for the card.
         polarity: polarity of labels in [-1, 1], such as {"joy": 1, "anger": -1}; usual names are known.
         max_tokens: longer texts are cut when they are served.
+        storage: of the weight matrices: float32, float16 (half the file) or int8 (a quarter). The network is rounded
+            first, so that all figures are of what is shipped; arithmetic stays in 32 bits, so speed does not change.
         overwrite: replace a bundle that is already there.
     """
     console = Console(stderr=True)
     loaded = load_checkpoint(checkpoint)
     if to.exists() and not overwrite:
         raise BundleError(to, "already exists; choose another folder or pass --overwrite=true")
+    round_weights(loaded.task.network, storage)
     measured_on = _labelled(loaded, validation=validation, test=test or [], calibrated=calibrated)
     if calibrated:
         data, examples = next(iter(measured_on.items()))
@@ -79,7 +84,7 @@ def export_checkpoint(
     else:
         calibration = Calibration(temperature=1.0, data=None, rows=0)
         batches = export.random_batches(loaded.task)
-    graph = build_graph(loaded.task.network)
+    graph = build_graph(loaded.task.network, storage=storage)
     difference = export.check_parity(loaded.task, graph, batches)
     manifest = export.make_manifest(
         loaded.task,

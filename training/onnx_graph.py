@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from training.network.connections import Connection, Dense, Highway, Residual
 from training.network.embedding import Embedding, QuantizedEmbedding
 from training.network.encoder import GATES, CellName, StackedEncoder
 from training.network.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from training.weight_storage import Storage, coded
 
 OPSET = 17
 IR_VERSION = 8
@@ -32,7 +34,8 @@ LOWEST = float(np.finfo(np.float32).min)
 class GraphBuilder:
     """Collects nodes and weights; every method returns the name of the value it makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, storage: Storage = "float32") -> None:
+        self.storage = storage
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
 
@@ -49,6 +52,26 @@ class GraphBuilder:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), unique))
         return unique
 
+    def matrix(self, values: Tensor | NDArray[Any], name: str, *, transposed: bool = False) -> str:
+        """A constant weight matrix, kept as ``storage`` says and widened to 32 bits when the graph is loaded.
+
+        Args:
+            values: (..., rows, columns); the network's own layout, whose rows share a scale.
+            name: of the weight.
+            transposed: whether the graph uses it as (columns, rows).
+        """
+        tensor = values.detach().cpu() if isinstance(values, Tensor) else torch.from_numpy(values)
+        match self.storage:
+            case "float32":
+                return self.weight(tensor.T if transposed else tensor, name)
+            case "float16":
+                whole = self.add("Cast", self.weight(tensor.half(), name), to=TensorProto.FLOAT)
+            case "int8":
+                codes, scales = coded(tensor)
+                widened = self.add("Cast", self.weight(codes, name), to=TensorProto.FLOAT)
+                whole = self.add("Mul", widened, self.weight(scales, f"{name}.scales"))
+        return self.add("Transpose", whole, perm=[1, 0]) if transposed else whole
+
     def integers(self, *values: int) -> str:
         """A 1-d int64 constant, as shapes and axes are."""
         return self.weight(np.array(values, dtype=np.int64), "integers")
@@ -58,9 +81,9 @@ class GraphBuilder:
         return self.weight(np.array(value, dtype=np.float32), "number")
 
 
-def build_graph(network: SentimentNetwork) -> bytes:
-    """The network as a serialised ONNX model."""
-    graph = GraphBuilder()
+def build_graph(network: SentimentNetwork, *, storage: Storage = "float32") -> bytes:
+    """The network as a serialised ONNX model; stored in less than 32 bits, it equals what ``round_weights`` leaves."""
+    graph = GraphBuilder(storage)
     position = _positions(graph)  # (1, tokens, 1)
     length = graph.add("Reshape", graph.add("Cast", "lengths", to=TensorProto.INT64), graph.integers(-1, 1, 1))
     mask = graph.add("Less", position, length)  # (texts, tokens, 1)
@@ -72,7 +95,7 @@ def build_graph(network: SentimentNetwork) -> bytes:
     layers = _encode(graph, network.encoder, embedded, mask)  # each (texts, tokens, directions * hidden)
 
     pooled, parts = _pool(graph, network.pooling.poolings, layers[-1], mask=mask, position=position, length=length)
-    weight = graph.weight(network.head.weight.T, "head.weight")  # (pooled size, labels)
+    weight = graph.matrix(network.head.weight, "head.weight", transposed=True)  # (pooled size, labels)
     product = graph.add("MatMul", pooled, weight)
     graph.add("Add", product, graph.weight(network.head.bias, "head.bias"), name="logits")
     graph.add("MatMul", parts, weight, name="contributions")
@@ -87,7 +110,7 @@ def _positions(graph: GraphBuilder) -> str:
 
 def _embed(graph: GraphBuilder, embedding: Embedding, ids: str) -> str:
     if not isinstance(embedding, QuantizedEmbedding):
-        return graph.add("Gather", graph.weight(embedding.weight, "embedding.weight"), ids)
+        return graph.add("Gather", graph.matrix(embedding.weight, "embedding.weight"), ids)
     codes = graph.add("Gather", graph.weight(embedding.codes, "embedding.codes"), ids)
     scales = graph.add("Gather", graph.weight(embedding.scales, "embedding.scales"), ids)
     return graph.add("Mul", graph.add("Cast", codes, to=TensorProto.FLOAT), scales)
@@ -129,8 +152,8 @@ def _recur(graph: GraphBuilder, layer: nn.Module, cell: CellName, below: str) ->
     states = graph.add(
         cell.upper(),
         below,
-        graph.weight(stacked("weight_ih"), f"{cell}.W"),  # (directions, gates * hidden, input size)
-        graph.weight(stacked("weight_hh"), f"{cell}.R"),  # (directions, gates * hidden, hidden)
+        graph.matrix(stacked("weight_ih"), f"{cell}.W"),  # (directions, gates * hidden, input size)
+        graph.matrix(stacked("weight_hh"), f"{cell}.R"),  # (directions, gates * hidden, hidden)
         graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{cell}.B"),
         "lengths",
         **attributes,
@@ -172,7 +195,7 @@ def _pool(
             case MeanPooling():
                 part = graph.add("Div", states, graph.add("Cast", length, to=TensorProto.FLOAT))
             case AttentionPooling():
-                scores = graph.add("MatMul", states, graph.weight(pooling.score.weight.T, "attention"))
+                scores = graph.add("MatMul", states, graph.matrix(pooling.score.weight, "attention", transposed=True))
                 attention = graph.add("Softmax", graph.add("Where", mask, scores, graph.number(LOWEST)), axis=1)
                 part = graph.add("Mul", states, attention)
             case LastPooling():
@@ -197,7 +220,7 @@ def _last_part(graph: GraphBuilder, pooling: LastPooling, states: str, *, positi
 
 
 def _linear(graph: GraphBuilder, linear: nn.Linear, values: str) -> str:
-    product = graph.add("MatMul", values, graph.weight(linear.weight.T, "linear.weight"))
+    product = graph.add("MatMul", values, graph.matrix(linear.weight, "linear.weight", transposed=True))
     return graph.add("Add", product, graph.weight(linear.bias, "linear.bias"))
 
 

@@ -20,6 +20,7 @@ from training.network.embedding import QuantizedEmbedding, make_embedding
 from training.network.encoder import CellName
 from training.network.options import OptionError, check_chance, check_choice, check_positive, check_whole_number
 from training.network.pooling import PoolingName
+from training.training_loss import training_loss
 
 ScheduleName = Literal["one_cycle", "plateau", "constant"]
 
@@ -59,6 +60,7 @@ class SentimentTask(lightning.LightningModule):
         locked_dropout: chance of a unit being zeroed in all tokens of a text, on embedded tokens and between layers.
         weight_drop: chance of a single recurrent weight being zeroed for one batch, in both directions.
         label_smoothing: part of the target given to all labels alike; in the training loss alone.
+        teacher_weight: how much a teacher's scores count beside labels, where training files have both.
         learning_rate: AdamW's, at its highest.
         embedding_learning_rate: the same for the embedding alone, in place of learning_rate and not a factor of it;
             the schedule shapes both alike. None: the embedding learns as fast as all else. Pretrained vectors are
@@ -93,6 +95,7 @@ class SentimentTask(lightning.LightningModule):
         locked_dropout: float = 0.0,
         weight_drop: float = 0.0,
         label_smoothing: float = 0.0,
+        teacher_weight: float = 1.0,
         learning_rate: float = 2e-3,
         embedding_learning_rate: float | None = None,
         weight_decay: float = 1e-2,
@@ -101,6 +104,7 @@ class SentimentTask(lightning.LightningModule):
         super().__init__()
         check_whole_number("embedding_size", embedding_size, least=1)
         check_chance("label_smoothing", label_smoothing)
+        check_positive("teacher_weight", teacher_weight, advice="1 counts a teacher's scores as much as labels.")
         check_choice("schedule", schedule, choices=get_args(ScheduleName))
         _check_rates(learning_rate, embedding_learning_rate, weight_decay)
         embedding_size = embedding_size if vectors is None else vectors.shape[1]
@@ -133,7 +137,8 @@ class SentimentTask(lightning.LightningModule):
             weight_drop=weight_drop,
         )
         self.loss = nn.CrossEntropyLoss()
-        self.training_loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.label_smoothing = label_smoothing
+        self.teacher_weight = teacher_weight
         self.validation_metrics = _metrics(len(labels), "validation/")
         self.test_metrics = _metrics(len(labels), "test/")
 
@@ -143,8 +148,14 @@ class SentimentTask(lightning.LightningModule):
         return logits
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Cross-entropy of one batch, against smoothed targets where asked for."""
-        loss: Tensor = self.training_loss(self(batch.ids), batch.labels)
+        """The loss of one batch, against smoothed targets and a teacher's scores where there are some."""
+        loss = training_loss(
+            self(batch.ids),
+            batch.labels,
+            batch.teacher,
+            label_smoothing=self.label_smoothing,
+            teacher_weight=self.teacher_weight,
+        )
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.labels))
         return loss
 

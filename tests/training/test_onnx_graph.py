@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
 from training.onnx_graph import build_graph
+from training.weight_storage import round_weights
 
 CELLS = ("lstm", "gru", "rnn")
 LENGTHS = (4, 9, 1, 9, 3)
@@ -41,12 +42,13 @@ def make(**options):
     return network.eval()
 
 
-def assert_same(network, padding_id=7):
+def assert_same(network, padding_id=7, **options):
     generator = torch.Generator().manual_seed(2)
     rows = [torch.randint(0, 40, (length,), generator=generator) for length in LENGTHS]
     with torch.no_grad():
         expected = network.explain(pack_sequence(rows, enforce_sorted=False))
-    session = onnxruntime.InferenceSession(build_graph(network), ONE_THREAD, providers=["CPUExecutionProvider"])
+    graph = build_graph(network, **options)
+    session = onnxruntime.InferenceSession(graph, ONE_THREAD, providers=["CPUExecutionProvider"])
     ids = pad_sequence(rows, batch_first=True, padding_value=padding_id).numpy()
     found = session.run(None, {"ids": ids, "lengths": np.array(LENGTHS, dtype=np.int32)})
     for wanted, got in zip([expected.logits, expected.contributions, *expected.layers], found, strict=True):
@@ -90,3 +92,14 @@ def test_a_frozen_8_bit_embedding():
 def test_what_stands_in_the_padding_does_not_matter():
     assert_same(make(), padding_id=0)
     assert_same(make(), padding_id=39)
+
+
+@pytest.mark.parametrize("storage", ["float16", "int8"])
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_in_less_space_equal_the_rounded_network(storage, frozen, cell):
+    network = make(cell=cell, connection="highway", pooling=["max", "attention"], projection_size=10, frozen=frozen)
+    whole = len(build_graph(network))
+    round_weights(network, storage)
+    assert_same(network, storage=storage)
+    assert len(build_graph(network, storage=storage)) < whole

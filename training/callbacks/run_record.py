@@ -174,10 +174,8 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
     if not isinstance(data, SentimentData):
         return []
     files: list[dict[str, Any]] = list(data.state_dict()["files"])
-    test = data.files.get("test")  # of which checkpoints know nothing
-    if test is not None:
-        files.append({"part": "test", "name": short_name(test.path), "sha256": test.sha256})
-    return files
+    tests = data.files.get("test", [])  # of which checkpoints know nothing
+    return [*files, *({"part": "test", "name": short_name(test.path), "sha256": test.sha256} for test in tests)]
 
 
 def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         batch_size: rows a batch.
         tokens_per_batch: instead of ``batch_size``, as many rows as keep the longest row times the number of rows
             within this; 0 counts rows.
+        most_rows: with ``tokens_per_batch``, also no more rows than this a batch; 0 for no such bound.
         shuffle: whether epochs differ.
         seed: together with the epoch the only source of randomness.
         rank: this process's number.
@@ -48,6 +49,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         *,
         batch_size: int,
         tokens_per_batch: int = 0,
+        most_rows: int = 0,
         shuffle: bool,
         seed: int = 0,
         rank: int = 0,
@@ -62,6 +64,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         self.lengths = lengths
         self.batch_size = batch_size
         self.tokens_per_batch = tokens_per_batch
+        self.most_rows = most_rows or len(lengths)
         self.shuffle = shuffle
         self.seed = seed
         self.rank = rank
@@ -120,7 +123,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         lengths = self.lengths[rows].tolist()
         sizes, start = [], 0
         while start < len(lengths):
-            size = min(self.tokens_per_batch // max(1, lengths[start]), len(lengths) - start)
+            size = min(self.tokens_per_batch // max(1, lengths[start]), self.most_rows, len(lengths) - start)
             sizes.append(size)
             start += size
         return list(torch.split(rows, sizes))
@@ -128,7 +131,8 @@ class LengthBucketedSampler(Sampler[list[int]]):
     def _rows_a_batch(self) -> int:
         if not self.tokens_per_batch:
             return self.batch_size
-        return max(1, int(self.tokens_per_batch / max(1.0, float(self.lengths.double().mean()))))
+        rows = max(1, int(self.tokens_per_batch / max(1.0, float(self.lengths.double().mean()))))
+        return min(rows, self.most_rows)
 
     def _batches_needed(self) -> int:
         if not self.tokens_per_batch:

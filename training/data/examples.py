@@ -1,6 +1,6 @@
 """What a labelled text is, and what happens to a row that is not one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,16 @@ class Example:
     """A text and its label, and where they came from.
 
     Attributes:
+        label: empty where nobody but a teacher has said anything of the text.
         line: 1-based line in its file; for Parquet, which has no lines, the 1-based row.
+        teacher: each label's log-probability according to a teacher, NaN where it was not asked of this text; None
+            where the file has no such scores. See ``distillation``.
     """
 
     text: str
     label: str
     line: int
+    teacher: Mapping[str, float] | None = None
 
 
 class DataError(ValueError):

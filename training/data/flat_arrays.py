@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -19,16 +19,16 @@ class FlatArrayWriter:
 
     Args:
         path: the ``.npy`` file.
-        typecode: the ``array`` module's: ``i`` for 32 bits, ``q`` for 64.
+        typecode: the ``array`` module's: ``i`` for 32 bits, ``q`` for 64, ``f`` for 32-bit floats.
     """
 
-    def __init__(self, path: Path, typecode: Literal["i", "q"]) -> None:
-        self._buffer = array(typecode)
+    def __init__(self, path: Path, typecode: Literal["i", "q", "f"]) -> None:
+        self._buffer: array[Any] = array(typecode)
         self._written = 0
         self._stream = path.open("wb")
         self._write_header()
 
-    def extend(self, numbers: Iterable[int]) -> None:
+    def extend(self, numbers: Iterable[float]) -> None:
         """Puts numbers at the end."""
         self._buffer.extend(numbers)
         if len(self._buffer) >= _BUFFERED:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +26,9 @@ class SentimentData(lightning.LightningDataModule):
     """Labelled text for training, validation and testing.
 
     Args:
-        train: file the model learns from, gzipped or not; see ``format``.
-        validation: file that decides when to stop, which checkpoint is best, and the calibration.
+        train: file the model learns from, gzipped or not, see ``format``; or several: [one.csv, other.parquet]. Those
+            that ``distill score`` wrote hold a teacher's scores too, and may hold texts without a label.
+        validation: file that decides when to stop, which checkpoint is best, and the calibration; or several.
         test: file measured once, after training.
         format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
         text_column: column or key of the text (csv, tsv, jsonl, parquet).
@@ -49,14 +51,16 @@ class SentimentData(lightning.LightningDataModule):
         batch_size: texts a step, of each process.
         tokens_per_batch: instead of batch_size, as many texts a step as keep the longest one's tokens times their
             number within this: even work and even memory whatever the lengths; 0 goes by batch_size.
+        most_texts: with tokens_per_batch, also no more texts a step than this, so that words and short phrases do not
+            come in hundreds; 0 for no such bound.
         seed: decides the order of batches together with the epoch.
         sources: where data and vectors come from and under which licence, in words, for the model card.
     """
 
     def __init__(
         self,
-        train: str,
-        validation: str,
+        train: str | list[str],
+        validation: str | list[str],
         test: str | None = None,
         *,
         format: Format = "auto",  # noqa: A002 - the option's name on the command line
@@ -78,6 +82,7 @@ class SentimentData(lightning.LightningDataModule):
         cache_folder: str | None = None,
         batch_size: int = 64,
         tokens_per_batch: int = 0,
+        most_texts: int = 0,
         seed: int = 0,
         sources: list[str] = [],  # noqa: B006 - read for the command line, never changed
     ) -> None:
@@ -92,15 +97,16 @@ class SentimentData(lightning.LightningDataModule):
             on_bad_row=on_bad_row,
         )
         self.files = {
-            "train": LabelledFile(Path(train), options, trees=trees),
-            "validation": LabelledFile(Path(validation), options),
+            "train": [LabelledFile(path, options, trees=trees) for path in _paths(train)],
+            "validation": [LabelledFile(path, options) for path in _paths(validation)],
         }
         if test:
-            self.files["test"] = LabelledFile(Path(test), options)
+            self.files["test"] = [LabelledFile(Path(test), options)]
         self.cache_folder = (Path(cache_folder) if cache_folder else default_folder()) if cache else None
         self.labels_in_order = labels_in_order
         self.batch_size = batch_size
         self.tokens_per_batch = tokens_per_batch
+        self.most_texts = most_texts
         self.max_tokens = max_tokens
         self.seed = seed
         self.sources = sources
@@ -119,18 +125,19 @@ class SentimentData(lightning.LightningDataModule):
             cache_folder=self.cache_folder,
         )
         self._examples: dict[str, TokenizedExamples] = {}
+        self._rows: dict[str, list[int]] = {}  # usable ones of each file
         self._place = {"epoch": 0, "batch": 0}  # where training goes on
 
     @cached_property
     def labels(self) -> list[str]:
         """The classes in the order of the logits."""
-        found = sorted(self._train.labels)
+        found = sorted({label for file in self._train for label in (*file.labels, *file.teacher_labels)})
         wanted = self.labels_in_order
         if wanted is not None and sorted(wanted) != found:
-            message = f"labels_in_order is {wanted}, but {self.files['train'].path} has the labels {found}"
+            message = f"labels_in_order is {wanted}, but {self._names('train')} has the labels {found}"
             raise ValueError(message)
         if len(found) < 2:  # noqa: PLR2004 - a choice needs two
-            message = f"{self.files['train'].path}: only the label {found[0]!r} occurs; a classifier needs at least two"
+            message = f"{self._names('train')}: only the label {found[0]!r} occurs; a classifier needs at least two"
             raise ValueError(message)
         return list(wanted or found)
 
@@ -176,14 +183,9 @@ class SentimentData(lightning.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """What the checkpoint keeps of the data: each file's name, usable rows and SHA-256, and the place in it."""
         files = [
-            {
-                "part": part,
-                "name": short_name(self.files[part].path),
-                "rows": len(self._examples[part]),
-                "sha256": self.files[part].sha256,
-            }
+            {"part": part, "name": short_name(file.path), "rows": rows, "sha256": file.sha256}
             for part in ("train", "validation")
-            if part in self._examples
+            for file, rows in zip(self.files[part], self._rows.get(part, []), strict=False)  # none before ``setup``
         ]
         return {"files": files, "order": self._order(), "place": self._place_now()}
 
@@ -191,41 +193,49 @@ class SentimentData(lightning.LightningDataModule):
         """Goes on where a checkpoint left off.
 
         Raises:
-            DataError: its training file was another one, or it is from the middle of an epoch whose batches were
-                others.
+            DataError: its training files were others, or it is from the middle of an epoch whose batches were others.
         """
-        train = self.files["train"]
-        for file in state_dict["files"]:
-            if file["part"] == "train" and file["sha256"] != train.sha256:
+        before = [file for file in state_dict["files"] if file["part"] == "train"]
+        for train, file in zip_longest(self.files["train"], before):
+            if train is None or file is None or file["sha256"] != train.sha256:
+                was = "no such file" if file is None else f"{file['name']}, SHA-256 {file['sha256']}"
                 raise DataError(
-                    train.path,
+                    self.files["train"][-1].path if train is None else train.path,
                     None,
-                    problem=f"not the file this checkpoint was trained on ({file['name']}, SHA-256 {file['sha256']})",
-                    fix="Start a new run, or pass the original file.",
+                    problem=f"not the file this checkpoint was trained on ({was})",
+                    fix="Start a new run, or pass the original files in their order.",
                 )
         self._place = dict(state_dict["place"])
         if self._place["batch"]:
             self._check_order(state_dict["order"])
 
     @cached_property
-    def _train(self) -> TokenizedFile:
+    def _train(self) -> list[TokenizedFile]:
         return self._tokenized("train", known_labels=None)
 
-    def _tokenized(self, part: str, *, known_labels: list[str] | None) -> TokenizedFile:
-        return tokenize(
-            self.files[part],
-            self.tokenizer_json,
-            max_tokens=self.max_tokens,
-            allowed_labels=known_labels,
-            cache_folder=self.cache_folder,
-        )
+    def _tokenized(self, part: str, *, known_labels: list[str] | None) -> list[TokenizedFile]:
+        return [
+            tokenize(
+                file,
+                self.tokenizer_json,
+                max_tokens=self.max_tokens,
+                allowed_labels=known_labels,
+                cache_folder=self.cache_folder,
+            )
+            for file in self.files[part]
+        ]
 
     def _prepare(self, part: str) -> None:
         read = self._train if part == "train" else self._tokenized(part, known_labels=self.labels)
-        self._examples[part] = read.numbered_by(self.labels)
-        self.bad_rows.include(read.bad_rows)
-        if read.without_tokens:
-            rank_zero_info(f"{self.files[part].path}: left out {read.without_tokens:,} texts that hold no token.")
+        self._examples[part] = TokenizedExamples.together([file.numbered_by(self.labels) for file in read])
+        self._rows[part] = [len(file.examples) for file in read]
+        for source, file in zip(self.files[part], read, strict=True):
+            self.bad_rows.include(file.bad_rows)
+            if file.without_tokens:
+                rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts that hold no token.")
+
+    def _names(self, part: str) -> str:
+        return ", ".join(str(file.path) for file in self.files[part])
 
     def _loader(self, part: str, *, shuffle: bool) -> DataLoader[Batch]:
         examples = self._examples[part]
@@ -233,6 +243,7 @@ class SentimentData(lightning.LightningDataModule):
             examples.lengths,
             batch_size=self.batch_size,
             tokens_per_batch=self.tokens_per_batch,
+            most_rows=self.most_texts,
             shuffle=shuffle,
             seed=self.seed,
             rank=0 if self.trainer is None else self.trainer.global_rank,
@@ -259,14 +270,15 @@ class SentimentData(lightning.LightningDataModule):
             "seed": self.seed,
             "batch_size": self.batch_size,
             "tokens_per_batch": self.tokens_per_batch,
+            "most_texts": self.most_texts,
             "processes": self._processes,
         }
 
     def _check_order(self, before: Mapping[str, int]) -> None:
         for name, now in self._order().items():
-            if now != before[name]:
+            if now != before.get(name, now):
                 raise DataError(
-                    self.files["train"].path,
+                    self.files["train"][0].path,
                     None,
                     problem=f"{name} is {now}, but was {before[name]} in the run that this checkpoint is from",
                     fix=f"It is from the middle of an epoch, which must end in the order it began in: "
@@ -282,6 +294,10 @@ class SentimentData(lightning.LightningDataModule):
         batches = loop.epoch_loop.batch_progress.current.state_dict()
         within_epoch = epochs["ready"] > epochs["processed"]
         return {"epoch": epochs["processed"], "batch": batches["processed"] if within_epoch else 0}
+
+
+def _paths(files: str | list[str]) -> list[Path]:
+    return [Path(name) for name in ([files] if isinstance(files, str) else files)]
 
 
 def short_name(path: Path) -> str:

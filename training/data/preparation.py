@@ -20,7 +20,7 @@ from training.data.progress import watched
 from training.data.readers import Format, read_examples
 from training.data.readers.files import open_data
 from training.data.readers.reading import Trees
-from training.data.tokenized import TokenizedExamples
+from training.data.tokenized import UNLABELLED, TokenizedExamples
 
 _LIBRARIES = ("nltk", "pyarrow", "tokenizers", "torchtext")  # those that have a say in rows, words and ids
 
@@ -97,6 +97,7 @@ class TokenizedFile:
         examples: its rows; labels are numbers into ``labels``.
         labels: its labels in the order in which they came.
         bad_rows: what was left out.
+        teacher_labels: the labels whose log-probabilities the examples have from a teacher; none where they have none.
         without_tokens: texts of nothing but invisible characters, left out too: a network has nothing to say of them.
     """
 
@@ -104,49 +105,60 @@ class TokenizedFile:
     labels: list[str]
     bad_rows: BadRows
     without_tokens: int
+    teacher_labels: list[str]
 
     def numbered_by(self, labels: Sequence[str]) -> TokenizedExamples:
-        """The rows with numbers into another list of labels."""
-        numbers = torch.tensor([labels.index(label) for label in self.labels])
-        return TokenizedExamples(self.examples.ids, self.examples.offsets, numbers[self.examples.labels])
+        """The rows with numbers into another list of labels, and a teacher's scores in that list's order.
+
+        Raises:
+            ValueError: a teacher has no score for one of those labels.
+        """
+        examples = self.examples
+        numbers = torch.tensor([*(labels.index(label) for label in self.labels), UNLABELLED])  # -1 finds the last
+        teacher = examples.teacher
+        if teacher is not None:
+            teacher = teacher[:, [self.teacher_labels.index(label) for label in labels]]
+        return TokenizedExamples(examples.ids, examples.offsets, numbers[examples.labels], teacher)
 
 
 @dataclass(frozen=True)
 class _Texts:
-    """A file's texts, read anew each time they are gone through; bad rows are counted when they are encoded."""
+    """The files' texts, read anew each time they are gone through; bad rows are counted when they are encoded."""
 
-    file: LabelledFile
+    files: Sequence[LabelledFile]
 
     def __iter__(self) -> Iterator[str]:
-        bad_rows = BadRows(self.file.options.on_bad_row)
-        return (example.text for example in self.file.examples(allowed_labels=None, bad_rows=bad_rows))
+        for file in self.files:
+            bad_rows = BadRows(file.options.on_bad_row)
+            yield from (example.text for example in file.examples(allowed_labels=None, bad_rows=bad_rows))
 
 
 def learn_tokenizer(
-    file: LabelledFile,
+    files: Sequence[LabelledFile],
     learn: Callable[[Iterable[str]], Tokenizer],
     *,
     options: Mapping[str, object],
     cache_folder: Path | None,
 ) -> str:
-    """The pipeline, as JSON, that ``learn`` makes of the file's texts.
+    """The pipeline, as JSON, that ``learn`` makes of the files' texts.
 
     Args:
-        file: read unless the cache knows the answer.
+        files: read unless the cache knows the answer.
         learn: takes the texts as they come, and may go through them again.
         options: everything but the texts that changes what is learnt.
         cache_folder: see ``cached``.
     """
 
     def build(folder: Path) -> None:
-        pipeline = learn(_Texts(file))
-        file.require_unchanged()
+        pipeline = learn(_Texts(files))
+        for file in files:
+            file.require_unchanged()
         (folder / "tokenizer.json").write_text(pipeline.to_str(), encoding="utf-8")
 
     return cached(
         cache_folder,
         kind="tokenizer",
-        made_from={**file.made_from(), "tokenizer": dict(options)},
+        made_from={"files": [file.made_from() for file in files], "tokenizer": dict(options)},
         build=build,
         load=lambda folder: (folder / "tokenizer.json").read_text(encoding="utf-8"),
     )
@@ -178,7 +190,7 @@ def tokenize(
         examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows)
         found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
         file.require_unchanged()
-        if not found["labels"]:
+        if not found["rows"]:
             raise DataError(file.path, None, problem="no text in it has a token.", fix="Check the file's encoding.")
         summary = json.dumps({**found, "bad_rows": _as_json(bad_rows)})
         (folder / "summary.json").write_text(summary, encoding="utf-8")
@@ -200,15 +212,17 @@ def tokenize(
 def _write_arrays(
     folder: Path, examples: Iterable[Example], pipeline: Tokenizer, *, max_tokens: int
 ) -> dict[str, object]:
-    """Writes ids, offsets and label numbers; returns the labels found and how many texts had no token."""
+    """Writes ids, offsets, label numbers and a teacher's scores; returns what was found and what was not."""
     numbers: dict[str, int] = {}
-    without_tokens = end = 0
+    teacher_labels: list[str] = []
+    without_tokens = end = rows = 0
     to_encode, to_label = tee(examples)  # at most one chunk of the encoder apart
     encoded = tokenization.encode_all(pipeline, (example.text for example in to_encode), max_tokens=max_tokens)
     with (
         FlatArrayWriter(folder / "ids.npy", "i") as ids,
         FlatArrayWriter(folder / "offsets.npy", "q") as offsets,
         FlatArrayWriter(folder / "labels.npy", "i") as labels,
+        FlatArrayWriter(folder / "teacher.npy", "f") as teacher,
     ):
         offsets.extend([0])
         for row, example in zip(encoded, to_label, strict=True):
@@ -218,8 +232,17 @@ def _write_arrays(
             end += len(row)
             ids.extend(row)
             offsets.extend([end])
-            labels.extend([numbers.setdefault(example.label, len(numbers))])
-    return {"labels": list(numbers), "without_tokens": without_tokens}
+            rows += 1
+            labels.extend([numbers.setdefault(example.label, len(numbers)) if example.label else UNLABELLED])
+            if example.teacher is not None:  # of all rows of a file, or of none
+                teacher_labels = list(example.teacher)
+                teacher.extend(example.teacher.values())
+    return {
+        "rows": rows,
+        "labels": list(numbers),
+        "teacher_labels": teacher_labels,
+        "without_tokens": without_tokens,
+    }
 
 
 def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
@@ -229,8 +252,14 @@ def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
     bad_rows.count = summary["bad_rows"]["count"]
     # The errors name the file as it is called now.
     bad_rows.first = [DataError(file.path, **error) for error in summary["bad_rows"]["first"]]
+    teacher_labels = summary["teacher_labels"]
+    teacher = map_array(folder / "teacher.npy").view(len(labels), -1) if teacher_labels else None
     return TokenizedFile(
-        TokenizedExamples(ids, offsets, labels.long()), summary["labels"], bad_rows, summary["without_tokens"]
+        TokenizedExamples(ids, offsets, labels.long(), teacher),
+        summary["labels"],
+        bad_rows,
+        summary["without_tokens"],
+        teacher_labels,
     )
 
 

@@ -8,13 +8,22 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import Dataset
 
+UNLABELLED = -1
+"""The label number of a text of which nobody but a teacher has said anything."""
+
 
 class Batch(NamedTuple):
-    """Texts ready for the network: packed ids, (texts,) label numbers and (texts,) positions in the data set."""
+    """Texts ready for the network.
+
+    ``ids`` are packed. ``labels`` (texts,) are label numbers, ``UNLABELLED`` where there is none. ``rows`` (texts,) are
+    positions in the data set. ``teacher`` (texts, labels) are a teacher's log-probabilities, NaN where there are none;
+    None where the data set has none at all.
+    """
 
     ids: PackedSequence
     labels: Tensor
     rows: Tensor
+    teacher: Tensor | None = None
 
 
 class TokenizedExamples(Dataset[Batch]):
@@ -25,14 +34,16 @@ class TokenizedExamples(Dataset[Batch]):
     Args:
         ids: (all tokens,) int32; may be mapped to memory from a file.
         offsets: (rows + 1,) int64; row r has ``ids[offsets[r] : offsets[r + 1]]``.
-        labels: (rows,) int64.
+        labels: (rows,) int64; see ``Batch``.
+        teacher: (rows, labels) float32, or None; see ``Batch``.
     """
 
-    def __init__(self, ids: Tensor, offsets: Tensor, labels: Tensor) -> None:
+    def __init__(self, ids: Tensor, offsets: Tensor, labels: Tensor, teacher: Tensor | None = None) -> None:
         self.ids = ids
         self.offsets = offsets
         self.lengths = offsets.diff()
         self.labels = labels
+        self.teacher = teacher
 
     @classmethod
     def of(cls, texts: Sequence[Sequence[int]], labels: Sequence[int]) -> Self:
@@ -41,13 +52,29 @@ class TokenizedExamples(Dataset[Batch]):
         flat = torch.tensor([number for ids in texts for number in ids], dtype=torch.int32)
         return cls(flat, lengths.cumsum(0), torch.tensor(labels, dtype=torch.int64))
 
+    @classmethod
+    def together(cls, parts: Sequence["TokenizedExamples"]) -> "TokenizedExamples":
+        """The rows of several, one after another; a single one stays as it is, mapped to memory if it was."""
+        if len(parts) == 1:
+            return parts[0]
+        lengths = torch.cat([torch.zeros(1, dtype=torch.int64), *(part.lengths for part in parts)])
+        widths = {part.teacher.shape[1] for part in parts if part.teacher is not None}
+        teacher = torch.cat([part.teacher_or_nan(max(widths)) for part in parts]) if widths else None
+        ids, labels = torch.cat([part.ids for part in parts]), torch.cat([part.labels for part in parts])
+        return cls(ids, lengths.cumsum(0), labels, teacher)
+
+    def teacher_or_nan(self, labels: int) -> Tensor:
+        """(rows, labels) log-probabilities, NaN where no teacher was asked."""
+        return torch.full((len(self), labels), torch.nan) if self.teacher is None else self.teacher
+
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __getitem__(self, rows: list[int]) -> Batch:
         """The rows, packed once; nothing downstream sees padding."""
         positions = torch.tensor(rows)
-        return Batch(self._packed(positions), self.labels[positions], positions)
+        teacher = None if self.teacher is None else self.teacher[positions]
+        return Batch(self._packed(positions), self.labels[positions], positions, teacher)
 
     def _packed(self, rows: Tensor) -> PackedSequence:
         """What ``pack_sequence`` makes of the rows, gathered in one step: a seventh of the time, without a loop."""

@@ -101,7 +101,9 @@ def fine_tune(
     teacher.model.get_input_embeddings().requires_grad_(schedule.train_embeddings)
     task = TeacherTask(teacher, learning_rate=schedule.learning_rate)
     run = to / "run"
-    keeper = ModelCheckpoint(run, filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False)
+    keeper = ModelCheckpoint(
+        run, filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
+    )
     trainer = lightning.Trainer(
         max_epochs=schedule.epochs,
         precision=schedule.precision,

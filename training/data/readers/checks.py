@@ -37,6 +37,8 @@ class RowChecker:
         Raises:
             DataError: the row cannot be used.
         """
+        if row.label is None and self.allowed_labels is None and _is_taught(row):
+            return Example(text=self._text(row), label="", line=row.line, teacher=row.teacher)
         label = self._mapped(self._label(row), row.line)
         if label is None:
             return None
@@ -46,7 +48,7 @@ class RowChecker:
                 problem=f'the label "{label}" was not in the training data.',
                 fix=f"Known labels: {listed(sorted(self.allowed_labels))}.",
             )
-        return Example(text=self._text(row), label=label, line=row.line)
+        return Example(text=self._text(row), label=label, line=row.line, teacher=row.teacher)
 
     def _label(self, row: Row) -> str:
         match row.label:
@@ -69,6 +71,8 @@ class RowChecker:
     def _mapped(self, label: str, line: int) -> str | None:
         if self.label_map is None:
             return label
+        if label not in self.label_map and label in self.label_map.values():
+            return label  # of a file whose labels have the names that the map gives to another file's
         if label not in self.label_map:
             raise self._error(
                 line,
@@ -101,3 +105,7 @@ class RowChecker:
 
     def _error(self, line: int, *, problem: str, fix: str) -> DataError:
         return row_error(self.path, line, problem=problem, fix=fix, unit=self.unit)
+
+
+def _is_taught(row: Row) -> bool:
+    return row.teacher is not None and not any(math.isnan(score) for score in row.teacher.values())

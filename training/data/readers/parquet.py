@@ -5,6 +5,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import repeat
+from math import nan
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,24 +17,41 @@ from training.data.examples import BadRows, DataError
 from training.data.readers.files import open_data
 from training.data.readers.rows import Row, require_columns, row_error
 
+TEACHER = "teacher: "
+"""Begins the name of a column with one label's log-probability according to a teacher."""
+
 _BATCH_ROWS = 1024
 
 
 def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: BadRows) -> Iterator[Row]:
-    """Rows with their 1-based numbers; a string that is not UTF-8 is a bad row."""
+    """Rows with their 1-based numbers, and a teacher's scores where there are some; bad UTF-8 makes a bad row."""
     with _open_seekable(path) as file, _parquet_errors(path):
         table = parquet.ParquetFile(file)
         require_columns(path, table.schema_arrow.names, text_column=text_column, label_column=label_column)
         number = 0
-        for batch in table.iter_batches(_BATCH_ROWS, columns=[text_column, label_column]):
+        scores = [name for name in table.schema_arrow.names if name.startswith(TEACHER)]
+        for batch in table.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys([text_column, label_column, *scores]))):
+            teachers = _teachers(batch, scores)
             for text, label in zip(batch.column(text_column), batch.column(label_column), strict=True):
                 number += 1
+                teacher = next(teachers)
                 try:
-                    row = Row(line=number, text=text.as_py(), label=label.as_py())
+                    row = Row(line=number, text=text.as_py(), label=label.as_py(), teacher=teacher)
                 except UnicodeDecodeError:
                     bad_rows.report(_not_utf8(path, number))
                 else:
                     yield row
+
+
+def _teachers(batch: pa.RecordBatch, columns: list[str]) -> Iterator[dict[str, float] | None]:
+    """Of every row each label's score, NaN where the row has none; None of every row of a file without such columns."""
+    names = [column.removeprefix(TEACHER) for column in columns]
+    if not columns:
+        yield from repeat(None, batch.num_rows)
+        return
+    for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
+        scores = [nan if value is None else float(value) for value in values]
+        yield dict(zip(names, scores, strict=True))
 
 
 @contextmanager

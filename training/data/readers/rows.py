@@ -1,6 +1,6 @@
 """A row as its file has it, before any check, and the errors all formats share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,11 +19,13 @@ class Row:
 
     Attributes:
         line: 1-based line, or row for Parquet.
+        teacher: what a teacher makes of the text; see ``Example``.
     """
 
     line: int
     text: object
     label: object
+    teacher: Mapping[str, float] | None = None
 
 
 def row_error(path: Path, line: int, *, problem: str, fix: str, unit: Literal["line", "row"] = "line") -> DataError:

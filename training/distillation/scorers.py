@@ -1,0 +1,122 @@
+"""Whoever can say how likely each label is: a Hugging Face classifier, a model of this project, or several together."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.contender import load_contender
+from training.distillation.teacher import TeacherError, load_teacher
+
+LogProbabilities = NDArray[np.float32]
+"""(texts, labels), each row the logarithm of probabilities that sum to 1."""
+
+SMALLEST = 1e-6
+"""Probabilities are held above this, so that a teacher that is very sure does not outweigh all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Scores texts.
+
+    Attributes:
+        labels: in the order of the scores.
+        identity: changes whenever the scores would.
+        score: texts to log-probabilities.
+    """
+
+    labels: list[str]
+    identity: str
+    score: Callable[[Sequence[str]], LogProbabilities]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a Hugging Face teacher reads: ``max_tokens`` of each text, ``tokens_a_batch`` at once, in bfloat16 or not."""
+
+    max_tokens: int
+    tokens_a_batch: int
+    bfloat16: bool
+
+
+def load_scorer(name: str, reading: Reading) -> Scorer:
+    """A bundle or checkpoint of this project where there is one by that name, otherwise a Hugging Face classifier.
+
+    Raises:
+        TeacherError: it is neither.
+        BundleError: the bundle is damaged.
+        CheckpointError: the checkpoint is damaged.
+    """
+    path = Path(name)
+    if name == "default" or path.suffix == ".ckpt" or (path / "manifest.json").is_file():
+        contender = load_contender(name)
+        return Scorer(contender.labels, contender.identity["sha256"], lambda texts: _logarithm(contender.score(texts)))
+    teacher = load_teacher(name, max_tokens=reading.max_tokens)
+    weights = path / "model.safetensors"
+    identity = hashlib.file_digest(weights.open("rb"), "sha256").hexdigest() if weights.is_file() else name
+    return Scorer(
+        teacher.labels,
+        f"{identity} {reading}",
+        lambda texts: _logarithm(
+            _softmax(teacher.logits(texts, tokens_a_batch=reading.tokens_a_batch, bfloat16=reading.bfloat16))
+        ),
+    )
+
+
+def merged(scorer: Scorer, merge: Mapping[str, str]) -> Scorer:
+    """The scorer with some labels' probabilities added up, such as "very negative" and "negative" to "negative".
+
+    Args:
+        scorer: whose labels are merged.
+        merge: from its labels to new ones; a label that is not named stays.
+
+    Raises:
+        TeacherError: ``merge`` names a label that the scorer does not have.
+    """
+    unknown = sorted(set(merge) - set(scorer.labels))
+    if unknown:
+        message = f"--merge names {', '.join(unknown)}, but the teacher's labels are {', '.join(scorer.labels)}"
+        raise TeacherError(message)
+    labels = list(dict.fromkeys(merge.get(label, label) for label in scorer.labels))
+    sums = np.array([[merge.get(old, old) == new for new in labels] for old in scorer.labels], dtype=np.float64)
+    identity = f"{scorer.identity} {dict(merge)}"
+    return Scorer(labels, identity, lambda texts: _logarithm(np.exp(scorer.score(texts)) @ sums))
+
+
+def ensemble(scorers: Sequence[Scorer]) -> Scorer:
+    """The mean of several scorers' probabilities.
+
+    Raises:
+        TeacherError: their labels differ.
+    """
+    first = scorers[0]
+    for other in scorers[1:]:
+        if sorted(other.labels) != sorted(first.labels):
+            message = (
+                f"The teachers' labels differ: {', '.join(first.labels)}; {', '.join(other.labels)}.\n"
+                'Make them one with --merge, such as {"very negative": negative}, or score with each by itself.'
+            )
+            raise TeacherError(message)
+    if len(scorers) == 1:
+        return first
+
+    def score(texts: Sequence[str]) -> LogProbabilities:
+        every = [
+            np.exp(scorer.score(texts))[:, [scorer.labels.index(label) for label in first.labels]] for scorer in scorers
+        ]
+        return _logarithm(np.mean(every, axis=0))
+
+    return Scorer(first.labels, " + ".join(scorer.identity for scorer in scorers), score)
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _logarithm(probabilities: NDArray[np.float64]) -> LogProbabilities:
+    return np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)

@@ -1,0 +1,105 @@
+"""A teacher scores texts once: part by part, so that a stopped run goes on, into one Parquet file for training."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import parquet
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from training.data.readers.parquet import TEACHER
+from training.distillation.scorers import Scorer
+from training.distillation.texts import Text
+
+TEXTS_A_PART = 4096
+"""What is lost at most when scoring is stopped."""
+
+_SETTINGS = "settings.json"
+
+
+class ScoringError(ValueError):
+    """Scores that cannot be written where they should be: what is there, and what to do."""
+
+
+def score_texts(
+    texts: Sequence[Text], scorer: Scorer, *, to: Path, teachers: str, settings: Mapping[str, object] | None = None
+) -> None:
+    """Writes text, label and log-probabilities of every text to a Parquet file, whole or not at all.
+
+    Until it is whole, finished parts stand in a folder beside it, from which a stopped run goes on.
+
+    Args:
+        texts: what to score.
+        scorer: who scores.
+        to: the file.
+        teachers: who scores, in words, for the file's own record.
+        settings: whatever else decides the result, for that record too.
+
+    Raises:
+        ScoringError: the parts in that folder are of other texts, another scorer or other settings.
+    """
+    folder = to.with_name(f"{to.name}.parts")
+    _begin(folder, {"scorer": scorer.identity, "texts": _hash_of(texts), **(settings or {})}, to=to)
+    chunks = [texts[start : start + TEXTS_A_PART] for start in range(0, len(texts), TEXTS_A_PART)]
+    columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=len(texts))
+        for number, chunk in enumerate(chunks):
+            part = folder / f"{number:06}.parquet"
+            if not part.is_file():
+                _write_whole(part, _table(chunk, scorer))
+            progress.advance(task, len(chunk))
+    description = json.dumps({"teachers": teachers, **(settings or {})})
+    _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
+    shutil.rmtree(folder)
+
+
+def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
+    """Makes the folder of parts, or checks that the one that is there is of the same work."""
+    path = folder / _SETTINGS
+    wanted = json.dumps(dict(settings), sort_keys=True, default=str)
+    if path.is_file() and path.read_text(encoding="utf-8") != wanted:
+        message = (
+            f"{folder}: parts of an earlier scoring stand there, of other texts, another teacher or other options.\n"
+            f"Delete that folder to begin anew, or choose another file than {to}."
+        )
+        raise ScoringError(message)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(wanted, encoding="utf-8")
+
+
+def _table(texts: Sequence[Text], scorer: Scorer) -> pa.Table:
+    scores = scorer.score([text.text for text in texts])  # (texts, labels)
+    return pa.table(
+        {
+            "text": pa.array([text.text for text in texts], pa.string()),
+            "label": pa.array([text.label for text in texts], pa.string()),
+            **{f"{TEACHER}{label}": scores[:, number] for number, label in enumerate(scorer.labels)},
+        }
+    )
+
+
+def _write_whole(path: Path, table: pa.Table) -> None:
+    beside = path.with_suffix(".partial")
+    parquet.write_table(table, beside, compression="zstd")
+    beside.replace(path)
+
+
+def _join(parts: Sequence[Path], *, to: Path, description: str) -> None:
+    beside = to.with_suffix(".partial")
+    schema = parquet.read_schema(parts[0]).with_metadata({"distillation": description})
+    with parquet.ParquetWriter(beside, schema, compression="zstd") as writer:
+        for part in parts:
+            writer.write_table(parquet.read_table(part).replace_schema_metadata(schema.metadata))
+    beside.replace(to)
+
+
+def _hash_of(texts: Sequence[Text]) -> str:
+    found = hashlib.sha256()
+    for text in texts:
+        found.update(json.dumps([text.text, text.label]).encode())
+    return found.hexdigest()
