@@ -33,6 +33,16 @@ def read():
 
 
 @pytest.fixture
+def examples():
+    """Every example whole; a bad row stops."""
+
+    def examples(path, **options):
+        return list(read_examples(path, bad_rows=BadRows("stop"), **options))
+
+    return examples
+
+
+@pytest.fixture
 def read_past():
     """(line, label, text) of every good example, and every bad row's error. Stopping gives the first of them."""
 

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import math
 
 import pyarrow as pa
 import pytest
@@ -99,3 +100,27 @@ def test_a_file_cut_short_in_compression_is_said_to_be_damaged(write, read):
 def test_whatever_pyarrow_writes_is_read_back(write, read, texts):
     path = write("any.parquet", parquet_bytes(text=texts, label=["1"] * len(texts)))
     assert [text for _, _, text in read(path)] == texts
+
+
+TAUGHT = {"teacher: neg": [-0.1, None, -2.0], "teacher: pos": [-2.4, None, -0.2]}
+
+
+def test_a_teachers_scores_come_with_the_rows(write, examples):
+    path = write("a.parquet", parquet_bytes(text=["a", "b", "c"], label=["neg", "pos", None], **TAUGHT))
+    found = examples(path)
+    assert [example.label for example in found] == ["neg", "pos", ""]  # the last one only the teacher has labelled
+    assert [list(example.teacher) for example in found] == [["neg", "pos"]] * 3
+    assert found[0].teacher["pos"] == pytest.approx(-2.4)
+    assert all(math.isnan(score) for score in found[1].teacher.values())
+
+
+def test_a_row_that_neither_label_nor_teacher_speaks_of_is_bad(write, examples):
+    path = write("a.parquet", parquet_bytes(text=["a", "b", "c"], label=["neg", None, None], **TAUGHT))
+    with pytest.raises(DataError, match="row 2: the label is missing"):
+        examples(path)
+
+
+def test_where_labels_must_be_known_a_teacher_is_none(write, examples):
+    path = write("a.parquet", parquet_bytes(text=["a", "b", "c"], label=["neg", "pos", None], **TAUGHT))
+    with pytest.raises(DataError, match="row 3: the label is missing"):
+        examples(path, allowed_labels=["neg", "pos"])
