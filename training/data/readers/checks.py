@@ -70,6 +70,8 @@ class RowChecker:
         if self.label_map is None:
             return label
         if label not in self.label_map:
+            if label in self.label_map.values() or label in (self.allowed_labels or ()):
+                return label  # it needs no other name: files that label otherwise share one map
             raise self._error(
                 line,
                 problem=f'the label "{label}" is not in the label map.',
