@@ -50,7 +50,7 @@ def _use(manifest: Manifest) -> Iterator[str]:
 def _labels(manifest: Manifest) -> Iterator[str]:
     calibration = manifest.calibration
     yield ""
-    yield "## Labels"
+    yield "## Labels and calibration"
     yield ""
     rows = [
         (label.name, "-" if label.polarity is None else str(label.polarity), f"{label.bias:.4f}")
@@ -132,5 +132,7 @@ def _commercial_use(training: Training) -> str:
         return "Where its data comes from, and under which licence, was not given."
     forbidding: Sequence[str] = [source for source in training.sources if NON_COMMERCIAL.search(source)]
     if not forbidding:
-        return "No source named above is under a licence that forbids commercial use."
+        return (
+            "No training on non-commercial data: no source named above is under a licence that forbids commercial use."
+        )
     return "These sources forbid commercial use: " + "; ".join(forbidding) + "."

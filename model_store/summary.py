@@ -59,11 +59,10 @@ def _calibration(calibration: Calibration) -> str:
 
 
 def _figures(manifest: Manifest) -> Table:
-    table = Table("data", "texts", "metric", "value (95% interval)", title="Measured")
+    table = Table("data", "texts", "metric", "value", "95% interval", title="Measured")
     for one in manifest.metrics:
-        table.add_row(
-            Text(one.data), f"{one.rows:,}", in_words(one.metric), percent(one.value, one.low, one.high)
-        )
+        interval = "-" if one.low is None or one.high is None else f"{100 * one.low:.2f} to {100 * one.high:.2f}"
+        table.add_row(Text(one.data), f"{one.rows:,}", in_words(one.metric), percent(one.value), interval)
     return table
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as lightning
 
+from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Calibration, Training
 from training import export
@@ -54,10 +55,13 @@ def tiny_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def sure_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a threshold, about half way through its scores: "fine" reaches it, "cold fine" does not."""
+def sure_bundle(tiny_task: SentimentTask, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a threshold, which "cold soup" reaches and "fine" does not, or the other way round."""
     folder = tmp_path_factory.mktemp("bundles") / "sure"
-    calibration = Calibration(temperature=1.5, data="some/texts.csv", rows=60, threshold=0.37, target_accuracy=0.95)
+    scores = [answer.score for answer in SentimentModel.load(tiny_bundle).predict(["cold soup", "fine"])]
+    calibration = Calibration(
+        temperature=1.5, data="some/texts.csv", rows=60, threshold=sum(scores) / 2, target_accuracy=0.95
+    )
     _write_tiny_bundle(folder, tiny_task, calibration)
     return folder
 
