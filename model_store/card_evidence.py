@@ -119,7 +119,10 @@ def _behaviour(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield "## Behaviour"
     yield ""
-    yield "Texts from templates, in the manner of CheckList (Ribeiro et al. 2020)."
+    yield (
+        "Texts from templates, in the manner of CheckList (Ribeiro et al. 2020). MFT: minimum functionality, the "
+        "answer is known. INV: a change that must not matter. DIR: a change that may move the answer one way only."
+    )
     yield ""
     kinds = dict.fromkeys(one.kind for one in manifest.behaviour)
     by_kind = {kind: [one for one in manifest.behaviour if one.kind == kind] for kind in kinds}

@@ -62,7 +62,7 @@ class Comparison(Part):
     rows: int = Field(ge=1)
     method: str
     metric: str
-    value: float
+    value: float = Field(ge=0, le=1)
     low: float | None = Field(default=None, description="Lower bound of the 95% interval; null: unknown.")
     high: float | None = Field(default=None, description="Its upper bound.")
 

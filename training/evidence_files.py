@@ -1,7 +1,7 @@
 """Reads the reports that a bundle's card shows: behaviour, other methods' figures, known failures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,21 +19,40 @@ class EvidenceError(ValueError):
 
 
 def read_behaviour(path: Path) -> list[Behaviour]:
-    """The families of a report of ``python -m training evaluate --behaviour``.
+    """The families of a report of ``python -m training evaluate --behaviour``; those without a case say nothing.
+
+    A family's name is its ``family`` or its ``name``.
 
     Raises:
         EvidenceError: the file is missing or holds no such list.
     """
-    return _parts(path, Behaviour)
+    entries = enumerate(_entries(path, ("kind", "capability", "cases", "failures")), start=1)
+    named = [(number, {"family": entry.get("name"), **entry}) for number, entry in entries if entry["cases"] != 0]
+    return _parts(path, Behaviour, named)
 
 
 def read_comparison(path: Path) -> list[Comparison]:
     """The figures of a report of ``benchmarks/accuracy.py``.
 
+    Either each entry is a figure, with ``method``, ``metric`` and ``value``; or it is a ``system`` on some data, with
+    ``figures``: metric to value, low and high.
+
     Raises:
         EvidenceError: the file is missing or holds no such list.
     """
-    return _parts(path, Comparison)
+    entries = enumerate(_entries(path, ("data", "rows")), start=1)
+    return _parts(path, Comparison, [(number, figure) for number, entry in entries for figure in _figures(entry)])
+
+
+def _figures(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """An entry's figures, each with its data, texts and method."""
+    figures = entry.get("figures")
+    if not isinstance(figures, dict) or not all(isinstance(figure, dict) for figure in figures.values()):
+        yield entry
+        return
+    learnt = f" ({entry['learnt_from']})" if entry.get("learnt_from") else ""
+    for metric, figure in figures.items():
+        yield {**entry, "method": f"{entry.get('system')}{learnt}", "metric": metric, **figure}
 
 
 def read_known_failures(path: Path, model: SentimentModel) -> tuple[list[KnownFailure], list[str]]:
@@ -62,10 +81,10 @@ def read_known_failures(path: Path, model: SentimentModel) -> tuple[list[KnownFa
     return failures, right
 
 
-def _parts(path: Path, part: type[PartT]) -> list[PartT]:
-    needed = [name for name, field in part.model_fields.items() if field.is_required()]
+def _parts(path: Path, part: type[PartT], entries: Sequence[tuple[int, dict[str, Any]]]) -> list[PartT]:
+    """What the entries say, each under its number in the file."""
     parts = []
-    for number, entry in enumerate(_entries(path, needed), start=1):
+    for number, entry in entries:
         known = {name: entry[name] for name in part.model_fields if name in entry}  # a report may say more
         try:
             parts.append(part.model_validate(known))

@@ -88,7 +88,7 @@ def test_known_failures_are_asked_of_the_bundle(bundle, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
-        ("--behaviour", "has no list of objects that all have family"),
+        ("--behaviour", "has no list of objects that all have kind"),
         ("--measure", "no usable row"),
     ],
 )

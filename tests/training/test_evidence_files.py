@@ -32,6 +32,23 @@ def test_a_report_may_say_more_and_have_its_list_one_level_down(write):
         assert [one.model_dump() for one in read_behaviour(write(content))] == [FAMILY]
 
 
+def test_a_family_may_be_called_by_name_and_one_without_a_case_says_nothing(write):
+    named = {"name" if key == "family" else key: value for key, value in FAMILY.items()}
+    idle = {**named, "cases": 0, "failures": 0}
+    assert [one.model_dump() for one in read_behaviour(write({"families": [idle, named]}))] == [FAMILY]
+
+
+def test_a_system_may_have_several_figures_on_its_data(write):
+    bounds = {"value": 0.839, "low": 0.82, "high": 0.86, "rows": 1821}
+    system = {
+        "data": "SST-2 test", "rows": 1821, "system": "TF-IDF + LR", "learnt_from": "IMDb", "seconds": 3.0,
+        "figures": {"accuracy": bounds, "macro_f1": {**bounds, "value": 0.83}},
+    }  # fmt: skip
+    first, second = read_comparison(write({"libraries": {}, "measured": [system]}))
+    assert first.model_dump() == {"data": "SST-2 test", "method": "TF-IDF + LR (IMDb)", "metric": "accuracy", **bounds}
+    assert (second.metric, second.value) == ("macro_f1", 0.83)
+
+
 def test_bounds_of_a_figure_may_be_absent(write):
     first, second = read_comparison(write([FIGURE, {**FIGURE, "low": 0.63, "high": 0.68, "seconds": 3}]))
     assert (first.low, first.high) == (None, None)
@@ -42,9 +59,9 @@ def test_bounds_of_a_figure_may_be_absent(write):
     ("content", "reason"),
     [
         ("{", "is not valid JSON"),
-        ([], "has no list of objects that all have family, kind, capability, cases, failures"),
+        ([], "has no list of objects that all have kind, capability, cases, failures"),
         ([{**FAMILY}, {"family": "x"}], "has no list of objects"),
-        ([FAMILY, {**FAMILY, "cases": 0}], "entry 2: cases: Input should be greater than or equal to 1"),
+        ([{**FAMILY, "cases": 0}, {**FAMILY, "cases": -1}], "entry 2: cases: Input should be greater than"),
         ([{**FAMILY, "failures": 21}], "entry 1: Value error, not . positive has 21 failures of 20 cases"),
     ],
 )
