@@ -53,7 +53,7 @@ def read(folder: Path) -> Bundle:
         raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, or "default"')
     manifest_bytes = _read_file(folder / MANIFEST)
     manifest = _parse_manifest(folder / MANIFEST, manifest_bytes)
-    contents = {name: _read_verified(folder / name, expected) for name, expected in manifest.files.items()}
+    contents = read_files(folder, manifest)
     return Bundle(
         folder=folder,
         manifest=manifest,
@@ -61,6 +61,15 @@ def read(folder: Path) -> Bundle:
         tokenizer=contents[TOKENIZER],
         graph=contents[GRAPH],
     )
+
+
+def read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Every file of a bundle but its manifest, verified.
+
+    Raises:
+        BundleError: a file is missing, changed or cut short.
+    """
+    return {name: _read_verified(folder / name, expected) for name, expected in manifest.files.items()}
 
 
 def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, overwrite: bool = False) -> None:

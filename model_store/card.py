@@ -1,13 +1,20 @@
 """The model card: a bundle's README.md, written from its manifest alone."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
-from model_store.manifest import Manifest
+from model_store import card_evidence
+from model_store.card_tables import table
+from model_store.manifest import Machine, Manifest, Training
+
+NON_COMMERCIAL = re.compile(r"non-?commercial|\bNC\b", re.IGNORECASE)
+"""How licences that forbid commercial use are called, Creative Commons' among them: "CC BY-NC-SA 4.0"."""
 
 
 def model_card(manifest: Manifest) -> str:
     """The card as Markdown."""
-    return "\n".join([*_heading(manifest), *_labels(manifest), *_metrics(manifest), *_training(manifest)]) + "\n"
+    sections = (_heading, _use, _labels, *card_evidence.SECTIONS, _training)
+    return "\n".join(line for section in sections for line in section(manifest)) + "\n"
 
 
 def _heading(manifest: Manifest) -> Iterator[str]:
@@ -16,27 +23,40 @@ def _heading(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield manifest.description
     yield ""
-    yield "| | |"
-    yield "|---|---|"
     direction = "bidirectional" if shape.bidirectional else "forward"
-    yield f"| encoder | {shape.layers} x {shape.hidden_size}, {direction} {shape.cell} |"
-    yield f"| connection | {shape.connection} |"
-    yield f"| pooling | {' + '.join(shape.pooling)} |"
-    yield f"| parameters | {shape.parameters:,} |"
-    yield f"| tokens | {manifest.tokenizer.kind}, vocabulary of {manifest.tokenizer.vocabulary_size:,} |"
-    yield f"| longest text | {manifest.limits.max_tokens:,} tokens |"
-    yield f"| created | {manifest.created:%Y-%m-%d} |"
+    yield from table(
+        ("", ""),
+        [
+            ("encoder", f"{shape.layers} x {shape.hidden_size}, {direction} {shape.cell}"),
+            ("connection", shape.connection),
+            ("pooling", " + ".join(shape.pooling)),
+            ("parameters", f"{shape.parameters:,}"),
+            ("tokens", f"{manifest.tokenizer.kind}, vocabulary of {manifest.tokenizer.vocabulary_size:,}"),
+            ("longest text", f"{manifest.limits.max_tokens:,} tokens"),
+            ("created", f"{manifest.created:%Y-%m-%d}"),
+        ],
+    )
+
+
+def _use(manifest: Manifest) -> Iterator[str]:
+    for title, uses in (("Intended use", manifest.intended_use), ("Not intended for", manifest.not_intended_for)):
+        if uses:
+            yield ""
+            yield f"## {title}"
+            yield ""
+            yield from (f"- {use}" for use in uses)
 
 
 def _labels(manifest: Manifest) -> Iterator[str]:
     calibration = manifest.calibration
     yield ""
-    yield "## Labels"
+    yield "## Labels and calibration"
     yield ""
-    yield "| label | polarity | bias |"
-    yield "|---|---|---|"
-    for label in manifest.labels:
-        yield f"| {label.name} | {'-' if label.polarity is None else label.polarity} | {label.bias:.4f} |"
+    rows = [
+        (label.name, "-" if label.polarity is None else str(label.polarity), f"{label.bias:.4f}")
+        for label in manifest.labels
+    ]
+    yield from table(("label", "polarity", "bias"), rows)
     yield ""
     if calibration.data is None:
         yield "Scores are not calibrated (temperature 1)."
@@ -45,25 +65,21 @@ def _labels(manifest: Manifest) -> Iterator[str]:
             f"Scores are calibrated with temperature {calibration.temperature:.3f}, "
             f"fitted on {calibration.rows:,} texts of `{calibration.data}`."
         )
+    if calibration.target_accuracy is not None:
+        yield ""
+        yield _confidence(calibration.threshold, target=calibration.target_accuracy)
 
 
-def _metrics(manifest: Manifest) -> Iterator[str]:
-    yield ""
-    yield "## Measured"
-    yield ""
-    if not manifest.metrics:
-        yield "Nothing was measured."
-        return
-    yield "One training run. Each figure was measured on this bundle's own answers."
-    yield ""
-    yield "| data | texts | metric | value |"
-    yield "|---|---|---|---|"
-    for metric in manifest.metrics:
-        yield f"| {metric.data} | {metric.rows:,} | {metric.metric.replace('_', ' ')} | {100 * metric.value:.2f}% |"
-    yield ""
-    yield (
-        "Polar accuracy leaves out texts whose label is neutral and compares the positive labels' scores with the "
-        "negative ones'. Calibration error is the expected one over 15 bins."
+def _confidence(threshold: float | None, *, target: float) -> str:
+    """What ``confident`` means for this bundle."""
+    goal = f"{100 * target:g}%"
+    if threshold is None:
+        return f"No answer is confident: on those texts not even the surest answers were right in {goal} of cases."
+    if threshold == 0:
+        return f"Every answer is confident: on those texts all answers together were right in {goal} of cases."
+    return (
+        f"An answer is confident where its score is at least {threshold:.4f}: on those texts the smallest with which "
+        f"confident answers were right in {goal} of cases."
     )
 
 
@@ -77,14 +93,46 @@ def _training(manifest: Manifest) -> Iterator[str]:
         yield ""
         yield f"    {training.command}"
         yield ""
-    if training.files:
-        yield "| file | texts | SHA-256 |"
-        yield "|---|---|---|"
-        for file in training.files:
-            yield f"| {file.name} | {file.rows:,} | `{file.sha256}` |"
+    if training.seconds is not None:
+        yield f"It took {duration(training.seconds)}{_on(training.machine)} until these weights were written."
         yield ""
-    for source in training.sources:
-        yield f"- {source}"
+    if training.files:
+        rows = [(file.name, f"{file.rows:,}", f"`{file.sha256}`") for file in training.files]
+        yield from table(("file", "texts", "SHA-256"), rows)
+        yield ""
+    yield from (f"- {source}" for source in training.sources)
     if training.sources:
         yield ""
+    yield _commercial_use(training)
+    yield ""
     yield "Libraries: " + ", ".join(f"{name} {number}" for name, number in manifest.libraries.items()) + "."
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, without the larger ones that are 0."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours:,} h"] * (hours > 0) + [f"{minutes} min"] * (hours > 0 or minutes > 0) + [f"{rest} s"]
+    return " ".join(parts)
+
+
+def _on(machine: Machine | None) -> str:
+    if machine is None:
+        return ""
+    cores = "one core" if machine.cores == 1 else f"{machine.cores} cores"
+    if machine.accelerator is None:
+        return f" on {cores} of {machine.processor}"
+    devices = machine.accelerator if machine.devices == 1 else f"{machine.devices} x {machine.accelerator}"
+    return f" on {devices}, with {cores} of {machine.processor}"
+
+
+def _commercial_use(training: Training) -> str:
+    """What the sources, as the trainer gave them, say of licences that forbid commercial use."""
+    if not training.sources:
+        return "Where its data comes from, and under which licence, was not given."
+    forbidding: Sequence[str] = [source for source in training.sources if NON_COMMERCIAL.search(source)]
+    if not forbidding:
+        return (
+            "No training on non-commercial data: no source named above is under a licence that forbids commercial use."
+        )
+    return "These sources forbid commercial use: " + "; ".join(forbidding) + "."

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store import bundle as bundles
+from model_store import summary
 from model_store.card import model_card
 from model_store.errors import BundleError, TextError
 from model_store.model import SentimentModel
@@ -36,14 +37,22 @@ def commands() -> None:
 
 @commands.command()
 @click.argument("bundle")
+@click.option("--card", "whole_card", is_flag=True, help="Print the whole model card instead.")
 @as_json_option
-def show(*, bundle: str, as_json: bool) -> None:
-    """Print the model card."""
-    manifest = bundles.read(bundles.resolve(bundle)).manifest
+def show(*, bundle: str, whole_card: bool, as_json: bool) -> None:
+    """Print what a model is and how good it is, the most important of its card."""
+    folder = bundles.resolve(bundle)
+    manifest = bundles.read(folder).manifest
+    console = Console()
     if as_json:
         sys.stdout.write(manifest.model_dump_json(indent=2) + "\n")
+    elif whole_card:
+        console.print(Markdown(model_card(manifest)))
     else:
-        Console().print(Markdown(model_card(manifest)))
+        size = sum((folder / name).stat().st_size for name in (bundles.MANIFEST, *manifest.files))
+        for table in summary.tables(manifest, size=size):
+            console.print(table)
+        console.print(f"Everything else: python -m model_store show {bundle} --card", style="dim", highlight=False)
 
 
 @commands.command()
@@ -103,7 +112,9 @@ def _summary(texts: Sequence[str], answers: Sequence[Prediction], labels: Sequen
     table = Table("text", "label", *labels, "polarity")
     for text, answer in zip(texts, answers, strict=True):
         scores = [f"{score:.1%}" for score in answer.scores.values()]
-        table.add_row(Text(text), answer.label, *scores, "-" if answer.polarity is None else f"{answer.polarity:+.2f}")
+        polarity = "-" if answer.polarity is None else f"{answer.polarity:+.2f}"
+        label = f"{answer.label}, not sure" if answer.confident is False else answer.label
+        table.add_row(Text(text), label, *scores, polarity)
     return table
 
 
@@ -123,6 +134,7 @@ def _as_json(answer: Prediction, labels: Sequence[str]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "label": answer.label,
         "score": answer.score,
+        "confident": answer.confident,
         "scores": answer.scores,
         "polarity": answer.polarity,
         "token_count": answer.token_count,

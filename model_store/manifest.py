@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.part import Part
 
 FORMAT_VERSION = 1
 """Raised whenever an older reader would misunderstand a newer bundle."""
@@ -11,11 +14,7 @@ FORMAT_VERSION = 1
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Label(_Part):
+class Label(Part):
     """One class of the classifier, in the order of the logits."""
 
     name: str = Field(min_length=1)
@@ -25,7 +24,7 @@ class Label(_Part):
     bias: float = Field(description="The linear head's bias: token contributions plus this equal the logit.")
 
 
-class Architecture(_Part):
+class Architecture(Part):
     """The network's shape, enough to know what the representations are."""
 
     cell: Literal["lstm", "gru", "rnn"]
@@ -48,7 +47,7 @@ class Architecture(_Part):
         return self.directions * self.hidden_size
 
 
-class TokenizerCard(_Part):
+class TokenizerCard(Part):
     """How text becomes tokens."""
 
     kind: Literal["word", "subword"]
@@ -56,30 +55,36 @@ class TokenizerCard(_Part):
     unknown_token: str
 
 
-class Calibration(_Part):
-    """Temperature scaling (Guo et al. 2017, section 4.2): scores are softmax(logits / temperature)."""
+class Calibration(Part):
+    """Temperature scaling (Guo et al. 2017, section 4.2), and from which score on an answer is called confident.
+
+    Scores are softmax(logits / temperature). The threshold is the smallest with which the answers that reach it are
+    right as often as ``target_accuracy`` says, on the same texts. 0: all answers together are. Null with a target:
+    nothing reached it, so no answer is confident. Null without: nobody asked, and whether one is is not known.
+    """
 
     temperature: float = Field(gt=0)
-    data: str | None = Field(description="What the temperature was fitted on; null where it was not fitted.")
+    data: str | None = Field(description="What both were fitted on, several files with +; null where they were not.")
     rows: int = Field(ge=0)
+    threshold: float | None = Field(default=None, ge=0, le=1, description="An answer is confident from this score on.")
+    target_accuracy: float | None = Field(
+        default=None, gt=0, lt=1, description="How often confident answers were to be right; null: no threshold chosen."
+    )
+
+    def is_confident(self, score: float) -> bool | None:
+        """Whether an answer with this score is confident; None where no threshold was chosen."""
+        if self.target_accuracy is None:
+            return None
+        return self.threshold is not None and score >= self.threshold
 
 
-class Limits(_Part):
+class Limits(Part):
     """What the bundle accepts."""
 
     max_tokens: int = Field(ge=1)
 
 
-class Measurement(_Part):
-    """One figure and the data it was measured on."""
-
-    data: str
-    rows: int = Field(ge=1)
-    metric: str
-    value: float
-
-
-class TrainingFile(_Part):
+class TrainingFile(Part):
     """A file the model learnt from."""
 
     name: str
@@ -87,7 +92,16 @@ class TrainingFile(_Part):
     sha256: Sha256
 
 
-class Training(_Part):
+class Machine(Part):
+    """What a model was trained on."""
+
+    processor: str
+    cores: int = Field(ge=1, description="Processor cores the run could use.")
+    accelerator: str | None = Field(default=None, description="A GPU's name; null where the processor did the work.")
+    devices: int = Field(default=1, ge=1, description="Processes that trained together, each on a device of its own.")
+
+
+class Training(Part):
     """Where the model comes from."""
 
     command: str | None
@@ -95,9 +109,13 @@ class Training(_Part):
     epochs: int = Field(ge=0)
     seed: int | None
     sources: list[str] = Field(description="Data and pretrained vectors with their licences, as the trainer gave them.")
+    seconds: float | None = Field(
+        default=None, ge=0, description="Training until these weights were written, reading and validating included."
+    )
+    machine: Machine | None = None
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """The whole of manifest.json."""
 
     format_version: Literal[1]
@@ -113,6 +131,12 @@ class Manifest(_Part):
     metrics: list[Measurement]
     training: Training
     libraries: dict[str, str]
+    intended_use: list[str] = Field(default_factory=list)
+    not_intended_for: list[str] = Field(default_factory=list)
+    risk_coverage: list[RiskCoverage] = Field(default_factory=list)
+    behaviour: list[Behaviour] = Field(default_factory=list)
+    comparison: list[Comparison] = Field(default_factory=list)
+    known_failures: list[KnownFailure] = Field(default_factory=list)
     files: dict[str, Sha256] = Field(description="SHA-256 of every other file of the bundle.")
 
     @model_validator(mode="after")

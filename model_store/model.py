@@ -167,6 +167,7 @@ class SentimentModel:
         return Prediction(
             label=names[best],
             score=float(scores[best]),
+            confident=self.manifest.calibration.is_confident(float(scores[best])),
             scores=dict(zip(names, scores.tolist(), strict=True)),
             polarity=None if self._polarities is None else float(np.clip(scores @ self._polarities, -1.0, 1.0)),
             logits=logits,

@@ -23,6 +23,8 @@ class Prediction:
     Attributes:
         label: the label with the highest score.
         score: that label's calibrated probability.
+        confident: whether that is enough for the accuracy that the bundle's threshold was chosen for; None where it has
+            no threshold.
         scores: every label's calibrated probability, summing to 1.
         polarity: expectation of the labels' polarities under ``scores``, in [-1, 1]; None where a label has none.
         logits: (labels,) before calibration.
@@ -35,6 +37,7 @@ class Prediction:
 
     label: str
     score: float
+    confident: bool | None
     scores: dict[str, float]
     polarity: float | None
     logits: NDArray[np.float32]

@@ -194,6 +194,7 @@ def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
         "index": index,
         "label": prediction.label,
         "score": prediction.score,
+        "confident": prediction.confident,
         "scores": prediction.scores,
         "polarity": prediction.polarity,
         "token_count": prediction.token_count,
@@ -213,6 +214,7 @@ def _sentence(part: TokenizedText, prediction: Prediction) -> Sentence:
         end=int(part.ends[-1]),
         label=prediction.label,
         score=prediction.score,
+        confident=prediction.confident,
         scores=prediction.scores,
         polarity=prediction.polarity,
     )

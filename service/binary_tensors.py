@@ -1,8 +1,8 @@
 """The Open Inference Protocol's extension for tensors as bytes, which Triton's clients use by default.
 
 The bytes stand behind the JSON object, in the order of their tensors; ``Inference-Header-Content-Length`` says where
-they begin, and each tensor's parameter ``binary_data_size`` how many are its own. Numbers are little-endian; a string
-is its length in 4 bytes and its UTF-8.
+they begin, and each tensor's parameter ``binary_data_size`` how many are its own. Numbers are little-endian, a
+truth value is one byte, and a string is its length in 4 bytes and its UTF-8.
 """
 
 import struct
@@ -14,7 +14,7 @@ from service.errors import RequestError
 from service.protocol_schemas import ResponseTensor
 
 LENGTH = struct.Struct("<I")
-NUMBERS = {"FP32": np.dtype("<f4"), "INT32": np.dtype("<i4")}
+NUMBERS = {"BOOL": np.dtype("?"), "FP32": np.dtype("<f4"), "INT32": np.dtype("<i4")}
 
 
 def strings(data: bytes) -> Iterator[str]:

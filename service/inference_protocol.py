@@ -62,6 +62,7 @@ class Protocol:
                 TensorMetadata(
                     name="probabilities", datatype="FP32", shape=[-1, len(labels)], parameters={"labels": labels}
                 ),
+                *self._confident_metadata(),
                 TensorMetadata(name="token_count", datatype="INT32", shape=[-1]),
                 TensorMetadata(name="representations", datatype="FP32", shape=[-1, -1, width]),
             ],
@@ -110,12 +111,26 @@ class Protocol:
             return ResponseTensor(
                 name=name, datatype="BYTES", shape=[len(results)], data=[one.label for one in results]
             )
+        if name == "confident":
+            return self._confident(results)
         if name == "token_count":
             counts = [one.token_count for one in results]
             return ResponseTensor(name=name, datatype="INT32", shape=[len(results)], data=counts)
         if name == "probabilities":
             return _floats(name, np.array([list(one.scores.values()) for one in results], dtype=np.float32))
         return _floats(name, self._padded([one for one in results if isinstance(one, RepresentResult)]))
+
+    def _confident_metadata(self) -> list[TensorMetadata]:
+        if self._card.calibration.target_accuracy is None:
+            return []
+        return [TensorMetadata(name="confident", datatype="BOOL", shape=[-1])]
+
+    def _confident(self, results: Sequence[PredictResult | RepresentResult]) -> ResponseTensor:
+        flags = [one.confident for one in results if one.confident is not None]
+        if len(flags) < len(results):
+            message = "outputs: this model has no threshold, so whether an answer is confident is not known"
+            raise RequestError("bad_request", message)
+        return ResponseTensor(name="confident", datatype="BOOL", shape=[len(results)], data=flags)
 
     def _padded(self, results: Sequence[RepresentResult]) -> NDArray[np.float32]:
         """(texts, tokens of the longest, width), zeros behind each text's last token; ``token_count`` tells where."""

@@ -36,6 +36,7 @@ TEXTS_A_REQUEST = Histogram("sentiment_texts_per_batch", "Texts given to the mod
 TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buckets=POWERS_OF_TWO)
 TEXTS = Counter("sentiment_texts", "Texts answered, by label.", ["label"])
 CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", buckets=SHARES)
+UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose score is below the model's threshold.")
 TOKENS = Counter("sentiment_tokens", "Tokens read.")
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was left out.")
@@ -63,6 +64,7 @@ def answered(predictions: Sequence[Prediction]) -> None:
     TOKENS_A_REQUEST.observe(tokens)
     TOKENS.inc(tokens)
     UNKNOWN_TOKENS.inc(sum(prediction.unknown_count for prediction in predictions))
+    UNCONFIDENT.inc(sum(prediction.confident is False for prediction in predictions))
     TRUNCATED.inc(sum(prediction.truncated for prediction in predictions))
 
 

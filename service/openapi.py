@@ -161,11 +161,11 @@ CALLS = (
                 summary="Open Inference Protocol: inference",
                 description="Texts as a tensor of BYTES in JSON; label and probabilities come back, and with "
                 '`"outputs": [{"name": "token_count"}, {"name": "representations"}]` the top layer, padded with zeros '
-                "behind each text's last token. A tensor has no place for a text without an answer: one such text "
-                "fails the request, and the error names it. A text with too many tokens is such a text too. The "
-                "extension for binary tensors works both ways: with the header `Inference-Header-Content-Length` the "
-                "texts may follow the JSON object as bytes, and with the parameter `binary_data` a tensor comes back "
-                "so.",
+                "behind each text's last token; `confident` can be named too where the model has a threshold. "
+                "A tensor has no place for a text without an answer: one such text fails the request, and the error "
+                "names it. A text with too many tokens is such a text too. The extension for binary tensors works both "
+                "ways: with the header `Inference-Header-Content-Length` the texts may follow the JSON object as "
+                "bytes, and with the parameter `binary_data` a tensor comes back so.",
                 request=InferRequest,
                 response=InferResponse,
                 examples={

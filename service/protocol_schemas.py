@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas import EXAMPLE_TEXT
 
-Datatype = Literal["BYTES", "FP32", "INT32"]
-Output = Literal["label", "probabilities", "token_count", "representations"]
+Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
+Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
 
 
 class _Object(BaseModel):
@@ -66,7 +66,7 @@ class ResponseTensor(_Object):
     datatype: Datatype = Field(examples=["FP32"])
     shape: list[int] = Field(examples=[[1, 3]])
     parameters: dict[str, Any] | None = Field(default=None, description="`binary_data_size`, where there is no `data`.")
-    data: list[str] | list[float] | list[int] | None = Field(default=None, examples=[[0.01, 0.02, 0.97]])
+    data: list[str] | list[bool] | list[float] | list[int] | None = Field(default=None, examples=[[0.01, 0.02, 0.97]])
 
 
 class InferResponse(_Object):

@@ -91,6 +91,12 @@ def model_card(model: SentimentModel, settings: Settings) -> ModelCard:
         tokenizer=manifest.tokenizer,
         calibration=manifest.calibration,
         metrics=manifest.metrics,
+        risk_coverage=manifest.risk_coverage,
+        behaviour=manifest.behaviour,
+        comparison=manifest.comparison,
+        known_failures=manifest.known_failures,
+        intended_use=manifest.intended_use,
+        not_intended_for=manifest.not_intended_for,
         training=manifest.training,
         limits=LimitsInForce(
             max_tokens=manifest.limits.max_tokens,

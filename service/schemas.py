@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model_store.manifest import Architecture, Calibration, Label, Measurement, TokenizerCard, Training
+from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.manifest import Architecture, Calibration, Label, TokenizerCard, Training
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
 
@@ -159,10 +160,21 @@ class ExplainedToken(Token):
     )
 
 
+Confident = Annotated[
+    bool | None,
+    Field(
+        description="Whether the score reaches the model's `calibration.threshold` in `GET /v1/model`. Answers that do "
+        "were right in `calibration.target_accuracy` of the texts it was chosen on. Null where the model has none.",
+        examples=[True],
+    ),
+]
+
+
 class _Sentiment(_Response):
     index: int = Field(description="The text's position in `texts`.", examples=[0])
     label: str = Field(description="The label with the highest score.", examples=["positive"])
     score: float = Field(description="That label's calibrated probability.", examples=[0.97])
+    confident: Confident
     scores: dict[str, float] = Field(
         description="Every label's calibrated probability; they sum to 1.",
         examples=[{"negative": 0.01, "neutral": 0.02, "positive": 0.97}],
@@ -184,6 +196,7 @@ class Sentence(_Response):
     end: int = Field(description="Offset just behind its last token; `text[start:end]` is the sentence.", examples=[32])
     label: str = Field(description="The label with the highest score.", examples=["positive"])
     score: float = Field(description="That label's calibrated probability.", examples=[0.97])
+    confident: Confident
     scores: dict[str, float] = Field(
         description="Every label's calibrated probability; they sum to 1.",
         examples=[{"negative": 0.01, "neutral": 0.02, "positive": 0.97}],
@@ -284,6 +297,12 @@ class ModelCard(_Response):
     tokenizer: TokenizerCard
     calibration: Calibration
     metrics: list[Measurement]
+    risk_coverage: list[RiskCoverage] = Field(description="What leaving out the least sure answers does.")
+    behaviour: list[Behaviour] = Field(description="How often each kind of wording is got wrong.")
+    comparison: list[Comparison] = Field(description="Other methods' figures on the same texts.")
+    known_failures: list[KnownFailure]
+    intended_use: list[str]
+    not_intended_for: list[str]
     training: Training
     limits: LimitsInForce
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as lightning
 
+from model_store import SentimentModel
+from model_store import bundle as bundles
 from model_store.manifest import Calibration, Training
 from training import export
 from training.data import tokenization
 from training.data.examples import BadRows
 from training.data.readers import read_examples
 from training.onnx_graph import build_graph
+from training.polarity import default_polarities
 from training.task import SentimentTask
 
 # Before prometheus_client is imported by whichever test comes first; `bentoml serve` sets one for its workers too.
@@ -47,18 +50,33 @@ def tiny_task(sample_texts: list[str]) -> SentimentTask:
 def tiny_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """That network as a bundle. Tests that damage one work on a copy."""
     folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    _write_tiny_bundle(folder, tiny_task, Calibration(temperature=1.5, data=None, rows=0))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sure_bundle(tiny_task: SentimentTask, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a threshold, which "cold soup" reaches and "fine" does not, or the other way round."""
+    folder = tmp_path_factory.mktemp("bundles") / "sure"
+    scores = [answer.score for answer in SentimentModel.load(tiny_bundle).predict(["cold soup", "fine"])]
+    calibration = Calibration(
+        temperature=1.5, data="some/texts.csv", rows=60, threshold=sum(scores) / 2, target_accuracy=0.95
+    )
+    _write_tiny_bundle(folder, tiny_task, calibration)
+    return folder
+
+
+def _write_tiny_bundle(folder: Path, task: SentimentTask, calibration: Calibration) -> None:
     manifest = export.make_manifest(
-        tiny_task,
+        task,
         description=export.Description(name="tiny", version="1", text="An untrained model for tests.", max_tokens=400),
-        calibration=Calibration(temperature=1.5, data=None, rows=0),
-        polarities=export.default_polarities(tiny_task.labels),
+        calibration=calibration,
+        polarities=default_polarities(task.labels),
         training=Training(command=None, files=[], epochs=0, seed=7, sources=[]),
         libraries={},
     )
-    export.write_bundle(
-        folder, manifest, tiny_task, graph=build_graph(tiny_task.network), measured_on={}, overwrite=False
-    )
-    return folder
+    files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: build_graph(task.network)}
+    export.write_bundle(folder, manifest, files, overwrite=False)
 
 
 @pytest.fixture(scope="session")

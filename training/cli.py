@@ -19,6 +19,8 @@ python -m training COMMAND [options]
                     python -m training cross-validate --folds 10 --config training/configs/mr-cv.yaml --data.train FILE
   export          turn a checkpoint into a bundle that the model store and the service run
                     python -m training export runs/sample/checkpoints/best.ckpt --to my-model
+  card            attach to a bundle what was measured once it existed, and write its card anew
+                    python -m training card my-model --behaviour behaviour.json --comparison comparison.json
   diagnose        measure the lecture's claims on gradients, memory, depth and both directions, also on your own model
                     python -m training diagnose --out report --checkpoint runs/sample/checkpoints/best.ckpt
   distill         let a large Hugging Face classifier teach the small encoder
@@ -81,6 +83,12 @@ def _export(arguments: list[str]) -> None:
     export_command.main(arguments)
 
 
+def _card(arguments: list[str]) -> None:
+    from training import card_command  # noqa: PLC0415
+
+    card_command.main(arguments)
+
+
 def _diagnose(arguments: list[str]) -> None:
     from training import diagnose_command  # noqa: PLC0415
 
@@ -106,6 +114,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "repeat": _repeat,
     "cross-validate": _cross_validate,
     "export": _export,
+    "card": _card,
     "diagnose": _diagnose,
     "distill": _distill,
     "reproduce": _reproduce,

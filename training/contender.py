@@ -13,15 +13,14 @@ from rich.progress import track
 from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
-from model_store import SentimentModel, TextError
-from model_store.tokenization import TokenizedText
+from model_store import SentimentModel
+from training.answering import bundle_logits, softmax
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.data import tokenization
-from training.export import default_polarities
+from training.polarity import default_polarities
 from training.task import SentimentTask
 
 TEXTS_A_BATCH = 64
-TEXTS_A_CHUNK = 512
 
 Scores = NDArray[np.float64]
 """(texts, labels) probabilities; a row of NaN for a text that holds no token, of which a network has nothing to say."""
@@ -75,19 +74,7 @@ def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: 
 
 def bundle_scores(model: SentimentModel, texts: Sequence[str]) -> Scores:
     """The bundle's own calibrated answers."""
-    scores = np.full((len(texts), len(model.manifest.labels)), np.nan)
-    for start in track(range(0, len(texts), TEXTS_A_CHUNK), description="Measuring", transient=True):
-        tokenized: dict[int, TokenizedText] = {}
-        for row, text in enumerate(texts[start : start + TEXTS_A_CHUNK], start=start):
-            try:
-                tokenized[row] = model.tokenize(text)
-            except TextError as error:
-                if error.code != "empty_text":
-                    raise
-        answers = model.predict_tokenized(list(tokenized.values()))
-        for row, answer in zip(tokenized, answers, strict=True):
-            scores[row] = list(answer.scores.values())
-    return scores
+    return softmax(bundle_logits(model, texts), temperature=model.manifest.calibration.temperature)
 
 
 def _of_checkpoint(path: Path, loaded: Checkpoint) -> Contender:

@@ -3,10 +3,9 @@
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from training.data.examples import BadRows, DataError, Example
-from training.data.readers import read_examples
+from training.data.labelled import read_labelled
 from training.data.splitting import deal, write_json_lines
 from training.repetition import RESUME, Run, resolved_config, train_and_summarise
 
@@ -41,15 +40,17 @@ def main(arguments: list[str]) -> None:
         parser.error(f"--folds {chosen.folds} is too few: one is tested on, one validates and the rest trains")
     # Fit wants a validation file named; here it comes out of the training file.
     config = resolved_config([*options, "--data.validation=from-the-training-file"])
-    if config["data"]["trees"] != "root":
+    data = config["data"]
+    if data["trees"] != "root":
         parser.error("phrases of one sentence would stand on both sides of a fold: pass --data.trees=root")
     root = Path(config["trainer"]["default_root_dir"])
     try:
-        folds = deal(_read(config["data"]), [1] * chosen.folds, seed=int(config["seed_everything"]))
+        examples = read_labelled(Path(data["train"]), data, bad_rows=BadRows(data["on_bad_row"]))
+        folds = deal(examples, [1] * chosen.folds, seed=int(config["seed_everything"]))
     except DataError as error:
         parser.exit(1, f"{error}\n")
     if not all(folds):
-        parser.exit(1, f"{config['data']['train']}: there are fewer different texts than {chosen.folds} folds\n")
+        parser.exit(1, f"{data['train']}: there are fewer different texts than {chosen.folds} folds\n")
     runs = []
     for number in range(chosen.folds):
         folder = root / f"fold-{number + 1}"
@@ -62,20 +63,6 @@ def parts(folds: Sequence[Sequence[Example]], number: int) -> dict[str, list[Exa
     after = (number + 1) % len(folds)
     learnt = [example for place, fold in enumerate(folds) if place not in {number, after} for example in fold]
     return {"train": learnt, "validation": list(folds[after]), "test": list(folds[number])}
-
-
-def _read(data: Mapping[str, Any]) -> list[Example]:
-    return list(
-        read_examples(
-            Path(data["train"]),
-            format=data["format"],
-            text_column=data["text_column"],
-            label_column=data["label_column"],
-            ptb_tokens=data["ptb_tokens"],
-            label_map=data["label_map"],
-            bad_rows=BadRows(data["on_bad_row"]),
-        )
-    )
 
 
 def _write_parts(folder: Path, content: Mapping[str, Sequence[Example]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""From a trained task to a bundle: calibrate, build the graph, prove that it is the same network, measure, write."""
+"""From a trained task to a bundle: prove that the graph is the same network, say what it is, write it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import pack_sequence
@@ -23,14 +22,11 @@ from model_store.manifest import (
     Label,
     Limits,
     Manifest,
-    Measurement,
     TokenizerCard,
     Training,
 )
-from training.calibration import fit_temperature
 from training.data import tokenization
 from training.data.examples import Example
-from training.evaluation import evaluate
 from training.task import SentimentTask
 
 PARITY = 1e-5
@@ -38,12 +34,6 @@ PARITY = 1e-5
 
 PARITY_TEXTS = 256
 BATCH = 64
-
-POLARITIES = {
-    "very negative": -1.0, "negative": -1.0, "neg": -1.0, "bad": -1.0,
-    "neutral": 0.0, "mixed": 0.0,
-    "positive": 1.0, "pos": 1.0, "good": 1.0, "very positive": 1.0,
-}  # fmt: skip
 
 
 class ParityError(RuntimeError):
@@ -58,35 +48,8 @@ class Description:
     version: str
     text: str
     max_tokens: int
-
-
-def default_polarities(labels: Sequence[str]) -> dict[str, float | None]:
-    """Each label's polarity in [-1, 1] as its name tells; None for names that tell nothing.
-
-    Whole-number labels ("0" to "4", "1" to "5") are spread evenly in their order. With a "very negative" or "very
-    positive" among the labels, the plain ones count half.
-    """
-    if all(label.removeprefix("-").isdecimal() for label in labels):
-        numbers = [int(label) for label in labels]
-        low, high = min(numbers), max(numbers)
-        return {label: 2 * (number - low) / (high - low) - 1 for label, number in zip(labels, numbers, strict=True)}
-    plain = [label.lower().replace("_", " ").replace("-", " ") for label in labels]
-    half = any(name.startswith("very ") for name in plain)
-    named = {label: POLARITIES.get(name) for label, name in zip(labels, plain, strict=True)}
-    if not half:
-        return named
-    return {
-        label: polarity if polarity is None or name.startswith("very ") else polarity / 2
-        for (label, polarity), name in zip(named.items(), plain, strict=True)
-    }
-
-
-def calibrate(task: SentimentTask, examples: Sequence[Example], *, data: str) -> Calibration:
-    """Fits the temperature on examples the network was not trained on."""
-    with torch.no_grad():  # nothing learns here, and the graph of a whole validation file would be kept in memory
-        logits = torch.cat([task(pack_sequence(ids, enforce_sorted=False)) for ids in _batches(task, examples)])
-    labels = torch.tensor([task.labels.index(example.label) for example in examples])
-    return Calibration(temperature=fit_temperature(logits, labels), data=data, rows=len(examples))
+    intended_use: Sequence[str] = ()
+    not_intended_for: Sequence[str] = ()
 
 
 def check_parity(task: SentimentTask, graph: bytes, texts: Iterable[list[Tensor]]) -> float:
@@ -123,23 +86,6 @@ def random_batches(task: SentimentTask) -> list[list[Tensor]]:
     return [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
 
 
-def measure(model: SentimentModel, examples: Sequence[Example], *, data: str) -> list[Measurement]:
-    """The bundle's figures on labelled examples, from its own answers."""
-    names = model.manifest.label_names
-    scores = []
-    for start in track(range(0, len(examples), 512), description=f"Measuring {data}", transient=True):
-        answers = model.predict([example.text for example in examples[start : start + 512]])
-        scores.extend([list(answer.scores.values()) for answer in answers])
-    measured = evaluate(
-        np.array(scores),
-        np.array([names.index(example.label) for example in examples]),
-        polarities=[label.polarity for label in model.manifest.labels],
-    )
-    return [
-        Measurement(data=data, rows=rows, metric=metric, value=value) for metric, (value, rows) in measured.items()
-    ]
-
-
 def make_manifest(
     task: SentimentTask,
     *,
@@ -149,7 +95,7 @@ def make_manifest(
     training: Training,
     libraries: dict[str, str],
 ) -> Manifest:
-    """Everything but the files and the figures, which are known last."""
+    """Everything but the files and what is measured, which are known last."""
     hyper = task.hparams
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     biases = task.network.head.bias.tolist()
@@ -183,29 +129,23 @@ def make_manifest(
         metrics=[],
         training=training,
         libraries=libraries,
+        intended_use=list(description.intended_use),
+        not_intended_for=list(description.not_intended_for),
         files={},
     )
 
 
-def write_bundle(
-    folder: Path,
-    manifest: Manifest,
-    task: SentimentTask,
-    *,
-    graph: bytes,
-    measured_on: Mapping[str, Sequence[Example]],
-    overwrite: bool,
-) -> Manifest:
-    """Measures the bundle's own answers, writes the card, and puts everything in place at once."""
-    files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: graph}
-    unwritten = bundles.Bundle(
-        folder=folder, manifest=manifest, sha256="", tokenizer=files[bundles.TOKENIZER], graph=graph
+def unwritten_model(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> SentimentModel:
+    """The model of a bundle that is not on disk yet, to be measured before it is."""
+    bundle = bundles.Bundle(
+        folder=folder, manifest=manifest, sha256="", tokenizer=files[bundles.TOKENIZER], graph=files[bundles.GRAPH]
     )
-    model = SentimentModel(unwritten)
-    metrics = [metric for data, examples in measured_on.items() for metric in measure(model, examples, data=data)]
-    complete = manifest.model_copy(update={"metrics": metrics})
-    bundles.write(folder, complete, {**files, bundles.CARD: model_card(complete).encode()}, overwrite=overwrite)
-    return complete
+    return SentimentModel(bundle, threads=torch.get_num_threads())
+
+
+def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, overwrite: bool) -> None:
+    """Writes the card from the manifest and puts everything in place at once."""
+    bundles.write(folder, manifest, {**files, bundles.CARD: model_card(manifest).encode()}, overwrite=overwrite)
 
 
 def _batches(task: SentimentTask, examples: Sequence[Example]) -> Iterable[list[Tensor]]:

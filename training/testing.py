@@ -19,12 +19,11 @@ from training import evaluation
 from training.checkpoint import CheckpointError
 from training.contender import Contender, load_contender
 from training.data.examples import BadRowPolicy, BadRows, DataError, Example
+from training.data.labelled import read_labelled
 from training.data.module import short_name
-from training.data.readers import Format, read_examples
+from training.data.readers import Format
 from training.evaluation import Figure, LabelFigures, Outcomes
 from training.exact_options import ExactParser, Paragraphs
-
-READING = ("format", "text_column", "label_column", "ptb_tokens", "label_map")
 
 DESCRIPTION = """\
 Measures a checkpoint or a bundle on a labelled file: accuracy, macro-F1, calibration error (15 bins) and polar
@@ -116,12 +115,9 @@ def measure_model(
         "ptb_tokens": ptb_tokens,
         "label_map": label_map,
     }
-    run = {name: contender.reading[name] for name in READING if name in contender.reading}
-    options = run | {name: value for name, value in given.items() if value is not None}
+    options = contender.reading | {name: value for name, value in given.items() if value is not None}
     bad_rows = BadRows(on_bad_row)
-    examples = list(
-        read_examples(file, **options, trees=trees, allowed_labels=contender.labels, bad_rows=bad_rows),
-    )
+    examples = read_labelled(file, options, trees=trees, allowed_labels=contender.labels, bad_rows=bad_rows)
     report = measure(contender, examples, file=file, bad_rows=bad_rows, seed=seed)
     _print(report)
     if to is not None:

@@ -15,6 +15,7 @@ export function showCard(card) {
     ["Labels", card.labels.map(({ name, polarity }) => (polarity === null ? name : `${name} (${String(polarity).replace("-", "−")})`)).join(", ")],
     ["Tokens", `${card.tokenizer.kind}, a vocabulary of ${whole(card.tokenizer.vocabulary_size)}`],
     ["Calibration", card.calibration.data === null ? "none" : `temperature ${card.calibration.temperature.toFixed(3)}, fitted on ${whole(card.calibration.rows)} rows of ${card.calibration.data}`],
+    ["Confident", confidence(card.calibration)],
     ["Sources", card.training.sources.join("; ") || "not given"],
     ["Limits", `${whole(limits.max_tokens)} tokens and ${whole(limits.max_characters)} characters a text, ${whole(limits.max_texts)} texts a request`],
     ["SHA-256", card.sha256],
@@ -27,7 +28,13 @@ function facts(pairs) {
   $("card-facts").replaceChildren(...pairs.flatMap(([name, text]) => [element("dt", { text: name }), element("dd", { text })]));
 }
 
-function measurement({ data, rows, metric, value }) {
+function confidence({ threshold, target_accuracy: target }) {
+  if (target === null) return "no threshold was chosen";
+  const goal = `${Number((100 * target).toPrecision(4))}% accuracy`;
+  return threshold === null ? `no answer, as nothing reached ${goal}` : `from a score of ${threshold.toFixed(4)} on, for ${goal}`;
+}
+
+function measurement({ data, rows, metric, value, low, high }) {
   const name = element("th", { text: metric.replaceAll("_", " "), attributes: { scope: "row" } });
-  return element("tr", { children: [name, element("td", { text: value.toFixed(4) }), element("td", { text: `${whole(rows)} rows of ${data}` })] });
+  return element("tr", { children: [name, element("td", { text: value.toFixed(4) + (low === null || high === null ? "" : ` (${low.toFixed(4)} to ${high.toFixed(4)})`) }), element("td", { text: `${whole(rows)} rows of ${data}` })] });
 }

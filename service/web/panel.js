@@ -68,10 +68,12 @@ export class Panel {
   }
 
   showVerdict() {
-    const { label, score, polarity } = this.result;
+    const { label, score, confident, polarity } = this.result;
     const place = this.part(".label");
     if (place.textContent !== label) place.textContent = label; // a screen reader speaks on every change
     place.className = `label ${leaning(label)}`;
+    const unsure = confident === false ? "not sure" : ""; // null where the model has no threshold
+    if (this.part(".unsure").textContent !== unsure) this.part(".unsure").textContent = unsure;
     this.part(".verdict-detail").textContent = `${percent(score)} sure` + (polarity === null ? "" : `, polarity ${brief(polarity)}`);
     this.part(".polarity").hidden = polarity === null;
     if (polarity !== null) this.part(".marker").style.left = `${50 + 50 * polarity}%`;
@@ -120,7 +122,8 @@ function scoreRow(label) {
 }
 
 function sentenceRow(text, sentence) {
-  const detail = `${capitalised(sentence.label)}, ${percent(sentence.score)} sure` + (sentence.polarity === null ? "" : `, polarity ${brief(sentence.polarity)}`);
+  const unsure = sentence.confident === false ? " (not sure)" : "";
+  const detail = `${capitalised(sentence.label)}, ${percent(sentence.score)} sure${unsure}` + (sentence.polarity === null ? "" : `, polarity ${brief(sentence.polarity)}`);
   const row = element("li", {
     className: `sentence ${leaning(sentence.label)}`,
     children: [

@@ -50,6 +50,32 @@ def test_the_label_and_every_score_are_the_apis(page, ask):
     assert f"polarity {result['polarity']:+.2f}".replace("-", MINUS) in page.locator(".verdict-detail").inner_text()
 
 
+def test_an_answer_below_the_models_threshold_is_marked_as_not_sure(page):
+    threshold = 0.9
+
+    def judge(route):  # as a service whose model has a threshold answers; the shipped one has none
+        answer = route.fetch().json()
+        for result in answer["results"]:
+            for one in (result, *result["sentences"]):
+                one["confident"] = one["score"] >= threshold
+        route.fulfill(json=answer)
+
+    expect(page.locator(".unsure")).to_be_hidden()  # unknown is not unsure
+    page.route("**/v1/predict", judge)
+    write(page, "Awful, awful, dull, boring and bad. The film opens on Friday or later, they say, not bad.")
+    results = page.locator(".sentence")
+    expect(results).to_have_count(2)
+    for row in results.all():
+        shown = row.inner_text()
+        score = float(re.search(r"([\d.]+)% sure", shown)[1])
+        assert ("(not sure)" in shown) is (score < 100 * threshold)
+    whole = float(page.locator(".verdict-detail").inner_text().partition("%")[0])
+    expect(page.locator(".unsure")).to_have_text("not sure" if whole < 100 * threshold else "")
+    write(page, "Not bad.")  # positive at 48%
+    expect(page.locator(".unsure")).to_have_text("not sure")
+    expect(page.locator(".unsure")).to_be_visible()
+
+
 def test_typing_asks_once_it_pauses_and_shows_the_last_text(page, ask):
     asked = []
     page.on("request", lambda request: asked.append(request.post_data_json) if "predict" in request.url else None)

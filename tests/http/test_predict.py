@@ -21,6 +21,7 @@ def test_the_answer_is_the_models_answer(client, model):
             "index": index,
             "label": direct.label,
             "score": direct.score,
+            "confident": direct.confident,
             "scores": direct.scores,
             "polarity": direct.polarity,
             "token_count": direct.token_count,

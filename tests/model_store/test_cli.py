@@ -24,6 +24,26 @@ def test_predict_reads_lines_and_prints_json(tiny_bundle, capsys, monkeypatch):
     assert set(rows[0]["tokens"][0]["contributions"]) == {"negative", "neutral", "positive"}
 
 
+def test_predict_says_of_which_answer_it_is_not_sure(sure_bundle, tiny_bundle, capsys):
+    assert main(["predict", str(sure_bundle), "cold soup", "fine"]) == 0
+    assert capsys.readouterr().out.count("not sure") == 1
+    assert main(["predict", str(sure_bundle), "--json", "cold soup", "fine"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(row["confident"] for row in rows) == [False, True]
+    assert main(["predict", str(tiny_bundle), "--json", "fine"]) == 0
+    assert json.loads(capsys.readouterr().out)["confident"] is None
+
+
+def test_show_has_the_most_important_and_the_whole_card_on_request(capsys):
+    assert main(["show", "default"]) == 0
+    printed = capsys.readouterr().out
+    assert "88.19%" in printed
+    assert "MB" in printed
+    assert "SHA-256" not in printed
+    assert main(["show", "default", "--card"]) == 0
+    assert "SHA-256" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["show", "verify"])
 def test_show_and_verify_speak_to_both(tiny_bundle, capsys, command):
     assert main([command, str(tiny_bundle)]) == 0

@@ -8,21 +8,6 @@ from training import export
 from training.onnx_graph import build_graph
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        (["negative", "neutral", "positive"], [-1, 0, 1]),
-        (["POS", "NEG"], [1, -1]),
-        (["0", "1"], [-1, 1]),
-        (["0", "1", "2", "3", "4"], [-1, -0.5, 0, 0.5, 1]),
-        (["very_negative", "negative", "neutral", "positive", "very positive"], [-1, -0.5, 0, 0.5, 1]),
-        (["joy", "negative"], [None, -1]),
-    ],
-)
-def test_polarity_follows_from_the_labels_names(labels, expected):
-    assert list(export.default_polarities(labels).values()) == expected
-
-
 def test_a_graph_of_other_weights_is_not_written(tiny_task):
     graph = build_graph(tiny_task.network)
     batches = export.random_batches(tiny_task)

@@ -23,6 +23,7 @@ from training.callbacks.history import GRADIENT_NORM, LEARNING_RATE, History
 from training.callbacks.recovery import Recovery
 from training.data.module import SentimentData, short_name
 from training.git_commit import git_commit
+from training.machine import machine
 
 RECORDED = ("torch", "pytorch-lightning", "torchmetrics", "torchtext", "tokenizers", "onnx", "onnxruntime", "numpy")
 
@@ -106,12 +107,13 @@ class RunRecord(lightning.Callback):
 
     def on_save_checkpoint(
         self,
-        trainer: lightning.Trainer,  # noqa: ARG002 - Lightning's signature
-        pl_module: lightning.LightningModule,  # noqa: ARG002
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
         checkpoint: dict[str, Any],
     ) -> None:
-        """Lightning calls this for every checkpoint."""
-        checkpoint["run"] = self._origin()
+        """Lightning calls this for every checkpoint: with it goes what it took to come here."""
+        took = {"seconds": round(self._seconds(), 1), "machine": machine(trainer).model_dump()}
+        checkpoint["run"] = {**self._origin(), **took}
 
     def _origin(self) -> dict[str, Any]:
         seed = os.environ.get("PL_GLOBAL_SEED")  # where Lightning's seed_everything leaves it
@@ -162,6 +164,7 @@ def _writes(trainer: lightning.Trainer) -> bool:
 def _surroundings(trainer: lightning.Trainer) -> dict[str, Any]:
     accelerator = torch.cuda.get_device_name() if trainer.strategy.root_device.type == "cuda" else "CPU"
     return {
+        "machine": machine(trainer).model_dump(),
         "python": platform.python_version(),
         "accelerator": accelerator,
         "devices": trainer.world_size,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 from hashlib import sha256
@@ -41,6 +42,9 @@ def test_the_record_names_command_seed_libraries_and_data(folder):
     assert record["libraries"]["torch"] == torch.__version__
     assert record["libraries"]["numpy"] == np.__version__
     assert record["accelerator"] == "CPU"
+    assert record["machine"]["accelerator"] is None
+    assert record["machine"]["devices"] == 1
+    assert 1 <= record["machine"]["cores"] <= os.cpu_count()
     assert [(file["part"], file["name"]) for file in record["data"]] == [
         ("train", "sample/train.csv"), ("validation", "sample/validation.csv"), ("test", "sample/test.csv"),
     ]  # fmt: skip
@@ -84,6 +88,8 @@ def test_the_resolved_config_makes_the_same_run_again(folder, tmp_path):
 def test_a_checkpoint_has_the_record_and_the_history(folder):
     checkpoint = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
     assert checkpoint["run"]["seed"] == 1
+    assert 0 < checkpoint["run"]["seconds"] < read(folder / "metrics.json")["seconds"] + 0.1  # it is rounded to 0.1
+    assert checkpoint["run"]["machine"] == read(folder / "run.json")["machine"]
     state = checkpoint["callbacks"]["RunRecord"]
     assert len(state["series"]["train/loss"]) == checkpoint["global_step"]
     assert [step for step, _ in state["series"]["gradient_norm"]] == list(range(1, checkpoint["global_step"] + 1))

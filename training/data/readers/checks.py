@@ -71,9 +71,9 @@ class RowChecker:
     def _mapped(self, label: str, line: int) -> str | None:
         if self.label_map is None:
             return label
-        if label not in self.label_map and label in self.label_map.values():
-            return label  # of a file whose labels have the names that the map gives to another file's
         if label not in self.label_map:
+            if label in self.label_map.values() or label in (self.allowed_labels or ()):
+                return label  # it needs no other name: files that label otherwise share one map
             raise self._error(
                 line,
                 problem=f'the label "{label}" is not in the label map.',

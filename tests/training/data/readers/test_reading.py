@@ -28,6 +28,27 @@ def test_a_label_that_the_map_lacks_is_a_bad_row_naming_those_it_has(write, read
     assert str(error).startswith('a.txt, line 2: the label "5" is not in the label map.\nThe map knows: 0, 1, 2, 3, 4.')
 
 
+def test_a_label_that_needs_no_other_name_passes_a_map_meant_for_other_files(write, read):
+    names = {"0": "negative", "1": "negative", "2": "neutral", "3": "positive", "4": "positive"}
+    known = {"negative", "neutral", "positive", "mixed"}
+    trees = write("dev.txt", "(4 (2 So) (4 good))\n(0 Dreadful)\n")
+    named = write("reviews.jsonl", '{"text": "fine", "label": "positive"}\n{"text": "odd", "label": "mixed"}\n')
+    options = {"label_map": names, "allowed_labels": known}
+    assert read(trees, **options) == [(1, "positive", "So good"), (2, "negative", "Dreadful")]
+    assert read(named, **options) == [(1, "positive", "fine"), (2, "mixed", "odd")]
+
+
+def test_what_a_map_makes_of_labels_needs_no_entry_even_where_no_model_says_its_labels(write, read_past):
+    good, (error,) = read_past(write("a.txt", "negative bad\n4 good\nmixed odd\n"), label_map=FINE_TO_BINARY)
+    assert good == [(1, "negative", "bad"), (2, "positive", "good")]
+    assert 'the label "mixed" is not in the label map.' in str(error)
+
+
+def test_a_label_that_the_map_has_is_renamed_even_where_it_is_a_label_too(write, read):
+    path = write("a.txt", "1 one\n2 two\n")
+    assert read(path, label_map={"1": "2", "2": "1"}, allowed_labels={"1", "2"}) == [(1, "2", "one"), (2, "1", "two")]
+
+
 def test_a_label_the_model_does_not_know_is_a_bad_row_naming_those_it_does(write, read_past):
     good, (error,) = read_past(write("a.txt", "neg bad\nmixed odd\npos good\n"), allowed_labels={"pos", "neg"})
     assert good == [(1, "neg", "bad"), (3, "pos", "good")]

@@ -1,0 +1,76 @@
+"""How good a bundle is, as its manifest and its card have it: figures, what abstaining buys, behaviour, failures."""
+
+from pydantic import Field, model_validator
+
+from model_store.part import Part
+
+
+class Measurement(Part):
+    """One figure and the data it was measured on."""
+
+    data: str
+    rows: int = Field(ge=1)
+    metric: str
+    value: float
+    low: float | None = Field(default=None, description="Lower bound of the 95% bootstrap interval; null: unknown.")
+    high: float | None = Field(default=None, description="Its upper bound.")
+    command: str | None = Field(default=None, description="What measured it.")
+
+
+class Kept(Part):
+    """The answers whose score is at least a threshold, and how many of them are right."""
+
+    threshold: float = Field(ge=0, le=1)
+    coverage: float = Field(
+        ge=0, le=1, description="Share of all texts whose answers are kept; where one was asked for, that one."
+    )
+    accuracy: float | None = Field(ge=0, le=1, description="Share of the kept answers that are right; null: none kept.")
+
+
+class RiskCoverage(Part):
+    """What leaving the least sure answers out does for the others, on one file's texts (El-Yaniv and Wiener 2010)."""
+
+    data: str
+    rows: int = Field(ge=1)
+    points: list[Kept] = Field(description="From all texts down to the surest half.")
+    confident: Kept | None = Field(
+        default=None, description="At the bundle's own threshold; null where it has none or nothing reaches it."
+    )
+
+
+class Behaviour(Part):
+    """How often one kind of wording is got wrong, in the manner of CheckList (Ribeiro et al. 2020)."""
+
+    family: str
+    kind: str = Field(description="Minimum functionality, invariance or directional.")
+    capability: str
+    cases: int = Field(ge=1)
+    failures: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _no_more_failures_than_cases(self) -> "Behaviour":
+        if self.failures > self.cases:
+            message = f"{self.family} has {self.failures} failures of {self.cases} cases"
+            raise ValueError(message)
+        return self
+
+
+class Comparison(Part):
+    """Another method's figure on the same texts."""
+
+    data: str
+    rows: int = Field(ge=1)
+    method: str
+    metric: str
+    value: float = Field(ge=0, le=1)
+    low: float | None = Field(default=None, description="Lower bound of the 95% interval; null: unknown.")
+    high: float | None = Field(default=None, description="Its upper bound.")
+
+
+class KnownFailure(Part):
+    """A text that the bundle gets wrong."""
+
+    text: str
+    expected: str = Field(description="The label a person gives it.")
+    label: str = Field(description="The bundle's.")
+    score: float = Field(ge=0, le=1)

@@ -1,0 +1,113 @@
+"""The card says what the manifest says, and no more."""
+
+import pytest
+
+from model_store import SentimentModel
+from model_store import bundle as bundles
+from model_store.card import duration, model_card
+from model_store.evidence import Behaviour, Kept, Measurement, RiskCoverage
+from model_store.manifest import Calibration, Machine, Training
+
+
+@pytest.fixture(scope="module")
+def manifest(sure_bundle):
+    return bundles.read(sure_bundle).manifest
+
+
+def card(manifest, **changes):
+    return model_card(manifest.model_copy(update=changes))
+
+
+def trained(**facts):
+    return Training(**{"command": None, "files": [], "epochs": 1, "seed": 1, "sources": [], **facts})
+
+
+def test_a_manifest_of_before_has_a_card_without_what_it_lacks():
+    shipped = bundles.read(bundles.DEFAULT).manifest
+    text = model_card(shipped)
+    for title in ("Intended use", "Leaving out", "Beside other methods", "Behaviour", "Known failures"):
+        assert title not in text
+    assert "| sst/test.txt.gz | 2,210 | 72.67% | 88.19%, 1,821 texts | 64.77% | 4.48% |" in text
+    assert "It took" not in text
+
+
+def test_figures_have_their_intervals_and_each_command_its_data(manifest):
+    figures = [
+        Measurement(data=data, rows=50, metric="accuracy", value=0.8, low=0.7, high=0.9, command=command)
+        for data, command in (("a.csv", "do this"), ("b.csv", "do this"), ("c.csv", "do that"))
+    ]
+    text = card(manifest, metrics=figures)
+    assert "| a.csv | 50 | 80.00% (70.00 to 90.00) |" in text
+    assert "a.csv, b.csv with:\n\n    do this\n" in text
+    assert "c.csv with:\n\n    do that\n" in text
+
+
+def test_risk_and_coverage_side_by_side(manifest):
+    points = [Kept(coverage=1.0, accuracy=0.8, threshold=0.4), Kept(coverage=0.5, accuracy=0.96, threshold=0.9)]
+    sure = Kept(coverage=0.55, accuracy=0.95, threshold=0.85)
+    text = card(
+        manifest,
+        risk_coverage=[
+            RiskCoverage(data="a.csv", rows=200, points=points, confident=sure),
+            RiskCoverage(data="b.csv", rows=100, points=points[:1], confident=None),
+        ],
+    )
+    assert "| data | texts | 100% kept | 50% kept |" in text
+    assert "| a.csv | 200 | 80.00% | 96.00% |" in text
+    assert "| b.csv | 100 | 80.00% | - |" in text
+    assert "| a.csv | 0.4000 | 0.9000 | 55.00% | 95.00% |" in text
+    assert "| b.csv | 0.4000 | - | - | - |" in text
+
+
+def test_behaviour_is_added_up_by_kind(manifest):
+    families = [
+        Behaviour(family=name, kind=kind, capability="negation", cases=cases, failures=failures)
+        for name, kind, cases, failures in (("a", "MFT", 10, 1), ("b", "MFT", 30, 3), ("c", "INV", 60, 0))
+    ]
+    text = card(manifest, behaviour=families)
+    assert "| all |  | MFT | 40 | 4 | 10.0% |" in text
+    assert "| all |  | INV | 60 | 0 | 0.0% |" in text
+    assert "| all |  | all | 100 | 4 | 4.0% |" in text
+
+
+@pytest.mark.parametrize(
+    ("sources", "sentence"),
+    [
+        ([], "was not given."),
+        (["Treebank: no licence stated", "Vectors (PDDL)"], "No training on non-commercial data: no source"),
+        (["Treebank", "Tweets, CC BY-NC-SA 4.0"], "These sources forbid commercial use: Tweets, CC BY-NC-SA 4.0."),
+        (["News (non-commercial use only)"], "These sources forbid commercial use: News (non-commercial use only)."),
+    ],
+)
+def test_commercial_use_follows_from_the_sources(manifest, sources, sentence):
+    assert sentence in card(manifest, training=trained(sources=sources))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(5.4, "5 s"), (60, "1 min 0 s"), (3599.7, "1 h 0 min 0 s"), (90061, "25 h 1 min 1 s")]
+)
+def test_a_duration_in_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_the_machine_is_named_with_what_it_had(manifest):
+    one = Machine(processor="Abacus 3", cores=1)
+    four = Machine(processor="Abacus 3", cores=16, accelerator="Loom 9", devices=4)
+    assert "It took 10 s on one core of Abacus 3 until" in card(manifest, training=trained(seconds=10, machine=one))
+    text = card(manifest, training=trained(seconds=10, machine=four))
+    assert "It took 10 s on 4 x Loom 9, with 16 cores of Abacus 3 until" in text
+
+
+def test_confident_means_reaching_the_threshold(sure_bundle):
+    model = SentimentModel.load(sure_bundle)
+    threshold = model.manifest.calibration.threshold
+    answers = model.predict(["cold soup", "fine"])
+    assert [answer.confident for answer in answers] == [answer.score >= threshold for answer in answers]
+    assert {answer.confident for answer in answers} == {True, False}
+    exactly = Calibration(temperature=1, data=None, rows=0, threshold=0.5, target_accuracy=0.9)
+    assert exactly.is_confident(0.5) is True
+    assert exactly.is_confident(0.4999) is False
+
+
+def test_the_shipped_bundle_has_no_threshold_and_does_not_say():
+    assert SentimentModel.load("default").predict(["fine"])[0].confident is None
