@@ -41,6 +41,8 @@ def main(arguments: list[str]) -> None:
     # Fit wants a validation file named; here it comes out of the training file.
     config = resolved_config([*options, "--data.validation=from-the-training-file"])
     data = config["data"]
+    if not isinstance(data["train"], str):
+        parser.error("folds are cut from one file: pass a single --data.train")
     if data["trees"] != "root":
         parser.error("phrases of one sentence would stand on both sides of a fold: pass --data.trees=root")
     root = Path(config["trainer"]["default_root_dir"])

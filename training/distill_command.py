@@ -11,6 +11,7 @@ from rich.console import Console
 from model_store import BundleError
 from training.checkpoint import CheckpointError
 from training.data.examples import BadRowPolicy, BadRows, DataError, Example
+from training.data.file_lists import Files, paths
 from training.data.preparation import ReadingOptions
 from training.data.progress import watched
 from training.data.readers import Format, read_examples
@@ -73,8 +74,8 @@ def main(arguments: list[str]) -> None:
 def teacher(
     base: str,
     *,
-    train: str | list[str],
-    validation: str | list[str],
+    train: Files,
+    validation: Files,
     to: Path,
     format: Format = "auto",  # noqa: A002 - the option's name on the command line
     text_column: str = "text",
@@ -115,9 +116,9 @@ def teacher(
         rows = read_examples(path, **read, trees=part, bad_rows=BadRows("stop"))  # type: ignore[arg-type]
         return list(watched(rows, f"Reading {path.name}"))
 
-    learnt = [example for path in _paths(train) for example in examples(path, trees)]
+    learnt = [example for path in paths(train) for example in examples(path, trees)]
     labels = sorted({example.label for example in learnt})
-    checked = [example for path in _paths(validation) for example in examples(path, "root")]
+    checked = [example for path in paths(validation) for example in examples(path, "root")]
     schedule = Schedule(
         epochs=epochs,
         batch_size=batch_size,
@@ -134,7 +135,7 @@ def teacher(
 
 def score(
     teacher: str | list[str],
-    texts: str | list[str],
+    texts: Files,
     *,
     to: Path,
     labelled: bool = True,
@@ -186,16 +187,12 @@ def score(
         label_map=label_map,
         on_bad_row=on_bad_row,
     )
-    every = [text for path in _paths(texts) for text in read_texts(path, options, labelled=labelled, trees=trees)]
+    every = [text for path in paths(texts) for text in read_texts(path, options, labelled=labelled, trees=trees)]
     if variants:
         every = list(augmented(every, variants=variants, seed=seed))
     to.parent.mkdir(parents=True, exist_ok=True)
     score_texts(every, scorer, to=to, teachers=", ".join(names))
     Console(stderr=True).print(f"Wrote the scores of {len(every):,} texts to {to}.")
-
-
-def _paths(files: str | list[str]) -> list[Path]:
-    return [Path(name) for name in ([files] if isinstance(files, str) else files)]
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"teacher": teacher, "score": score}

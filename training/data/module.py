@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from training.data.batches import LengthBucketedSampler
 from training.data.cache import default_folder
 from training.data.examples import BadRows, DataError
+from training.data.file_lists import Files, paths
 from training.data.preparation import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
 from training.data.readers import Format
 from training.data.tokenized import Batch, TokenizedExamples
@@ -59,8 +60,8 @@ class SentimentData(lightning.LightningDataModule):
 
     def __init__(
         self,
-        train: str | list[str],
-        validation: str | list[str],
+        train: Files,
+        validation: Files,
         test: str | None = None,
         *,
         format: Format = "auto",  # noqa: A002 - the option's name on the command line
@@ -97,8 +98,8 @@ class SentimentData(lightning.LightningDataModule):
             on_bad_row=on_bad_row,
         )
         self.files = {
-            "train": [LabelledFile(path, options, trees=trees) for path in _paths(train)],
-            "validation": [LabelledFile(path, options) for path in _paths(validation)],
+            "train": [LabelledFile(path, options, trees=trees) for path in paths(train)],
+            "validation": [LabelledFile(path, options) for path in paths(validation)],
         }
         if test:
             self.files["test"] = [LabelledFile(Path(test), options)]
@@ -294,10 +295,6 @@ class SentimentData(lightning.LightningDataModule):
         batches = loop.epoch_loop.batch_progress.current.state_dict()
         within_epoch = epochs["ready"] > epochs["processed"]
         return {"epoch": epochs["processed"], "batch": batches["processed"] if within_epoch else 0}
-
-
-def _paths(files: str | list[str]) -> list[Path]:
-    return [Path(name) for name in ([files] if isinstance(files, str) else files)]
 
 
 def short_name(path: Path) -> str:

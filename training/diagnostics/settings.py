@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from training.data.file_lists import paths
 from training.network import SentimentNetwork
 from training.task import SentimentTask
 
@@ -107,8 +108,8 @@ def read_fit_config(path: Path) -> FitConfig:
     return FitConfig(
         model=model_options(content.get("model") or {}),
         reading={key: data[key] for key in READING_OPTIONS if key in data},
-        train=Path(data["train"]) if data.get("train") else None,
-        validation=Path(data["validation"]) if data.get("validation") else None,
+        train=paths(data["train"])[0] if data.get("train") else None,
+        validation=paths(data["validation"])[0] if data.get("validation") else None,
     )
 
 
