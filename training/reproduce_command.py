@@ -1,17 +1,15 @@
 """``python -m training reproduce``: makes the shipped model from the public data sets, resumably."""
 
+import argparse
 import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
 
-from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
 
 from model_store import bundle as bundles
-from training.exact_options import ExactParser, Paragraphs
 from training.repetition import Summary, summarise
 from training.reproduction.recipe import Recipe
 from training.reproduction.steps import steps
@@ -35,48 +33,15 @@ QUICK = {"seeds": 2, "sentences": 300, "reviews": 200, "trees": 100, "teacher_ep
 
 def main(arguments: list[str]) -> None:
     """Runs the command; exits as the first step that fails does."""
-    auto_cli(
-        reproduce,
-        args=arguments,
-        prog="python -m training reproduce",
-        as_positional=True,
-        parser_class=ExactParser,
-        description=DESCRIPTION,
-        formatter_class=Paragraphs,
-    )
+    given = _parser().parse_args(arguments)
+    counts = {name: getattr(given, name) for name in ("seeds", "sentences", "teacher_epochs", "epochs")}
+    amounts = QUICK if given.quick else {**counts, "reviews": 0, "trees": 0}
+    folder = given.to or Path("runs") / given.model
+    reproduce(Recipe(data=given.data, base=given.base, to=folder, bfloat16=given.bfloat16, **amounts))
 
 
-def reproduce(
-    model: Literal["default"],
-    *,
-    data: Path,
-    base: str,
-    to: Path | None = None,
-    seeds: int = 3,
-    sentences: int = 200_000,
-    teacher_epochs: int = 2,
-    epochs: int = 4,
-    bfloat16: bool = False,
-    quick: bool = False,
-) -> None:
-    """Makes a shipped model; see ``DESCRIPTION``.
-
-    Args:
-        model: which; there is one so far.
-        data: the folder of data sets.
-        base: the teacher before it is fine-tuned: a Hugging Face model's folder.
-        to: where everything is written; by default runs/default.
-        seeds: how many students.
-        sentences: how many sentences of reviews the teacher scores.
-        teacher_epochs: passes of the teacher over the treebank's phrases.
-        epochs: passes of a student over everything.
-        bfloat16: let the teacher compute in bfloat16: about twice as fast where the processor has units for it.
-        quick: a little of everything, to prove the path.
-    """
-    chosen: dict[str, Any] = {"seeds": seeds, "sentences": sentences, "reviews": 0, "trees": 0}
-    chosen |= {"teacher_epochs": teacher_epochs, "epochs": epochs}
-    folder = to or Path("runs") / model
-    recipe = Recipe(data=data, base=base, to=folder, bfloat16=bfloat16, **(chosen | (QUICK if quick else {})))
+def reproduce(recipe: Recipe) -> None:
+    """Does every step that was not done before, then says what came of it."""
     console = Console(stderr=True)
     every = steps(recipe)
     for number, step in enumerate(every, start=1):
@@ -86,6 +51,26 @@ def reproduce(
         else:
             step.work()
     conclude(recipe)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training reproduce",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", choices=["default"], help="which model; there is one so far")
+    parser.add_argument("--data", type=Path, required=True, help="the folder of data sets")
+    parser.add_argument("--base", required=True, help="the teacher before it is fine-tuned: a Hugging Face folder")
+    parser.add_argument("--to", type=Path, help="where everything is written (default: runs/default)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many students (default: 3)")
+    parser.add_argument("--sentences", type=int, default=200_000, help="of reviews, to be scored (default: 200000)")
+    parser.add_argument("--teacher_epochs", type=int, default=2, help="of the teacher over the phrases (default: 2)")
+    parser.add_argument("--epochs", type=int, default=4, help="of a student over everything (default: 4)")
+    parser.add_argument("--bfloat16", action="store_true", help="let the teacher compute in bfloat16, if that is fast")
+    parser.add_argument("--quick", action="store_true", help="a little of everything, to prove the path")
+    return parser
 
 
 def conclude(recipe: Recipe) -> None:

@@ -90,7 +90,7 @@ def is_finished(folder: Path) -> bool:
 
 def train(recipe: Recipe, seed: int) -> None:
     """The student learns from labels and from the teacher, on phrases, sentences and whole reviews."""
-    learnt = [recipe.phrases, recipe.lines, recipe.texts / "reviews.jsonl"]
+    learnt = [recipe.phrases, recipe.lines, recipe.texts / "imdb-train.jsonl"]
     options = [f"--seed_everything={seed}", f"--trainer.max_epochs={recipe.epochs}", "--ckpt_path=last"]
     command(
         *("distill", "student", "--config", CONFIG, "--data.train", _listed(learnt)),
@@ -102,7 +102,7 @@ def train(recipe: Recipe, seed: int) -> None:
 def export(recipe: Recipe, seed: int) -> None:
     """Calibrated on both kinds of texts, measured on the test files."""
     folder = recipe.student(seed)
-    tests = [recipe.treebank("test"), recipe.texts / "reviews-test.jsonl", recipe.texts / "amazon-test.jsonl"]
+    tests = [recipe.treebank("test"), recipe.texts / "imdb-test.jsonl", recipe.texts / "amazon.jsonl"]
     command(
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
         *("--validation", _listed(_validation(recipe)), "--test", _listed(tests)),
@@ -128,7 +128,7 @@ def _scoring(recipe: Recipe, to: Path) -> list[str]:
 
 
 def _validation(recipe: Recipe) -> list[Path]:
-    return [recipe.treebank("dev"), recipe.texts / "reviews-validation.jsonl"]
+    return [recipe.treebank("dev"), recipe.texts / "imdb-validation.jsonl"]
 
 
 def _listed(paths: list[Path]) -> str:

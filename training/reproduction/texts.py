@@ -28,7 +28,7 @@ def prepare(recipe: Recipe) -> None:
     learnt, checked = documents(usable["train"], validation=VALIDATION, seed=SEED)
     drawn = sentences([*learnt, *usable["unsup"]], count=recipe.sentences, seed=SEED)
     amazon = read_reviews(recipe.data / "amazon_reviews" / "reviews.jsonl.gz", left_out=())
-    parts = {"reviews": learnt, "reviews-validation": checked, "reviews-test": test, "amazon-test": list(amazon)}
+    parts = {"imdb-train": learnt, "imdb-validation": checked, "imdb-test": test, "amazon": list(amazon)}
     for name, examples in parts.items():
         write_json_lines(recipe.texts / f"{name}.jsonl", evenly(examples, recipe.reviews))
     (recipe.texts / "sentences.txt").write_text("\n".join(drawn) + "\n", encoding="utf-8")

@@ -1,0 +1,105 @@
+"""Making the shipped model again: every step once, the best student in its place."""
+
+import json
+import shutil
+
+import pytest
+
+from model_store import bundle as bundles
+from training import reproduce_command
+from training.cli import main
+from training.reproduction import steps as steps_module
+
+
+class Commands:
+    """Stands for the commands: notes each and leaves the file it would leave; breaks once where told to."""
+
+    def __init__(self, recipe, bundle, breaks_at=None):
+        self.recipe = recipe
+        self.bundle = bundle
+        self.breaks_at = breaks_at
+        self.called = []
+        self.validation = {"seed-1": 0.7, "seed-2": 0.8}
+
+    def __call__(self, *arguments):
+        words = [str(argument) for argument in arguments]
+        name = " ".join(words[:2]) if words[0] == "distill" else words[0]
+        self.called.append(name)
+        if name == self.breaks_at:
+            self.breaks_at = None
+            raise SystemExit(1)
+        match name:
+            case "distill teacher":
+                self.leave(self.recipe.teacher / "model.safetensors", "")
+            case "distill score":
+                self.leave(self.recipe.phrases if "--trees=phrases" in words else self.recipe.lines, "")
+            case "distill student":
+                folder = next(word.partition("=")[2] for word in words if "default_root_dir" in word)
+                content = {"finished": True, "best": {"value": self.validation[folder.rpartition("/")[2]]}}
+                self.leave(self.recipe.to / folder / "metrics.json", json.dumps(content))
+            case "export":
+                shutil.copytree(self.bundle, words[words.index("--to") + 1])
+
+    @staticmethod
+    def leave(path, content):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+@pytest.fixture
+def commands(monkeypatch, recipe, tiny_bundle):
+    noted = Commands(recipe, tiny_bundle)
+    monkeypatch.setattr(steps_module, "command", noted)
+    return noted
+
+
+def reproduce(recipe):
+    main(
+        ["reproduce", "default", "--data", str(recipe.data), "--base", "base", "--to", str(recipe.to), "--seeds", "2"]
+    )
+
+
+EVERY = ["distill teacher", "distill score", "distill score", *["distill student", "export"] * 2]
+
+
+def test_every_step_is_done_in_its_order_and_not_again(recipe, commands):
+    reproduce(recipe)
+    assert commands.called == EVERY
+    reproduce(recipe)
+    assert commands.called == EVERY
+
+
+def test_after_a_step_that_failed_it_goes_on_there(recipe, commands):
+    commands.breaks_at = "distill student"
+    with pytest.raises(SystemExit):
+        reproduce(recipe)
+    assert commands.called == EVERY[:4]
+    reproduce(recipe)
+    assert commands.called == [*EVERY[:4], *EVERY[3:]]
+
+
+def test_a_student_that_was_stopped_is_not_done(recipe, commands):
+    assert steps_module.is_finished(recipe.student(1)) is False
+    commands.leave(recipe.student(1) / "metrics.json", json.dumps({"finished": False}))
+    assert steps_module.is_finished(recipe.student(1)) is False
+
+
+@pytest.mark.usefixtures("commands")
+def test_validation_alone_chooses_the_student(recipe):
+    reproduce(recipe)
+    chosen = json.loads((recipe.to / "metrics.json").read_text())
+    assert chosen["chosen"] == "seed-2"
+    assert bundles.read(recipe.to / "bundle").manifest == bundles.read(recipe.student(2) / "bundle").manifest
+
+
+def test_figures_are_means_over_the_seeds(recipe, monkeypatch):
+    values = {"seed-1": {"sst, accuracy": 0.5}, "seed-2": {"sst, accuracy": 0.7}}
+    for name, value in (("seed-1", 0.9), ("seed-2", 0.8)):
+        Commands.leave(recipe.to / name / "metrics.json", json.dumps({"best": {"value": value}}))
+        Commands.leave(recipe.to / name / "bundle" / "manifest.json", "{}")
+    monkeypatch.setattr(reproduce_command, "_figures", lambda folder: values[folder.parent.name])
+    reproduce_command.conclude(recipe)
+    content = json.loads((recipe.to / "metrics.json").read_text())
+    assert content["chosen"] == "seed-1"
+    assert content["figures"]["sst, accuracy"]["mean"] == pytest.approx(0.6)
+    assert content["figures"]["sst, accuracy"]["spread"] == pytest.approx(0.1 * 2**0.5)
