@@ -89,7 +89,8 @@ def _training(manifest: Manifest) -> Iterator[str]:
     yield "## Training"
     yield ""
     if training.command:
-        yield f"{training.epochs} epochs, seed {training.seed}, with this command:"
+        epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
+        yield f"{epochs}, seed {training.seed}, with this command:"
         yield ""
         yield f"    {training.command}"
         yield ""

@@ -64,23 +64,8 @@ class LabelFigures:
     support: int
 
 
-def evaluate(
-    scores: NDArray[np.float64], labels: NDArray[np.int64], *, polarities: Sequence[float | None]
-) -> dict[str, tuple[float, int]]:
-    """Metric name to its value in [0, 1] and the number of texts it was measured on; see ``figures``.
-
-    Args:
-        scores: (texts, labels) probabilities.
-        labels: (texts,) true label numbers.
-        polarities: each label's polarity; see ``polar_outcomes``.
-    """
-    measured = outcomes(scores, labels, polarities=polarities)
-    counts = _rows(measured)
-    return {name: (value, counts[name]) for name, value in figures(measured).items()}
-
-
 def outcomes(scores: NDArray[np.float64], labels: NDArray[np.int64], *, polarities: Sequence[float | None]) -> Outcomes:
-    """What (texts, labels) scores did with texts of (texts,) true label numbers."""
+    """What (texts, labels) probabilities did with texts of (texts,) true label numbers; see ``polar_outcomes``."""
     return Outcomes(
         labels=scores.shape[1],
         true=labels.astype(np.int64),

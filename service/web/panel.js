@@ -68,13 +68,13 @@ export class Panel {
   }
 
   showVerdict() {
-    const { label, score, confident, polarity } = this.result;
+    const { label, confident, polarity } = this.result;
     const place = this.part(".label");
     if (place.textContent !== label) place.textContent = label; // a screen reader speaks on every change
     place.className = `label ${leaning(label)}`;
     const unsure = confident === false ? "not sure" : ""; // null where the model has no threshold
     if (this.part(".unsure").textContent !== unsure) this.part(".unsure").textContent = unsure;
-    this.part(".verdict-detail").textContent = `${percent(score)} sure` + (polarity === null ? "" : `, polarity ${brief(polarity)}`);
+    this.part(".verdict-detail").textContent = sureness(this.result) + (polarity === null ? "" : `, polarity ${brief(polarity)}`);
     this.part(".polarity").hidden = polarity === null;
     if (polarity !== null) this.part(".marker").style.left = `${50 + 50 * polarity}%`;
   }
@@ -109,6 +109,10 @@ export class Panel {
   }
 }
 
+function sureness({ score, confident }) {
+  return confident === false ? `only ${percent(score)} sure` : `${percent(score)} sure`;
+}
+
 function scoreRow(label) {
   const bar = element("span", { className: "bar" });
   return element("div", {
@@ -122,8 +126,7 @@ function scoreRow(label) {
 }
 
 function sentenceRow(text, sentence) {
-  const unsure = sentence.confident === false ? " (not sure)" : "";
-  const detail = `${capitalised(sentence.label)}, ${percent(sentence.score)} sure${unsure}` + (sentence.polarity === null ? "" : `, polarity ${brief(sentence.polarity)}`);
+  const detail = `${capitalised(sentence.label)}, ${sureness(sentence)}` + (sentence.polarity === null ? "" : `, polarity ${brief(sentence.polarity)}`);
   const row = element("li", {
     className: `sentence ${leaning(sentence.label)}`,
     children: [

@@ -62,18 +62,17 @@ def test_an_answer_below_the_models_threshold_is_marked_as_not_sure(page):
 
     expect(page.locator(".unsure")).to_be_hidden()  # unknown is not unsure
     page.route("**/v1/predict", judge)
-    write(page, "Awful, awful, dull, boring and bad. The film opens on Friday or later, they say, not bad.")
+    write(page, "An awful, dull and boring film. It opens on Friday.")
     results = page.locator(".sentence")
     expect(results).to_have_count(2)
     for row in results.all():
         shown = row.inner_text()
         score = float(re.search(r"([\d.]+)% sure", shown)[1])
-        assert ("(not sure)" in shown) is (score < 100 * threshold)
-    whole = float(page.locator(".verdict-detail").inner_text().partition("%")[0])
-    expect(page.locator(".unsure")).to_have_text("not sure" if whole < 100 * threshold else "")
+        assert ("only" in shown) is (score < 100 * threshold)
     write(page, "Not bad.")  # positive at 48%
     expect(page.locator(".unsure")).to_have_text("not sure")
     expect(page.locator(".unsure")).to_be_visible()
+    expect(page.locator(".verdict-detail")).to_contain_text(re.compile(r"^only [\d.]+% sure"))
 
 
 def test_typing_asks_once_it_pauses_and_shows_the_last_text(page, ask):
