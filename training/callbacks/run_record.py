@@ -177,6 +177,11 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
     test = data.files.get("test")  # of which checkpoints know nothing
     if test is not None:
         files.append({"part": "test", "name": short_name(test.path), "sha256": test.sha256})
+    held_out = data.held_out
+    if held_out is not None:
+        files += [
+            {"part": "held_out", "name": short_name(path), "sha256": held_out.sha256(path)} for path in held_out.paths
+        ]
     return files
 
 

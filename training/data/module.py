@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from training.data.batches import LengthBucketedSampler
 from training.data.cache import default_folder
 from training.data.examples import BadRows, DataError
+from training.data.held_out import MIN_WORDS, HeldOut, LeakPolicy, Leaks
 from training.data.preparation import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
 from training.data.readers import Format
 from training.data.tokenized import Batch, TokenizedExamples
@@ -36,6 +37,10 @@ class SentimentData(lightning.LightningDataModule):
         label_map: raw label to label; null leaves those rows out.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
         on_bad_row: stop at a row that cannot be used, or skip and count it.
+        held_out: files of texts that the model will be measured on, which may not stand in the training or the
+            validation file; each is read as auto does, its labels are not looked at. See docs/data.md.
+        on_leak: stop at a text that is held out, or drop and count it.
+        held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
         tokenizer: word (a vocabulary from the training file), subword (WordPiece learnt from it), or pretrained.
         tokenizer_folder: for pretrained: a Hugging Face model folder with tokenizer.json and model.safetensors, whose
             input embeddings are used too.
@@ -67,6 +72,9 @@ class SentimentData(lightning.LightningDataModule):
         label_map: dict[str, str | None] | None = None,
         labels_in_order: list[str] | None = None,
         on_bad_row: Literal["stop", "skip"] = "stop",
+        held_out: list[str] = [],  # noqa: B006 - read for the command line, never changed
+        on_leak: LeakPolicy = "stop",
+        held_out_min_words: int = MIN_WORDS,
         tokenizer: TokenizerName = "word",
         tokenizer_folder: str | None = None,
         max_words: int = 30_000,
@@ -91,9 +99,11 @@ class SentimentData(lightning.LightningDataModule):
             label_map=label_map,
             on_bad_row=on_bad_row,
         )
+        paths = [Path(file) for file in held_out]
+        self.held_out = HeldOut(paths, text_column=text_column, min_words=held_out_min_words) if paths else None
         self.files = {
-            "train": LabelledFile(Path(train), options, trees=trees),
-            "validation": LabelledFile(Path(validation), options),
+            "train": LabelledFile(Path(train), options, trees=trees, held_out=self.held_out, on_leak=on_leak),
+            "validation": LabelledFile(Path(validation), options, held_out=self.held_out, on_leak=on_leak),
         }
         if test:
             self.files["test"] = LabelledFile(Path(test), options)
@@ -105,6 +115,7 @@ class SentimentData(lightning.LightningDataModule):
         self.seed = seed
         self.sources = sources
         self.bad_rows = BadRows(on_bad_row)
+        self.leaks = Leaks(on_leak)
         self.tokenizer = tokenizer
         self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
         self._build_pipeline = partial(
@@ -119,6 +130,7 @@ class SentimentData(lightning.LightningDataModule):
             cache_folder=self.cache_folder,
         )
         self._examples: dict[str, TokenizedExamples] = {}
+        self._leaks_of: dict[str, int] = {}
         self._place = {"epoch": 0, "batch": 0}  # where training goes on
 
     @cached_property
@@ -154,12 +166,14 @@ class SentimentData(lightning.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads and tokenizes the files the stage needs, or maps what the cache has of them."""
         parts = {"fit": ("train", "validation"), "validate": ("validation",), "test": ("test",)}.get(stage, ())
-        before = self.bad_rows.count
+        before = self.bad_rows.count, self.leaks.count
         for part in parts:
             if part in self.files and part not in self._examples:
                 self._prepare(part)
-        if self.bad_rows.count > before:
+        if self.bad_rows.count > before[0]:
             rank_zero_info(self.bad_rows.summary())
+        if self.leaks.count > before[1]:
+            rank_zero_info(self.leaks.summary())
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled length-bucketed batches."""
@@ -181,6 +195,7 @@ class SentimentData(lightning.LightningDataModule):
                 "name": short_name(self.files[part].path),
                 "rows": len(self._examples[part]),
                 "sha256": self.files[part].sha256,
+                **({"left_out_as_held_out": self._leaks_of[part]} if self.held_out is not None else {}),
             }
             for part in ("train", "validation")
             if part in self._examples
@@ -224,6 +239,8 @@ class SentimentData(lightning.LightningDataModule):
         read = self._train if part == "train" else self._tokenized(part, known_labels=self.labels)
         self._examples[part] = read.numbered_by(self.labels)
         self.bad_rows.include(read.bad_rows)
+        self.leaks.include(read.leaks)
+        self._leaks_of[part] = read.leaks.count
         if read.without_tokens:
             rank_zero_info(f"{self.files[part].path}: left out {read.without_tokens:,} texts that hold no token.")
 
