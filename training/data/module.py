@@ -37,8 +37,8 @@ class SentimentData(lightning.LightningDataModule):
         label_map: raw label to label; null leaves those rows out.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
         on_bad_row: stop at a row that cannot be used, or skip and count it.
-        held_out: files of texts that the model will be measured on, which may not stand in the training or the
-            validation file; each is read as auto does, its labels are not looked at. See docs/data.md.
+        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
+            stand in the training or the validation file; labels are not looked at. See docs/data.md.
         on_leak: stop at a text that is held out, or drop and count it.
         held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
         tokenizer: word (a vocabulary from the training file), subword (WordPiece learnt from it), or pretrained.
@@ -72,7 +72,7 @@ class SentimentData(lightning.LightningDataModule):
         label_map: dict[str, str | None] | None = None,
         labels_in_order: list[str] | None = None,
         on_bad_row: Literal["stop", "skip"] = "stop",
-        held_out: list[str] = [],  # noqa: B006 - read for the command line, never changed
+        held_out: list[str] | str = [],  # noqa: B006 - read for the command line, never changed
         on_leak: LeakPolicy = "stop",
         held_out_min_words: int = MIN_WORDS,
         tokenizer: TokenizerName = "word",
@@ -99,7 +99,7 @@ class SentimentData(lightning.LightningDataModule):
             label_map=label_map,
             on_bad_row=on_bad_row,
         )
-        paths = [Path(file) for file in held_out]
+        paths = [Path(file) for file in ([held_out] if isinstance(held_out, str) else held_out)]
         self.held_out = HeldOut(paths, text_column=text_column, min_words=held_out_min_words) if paths else None
         self.files = {
             "train": LabelledFile(Path(train), options, trees=trees, held_out=self.held_out, on_leak=on_leak),

@@ -68,6 +68,10 @@ def test_dropped_texts_are_counted_and_neither_learnt_nor_in_the_vocabulary(file
         assert [file["left_out_as_held_out"] for file in data.state_dict()["files"]] == [2, 0]
 
 
+def test_one_file_needs_no_list(files, measured_on):
+    assert prepare(files, held_out=str(measured_on), on_leak="drop").leaks.count == 2
+
+
 def test_short_texts_are_held_out_only_where_that_is_asked_for(files, measured_on):
     data = prepare(files, held_out=[str(measured_on)], on_leak="drop", held_out_min_words=2)
     assert data.leaks.count == 4  # "not good" too
@@ -170,7 +174,7 @@ def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
     text = "The soup was cold, the waiter colder"
     (tmp_path / "train.csv").write_text(csv([(text, "negative"), ("fine", "positive"), ("so", "neutral")]))
     (tmp_path / "test.csv").write_text(f'text\n"{text}!"\n', encoding="utf-8")
-    fit = run(tmp_path, f"--data.held_out=[{tmp_path}/test.csv]", f"--data.train={tmp_path}/train.csv", *options)
+    fit = run(tmp_path, f"--data.held_out={tmp_path}/test.csv", f"--data.train={tmp_path}/train.csv", *options)
     assert fit.returncode == 1
     assert "train.csv, line 2: the text" in fit.stderr
     assert "Traceback" not in fit.stderr
