@@ -13,6 +13,8 @@ python -m training COMMAND [options]
   test            measure a checkpoint or a bundle on a labelled file, with 95% intervals
                     python -m training test runs/sample/checkpoints/best.ckpt training/data/sample/test.csv
                     python -m training test default reviews.csv --to report.json
+  evaluate        put a checkpoint or a bundle to the behavioural suite: negation, names, slips and more
+                    python -m training evaluate --behaviour default --to report
   repeat          fit with several seeds; mean and spread of every test figure
                     python -m training repeat --seeds 3 --config training/configs/sample.yaml
   cross-validate  fit once a fold of one file; mean and spread of every test figure
@@ -65,6 +67,12 @@ def _split(arguments: list[str]) -> None:
     split_command.main(arguments)
 
 
+def _evaluate(arguments: list[str]) -> None:
+    from training import evaluate_command  # noqa: PLC0415
+
+    evaluate_command.main(arguments)
+
+
 def _repeat(arguments: list[str]) -> None:
     from training import repetition  # noqa: PLC0415
 
@@ -111,6 +119,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "fit": _fit,
     "split": _split,
     "test": _test,
+    "evaluate": _evaluate,
     "repeat": _repeat,
     "cross-validate": _cross_validate,
     "export": _export,

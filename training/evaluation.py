@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ RESAMPLES = 1000
 """Bootstrap resamples; the bounds of a 95% interval then move by a few hundredths of its width with the seed."""
 
 COVERAGE = 0.95
+
+_NORMAL_QUANTILE = NormalDist().inv_cdf((1 + COVERAGE) / 2)  # 1.96 standard deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,14 @@ def with_intervals(measured: Outcomes, *, seed: int = 0) -> dict[str, Figure]:
         low, high = np.nanpercentile([resample[name] for resample in drawn], tails)
         result[name] = Figure(value, float(low), float(high), counts[name])
     return result
+
+
+def wilson_interval(count: int, of: int) -> tuple[float, float]:
+    """95% interval of a rate seen ``count`` times in ``of`` (Wilson 1927): of use at 0% and 100% too."""
+    rate, z = count / of, _NORMAL_QUANTILE
+    centre = (rate + z**2 / (2 * of)) / (1 + z**2 / of)
+    reach = z / (1 + z**2 / of) * sqrt(rate * (1 - rate) / of + z**2 / (4 * of**2))
+    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def confusion(measured: Outcomes) -> NDArray[np.int64]:

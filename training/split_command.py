@@ -7,8 +7,9 @@ from jsonargparse import auto_cli
 from rich.console import Console
 
 from training.data.examples import BadRowPolicy, BadRows, DataError, Example
+from training.data.held_out import HeldOut, Leaks, without_leaks
 from training.data.readers import Format, read_examples
-from training.data.splitting import deal, same_text, write_json_lines
+from training.data.splitting import deal, write_json_lines
 from training.exact_options import ExactParser, Paragraphs
 
 DESCRIPTION = """\
@@ -17,8 +18,8 @@ Cuts a labelled file into TO/train.jsonl, TO/validation.jsonl and, unless --test
   python -m training split tweets.csv --to data/tweets
   python -m training split train.jsonl.gz --to data/imdb --test 0 --not_in test.jsonl.gz
 
-Every part has the labels in like proportion, and texts that repeat one another (but for case and spacing) stay in one
-part. The outcome depends on nothing but the file and the seed.
+Every part has the labels in like proportion, and texts that repeat one another (but for case, spacing and punctuation)
+stay in one part. The outcome depends on nothing but the file and the seed.
 """
 
 
@@ -66,7 +67,7 @@ def split(
         to: the folder of the parts.
         validation: share of the texts to validate with.
         test: share of the texts to test on; 0 where there is a test file already.
-        not_in: leave out texts that stand in this file too, such as that test file; it is read in the same way.
+        not_in: leave out texts that stand in this file too, such as that test file; its labels are not looked at.
         format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
         text_column: column or key of the text (csv, tsv, jsonl, parquet).
         label_column: column or key of the label.
@@ -90,9 +91,10 @@ def split(
             )
         )
 
-    elsewhere = set() if not_in is None else {same_text(example.text) for example in read(not_in)}
-    examples = read(file)
-    kept = [example for example in examples if same_text(example.text) not in elsewhere]
+    kept, leaks = read(file), Leaks("drop")
+    if not_in is not None:
+        held_out = HeldOut([not_in], format=format, text_column=text_column, min_words=1)
+        kept = list(without_leaks(kept, held_out, leaks, path=file))
     shares = {"train": 1 - validation - test, "validation": validation, "test": test}
     wanted = {part: share for part, share in shares.items() if share != 0}
     if min(wanted.values()) < 0:
@@ -107,6 +109,6 @@ def split(
         write_json_lines(path, members)
         console.print(f"{path}: {len(members):,} texts")
     if not_in is not None:
-        console.print(f"Left out because they stand in {not_in} too: {len(examples) - len(kept):,}")
+        console.print(f"Left out because they stand in {not_in} too: {leaks.count:,}")
     if bad_rows.count:
         console.print(bad_rows.summary())

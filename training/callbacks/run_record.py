@@ -178,7 +178,10 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
         return []
     files: list[dict[str, Any]] = list(data.state_dict()["files"])
     tests = data.files.get("test", [])  # of which checkpoints know nothing
-    return [*files, *({"part": "test", "name": short_name(test.path), "sha256": test.sha256} for test in tests)]
+    apart = [("test", test.path, test.sha256) for test in tests]
+    if data.held_out is not None:
+        apart += [("held_out", path, data.held_out.sha256(path)) for path in data.held_out.paths]
+    return [*files, *({"part": part, "name": short_name(path), "sha256": sha256} for part, path, sha256 in apart)]
 
 
 def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:

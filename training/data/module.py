@@ -17,6 +17,7 @@ from training.data.batches import LengthBucketedSampler
 from training.data.cache import default_folder
 from training.data.examples import BadRows, DataError
 from training.data.file_lists import Files, paths
+from training.data.held_out import MIN_WORDS, HeldOut, LeakPolicy, Leaks
 from training.data.preparation import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
 from training.data.readers import Format
 from training.data.tokenized import Batch, TokenizedExamples
@@ -39,6 +40,10 @@ class SentimentData(lightning.LightningDataModule):
         label_map: raw label to label; null leaves those rows out.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
         on_bad_row: stop at a row that cannot be used, or skip and count it.
+        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
+            stand in the training or the validation file; labels are not looked at. See docs/data.md.
+        on_leak: stop at a text that is held out, or drop and count it.
+        held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
         tokenizer: word (a vocabulary from the training file), subword (WordPiece learnt from it), or pretrained.
         tokenizer_folder: for pretrained: a Hugging Face model folder with tokenizer.json and model.safetensors, whose
             input embeddings are used too.
@@ -72,6 +77,9 @@ class SentimentData(lightning.LightningDataModule):
         label_map: dict[str, str | None] | None = None,
         labels_in_order: list[str] | None = None,
         on_bad_row: Literal["stop", "skip"] = "stop",
+        held_out: Files = [],  # noqa: B006 - read for the command line, never changed
+        on_leak: LeakPolicy = "stop",
+        held_out_min_words: int = MIN_WORDS,
         tokenizer: TokenizerName = "word",
         tokenizer_folder: str | None = None,
         max_words: int = 30_000,
@@ -97,9 +105,16 @@ class SentimentData(lightning.LightningDataModule):
             label_map=label_map,
             on_bad_row=on_bad_row,
         )
+        apart = paths(held_out)
+        self.held_out = HeldOut(apart, text_column=text_column, min_words=held_out_min_words) if apart else None
         self.files = {
-            "train": [LabelledFile(path, options, trees=trees) for path in paths(train)],
-            "validation": [LabelledFile(path, options) for path in paths(validation)],
+            "train": [
+                LabelledFile(path, options, trees=trees, held_out=self.held_out, on_leak=on_leak)
+                for path in paths(train)
+            ],
+            "validation": [
+                LabelledFile(path, options, held_out=self.held_out, on_leak=on_leak) for path in paths(validation)
+            ],
         }
         if test:
             self.files["test"] = [LabelledFile(Path(test), options)]
@@ -112,6 +127,7 @@ class SentimentData(lightning.LightningDataModule):
         self.seed = seed
         self.sources = sources
         self.bad_rows = BadRows(on_bad_row)
+        self.leaks = Leaks(on_leak)
         self.tokenizer = tokenizer
         self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
         self._build_pipeline = partial(
@@ -126,7 +142,7 @@ class SentimentData(lightning.LightningDataModule):
             cache_folder=self.cache_folder,
         )
         self._examples: dict[str, TokenizedExamples] = {}
-        self._rows: dict[str, list[int]] = {}  # usable ones of each file
+        self._read: dict[str, list[TokenizedFile]] = {}
         self._place = {"epoch": 0, "batch": 0}  # where training goes on
 
     @cached_property
@@ -162,12 +178,14 @@ class SentimentData(lightning.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Reads and tokenizes the files the stage needs, or maps what the cache has of them."""
         parts = {"fit": ("train", "validation"), "validate": ("validation",), "test": ("test",)}.get(stage, ())
-        before = self.bad_rows.count
+        before = self.bad_rows.count, self.leaks.count
         for part in parts:
             if part in self.files and part not in self._examples:
                 self._prepare(part)
-        if self.bad_rows.count > before:
+        if self.bad_rows.count > before[0]:
             rank_zero_info(self.bad_rows.summary())
+        if self.leaks.count > before[1]:
+            rank_zero_info(self.leaks.summary())
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled length-bucketed batches."""
@@ -184,9 +202,15 @@ class SentimentData(lightning.LightningDataModule):
     def state_dict(self) -> dict[str, Any]:
         """What the checkpoint keeps of the data: each file's name, usable rows and SHA-256, and the place in it."""
         files = [
-            {"part": part, "name": short_name(file.path), "rows": rows, "sha256": file.sha256}
+            {
+                "part": part,
+                "name": short_name(file.path),
+                "rows": len(read.examples),
+                "sha256": file.sha256,
+                **({"left_out_as_held_out": read.leaks.count} if self.held_out is not None else {}),
+            }
             for part in ("train", "validation")
-            for file, rows in zip(self.files[part], self._rows.get(part, []), strict=False)  # none before ``setup``
+            for file, read in zip(self.files[part], self._read.get(part, []), strict=False)  # none before ``setup``
         ]
         return {"files": files, "order": self._order(), "place": self._place_now()}
 
@@ -229,9 +253,10 @@ class SentimentData(lightning.LightningDataModule):
     def _prepare(self, part: str) -> None:
         read = self._train if part == "train" else self._tokenized(part, known_labels=self.labels)
         self._examples[part] = TokenizedExamples.together([file.numbered_by(self.labels) for file in read])
-        self._rows[part] = [len(file.examples) for file in read]
+        self._read[part] = read
         for source, file in zip(self.files[part], read, strict=True):
             self.bad_rows.include(file.bad_rows)
+            self.leaks.include(file.leaks)
             if file.without_tokens:
                 rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts that hold no token.")
 

@@ -16,6 +16,7 @@ from training.data import tokenization
 from training.data.cache import cached, content_hash
 from training.data.examples import BadRowPolicy, BadRows, DataError, Example
 from training.data.flat_arrays import FlatArrayWriter, map_array
+from training.data.held_out import HeldOut, LeakPolicy, Leaks, without_leaks
 from training.data.progress import watched
 from training.data.readers import Format, read_examples
 from training.data.readers.files import open_data
@@ -39,11 +40,18 @@ class ReadingOptions:
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A file, how it is read, and a hash that says which content was read."""
+    """A file, how it is read, and a hash that says which content was read.
+
+    Attributes:
+        held_out: texts that must not be among the file's.
+        on_leak: what to do where one is.
+    """
 
     path: Path
     options: ReadingOptions
     trees: Trees = "root"
+    held_out: HeldOut | None = None
+    on_leak: LeakPolicy = "stop"
 
     @cached_property
     def sha256(self) -> str:
@@ -56,8 +64,10 @@ class LabelledFile:
             pass
         return content_hash(self.path)
 
-    def examples(self, *, allowed_labels: Collection[str] | None, bad_rows: BadRows) -> Iterator[Example]:
-        """Every usable row, read now, with progress on the terminal."""
+    def examples(
+        self, *, allowed_labels: Collection[str] | None, bad_rows: BadRows, leaks: Leaks
+    ) -> Iterator[Example]:
+        """Every usable row whose text is not held out, read now, with progress on the terminal."""
         examples = read_examples(
             self.path,
             format=self.options.format,
@@ -69,6 +79,8 @@ class LabelledFile:
             allowed_labels=allowed_labels,
             bad_rows=bad_rows,
         )
+        if self.held_out is not None:
+            examples = without_leaks(examples, self.held_out, leaks, path=self.path)
         return watched(examples, f"Reading {self.path.name}")
 
     def made_from(self) -> dict[str, object]:
@@ -78,11 +90,14 @@ class LabelledFile:
             "extensions": [suffix.lower() for suffix in self.path.suffixes],
             "options": asdict(self.options),
             "trees": self.trees,
+            "held_out": None if self.held_out is None else {**self.held_out.made_from(), "on_leak": self.on_leak},
             "code": _code_version(),
         }
 
     def require_unchanged(self) -> None:
-        """Raise an error where the file is no longer the one whose hash was taken."""
+        """Raise an error where the file, or a held-out one, is no longer the one whose hash was taken."""
+        if self.held_out is not None:
+            self.held_out.require_unchanged()
         if content_hash(self.path) != self.sha256:
             raise DataError(
                 self.path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
@@ -97,6 +112,7 @@ class TokenizedFile:
         examples: its rows; labels are numbers into ``labels``.
         labels: its labels in the order in which they came.
         bad_rows: what was left out.
+        leaks: held-out texts, left out too.
         teacher_labels: the labels whose log-probabilities the examples have from a teacher; none where they have none.
         without_tokens: texts of nothing but invisible characters, left out too: a network has nothing to say of them.
     """
@@ -104,6 +120,7 @@ class TokenizedFile:
     examples: TokenizedExamples
     labels: list[str]
     bad_rows: BadRows
+    leaks: Leaks
     without_tokens: int
     teacher_labels: list[str]
 
@@ -123,14 +140,15 @@ class TokenizedFile:
 
 @dataclass(frozen=True)
 class _Texts:
-    """The files' texts, read anew each time they are gone through; bad rows are counted when they are encoded."""
+    """The files' texts, read anew each time they are gone through; what is left out is counted in encoding."""
 
     files: Sequence[LabelledFile]
 
     def __iter__(self) -> Iterator[str]:
         for file in self.files:
-            bad_rows = BadRows(file.options.on_bad_row)
-            yield from (example.text for example in file.examples(allowed_labels=None, bad_rows=bad_rows))
+            bad_rows, leaks = BadRows(file.options.on_bad_row), Leaks(file.on_leak)
+            examples = file.examples(allowed_labels=None, bad_rows=bad_rows, leaks=leaks)
+            yield from (example.text for example in examples)
 
 
 def learn_tokenizer(
@@ -186,13 +204,13 @@ def tokenize(
     """
 
     def build(folder: Path) -> None:
-        bad_rows = BadRows(file.options.on_bad_row)
-        examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows)
+        bad_rows, leaks = BadRows(file.options.on_bad_row), Leaks(file.on_leak)
+        examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows, leaks=leaks)
         found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
         file.require_unchanged()
         if not found["rows"]:
             raise DataError(file.path, None, problem="no text in it has a token.", fix="Check the file's encoding.")
-        summary = json.dumps({**found, "bad_rows": _as_json(bad_rows)})
+        summary = json.dumps({**found, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
         (folder / "summary.json").write_text(summary, encoding="utf-8")
 
     return cached(
@@ -248,26 +266,28 @@ def _write_arrays(
 def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    bad_rows = BadRows(file.options.on_bad_row)
-    bad_rows.count = summary["bad_rows"]["count"]
-    # The errors name the file as it is called now.
-    bad_rows.first = [DataError(file.path, **error) for error in summary["bad_rows"]["first"]]
+    bad_rows, leaks = BadRows(file.options.on_bad_row), Leaks(file.on_leak)
+    for left_out, kept in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
+        left_out.count = kept["count"]
+        # The errors name the file as it is called now.
+        left_out.first = [DataError(file.path, **error) for error in kept["first"]]
     teacher_labels = summary["teacher_labels"]
     teacher = map_array(folder / "teacher.npy").view(len(labels), -1) if teacher_labels else None
     return TokenizedFile(
         TokenizedExamples(ids, offsets, labels.long(), teacher),
         summary["labels"],
         bad_rows,
+        leaks,
         summary["without_tokens"],
         teacher_labels,
     )
 
 
-def _as_json(bad_rows: BadRows) -> dict[str, object]:
+def _as_json(left_out: BadRows | Leaks) -> dict[str, object]:
     first = [
-        {"line": error.line, "problem": error.problem, "fix": error.fix, "unit": error.unit} for error in bad_rows.first
+        {"line": error.line, "problem": error.problem, "fix": error.fix, "unit": error.unit} for error in left_out.first
     ]
-    return {"count": bad_rows.count, "first": first}
+    return {"count": left_out.count, "first": first}
 
 
 @cache

@@ -2,11 +2,11 @@
 
 import json
 import random
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.data.examples import Example
+from training.data.same_text import same_text
 
 
 def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> list[list[Example]]:
@@ -38,11 +38,6 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
         parts[behind].extend(group)
         dealt[behind] += 1
     return [sorted(part, key=lambda example: example.line) for part in parts]
-
-
-def same_text(text: str) -> str:
-    """A form in which texts are equal that differ in case, spacing or Unicode form alone."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def write_json_lines(path: Path, examples: Iterable[Example]) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from sentencex import segment
 
 from training.data.examples import Example
-from training.data.splitting import deal, same_text
+from training.data.same_text import same_text
+from training.data.splitting import deal
 
 LINE_BREAKS = re.compile(r"(?:\s*<br\s*/?>\s*)+")
 """The data set's reviews are pieces of web pages; nobody sends such breaks to a service."""

@@ -91,21 +91,21 @@ def is_finished(folder: Path) -> bool:
 def train(recipe: Recipe, seed: int) -> None:
     """The student learns from labels and from the teacher, on phrases, sentences and whole reviews."""
     learnt = [recipe.phrases, recipe.lines, recipe.texts / "imdb-train.jsonl"]
+    apart = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
     options = [f"--seed_everything={seed}", f"--trainer.max_epochs={recipe.epochs}", "--ckpt_path=last"]
     command(
         *("distill", "student", "--config", CONFIG, "--data.train", _listed(learnt)),
         *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.base),
-        *(f"--trainer.default_root_dir={recipe.student(seed)}", *options),
+        *(*apart, f"--trainer.default_root_dir={recipe.student(seed)}", *options),
     )
 
 
 def export(recipe: Recipe, seed: int) -> None:
     """Calibrated on both kinds of texts, measured on the test files."""
     folder = recipe.student(seed)
-    tests = [recipe.treebank("test"), recipe.texts / "imdb-test.jsonl", recipe.texts / "amazon.jsonl"]
     command(
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
-        *("--validation", _listed(_validation(recipe)), "--test", _listed(tests)),
+        *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
         *("--name=sentiment-bilstm", "--version=2.0.0", "--description", DESCRIPTION),
     )
 
@@ -129,6 +129,10 @@ def _scoring(recipe: Recipe, to: Path) -> list[str]:
 
 def _validation(recipe: Recipe) -> list[Path]:
     return [recipe.treebank("dev"), recipe.texts / "imdb-validation.jsonl"]
+
+
+def _tests(recipe: Recipe) -> list[Path]:
+    return [recipe.treebank("test"), recipe.texts / "imdb-test.jsonl", recipe.texts / "amazon.jsonl"]
 
 
 def _listed(paths: list[Path]) -> str:

@@ -18,6 +18,8 @@ from training.data.examples import DataError, Example
 from training.data.module import SentimentData
 from training.data.readers import read_examples
 
+SAMPLE = Path(__file__).parents[3] / "training" / "data" / "sample"
+
 ROWS = [("a good film", "pos"), ("a bad film, very bad", "neg"), ("not good", "neg"), ("good, good!", "pos")] * 3
 
 
@@ -164,6 +166,7 @@ def test_a_pretrained_tokenizer_needs_the_rows_once(files, read_files, tmp_path)
         {"label_map": {"pos": "positive", "neg": "negative"}},
         {"on_bad_row": "skip"},
         {"format": "csv"},
+        {"on_leak": "drop", "held_out_min_words": 2, "held_out": [str(SAMPLE / "test.csv")]},
     ],
     ids=str,
 )

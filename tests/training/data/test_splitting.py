@@ -7,7 +7,7 @@ import pytest
 
 from training.cli import main
 from training.data.examples import Example
-from training.data.splitting import deal, same_text
+from training.data.splitting import deal
 
 
 def examples(negative, positive):
@@ -37,19 +37,18 @@ def test_the_seed_decides_and_nothing_else():
 
 
 def test_texts_that_repeat_one_another_stay_together():
-    texts = ["Good  film.", "good film.", "GOOD FILM."]
+    texts = ["Good  film.", "good film", "GOOD FILM!"]
     repeated = [Example(text, "positive", line) for line, text in enumerate(texts)]
     for seed in range(20):
         folds = deal([*examples(10, 10), *repeated], [1, 1, 1], seed=seed)
         assert sum(any(example in fold for example in repeated) for fold in folds) == 1
-    assert same_text("ﬁne\u00a0 Film") == "fine film"
 
 
 def test_split_writes_parts_that_share_nothing_with_the_test_file(tmp_path, capsys):
     (tmp_path / "all.csv").write_text(
         "text,label\n" + "".join(f"text {number},{number % 2}\n" for number in range(100)), encoding="utf-8"
     )
-    (tmp_path / "test.csv").write_text("text,label\nTEXT 7,1\nanother,0\n", encoding="utf-8")
+    (tmp_path / "test.csv").write_text('text,label\n"TEXT, 7",1\nanother,0\n', encoding="utf-8")
     main([
         "split", str(tmp_path / "all.csv"), "--to", str(tmp_path / "parts"), "--test", "0",
         "--not_in", str(tmp_path / "test.csv"), "--label_map", '{"0": bad, "1": good}',
