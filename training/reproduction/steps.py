@@ -1,6 +1,7 @@
 """How the shipped model is made: steps, each of them a command of this project that anybody can run alone."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from training.callbacks.run_record import METRICS
 from training.reproduction.recipe import Recipe
 from training.reproduction.texts import prepare
 
-CONFIG = Path(__file__).parents[1] / "configs" / "distilled.yaml"
+CONFIG = Path(os.path.relpath(Path(__file__).parents[1] / "configs" / "distilled.yaml"))
+"""As a person would type it: the command that trained a model is on its card."""
 
 FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", "4": "very positive"}
 """The treebank's labels in words. The teacher learns all five: what is very good tells more than what is good."""
