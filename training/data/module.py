@@ -51,6 +51,7 @@ class SentimentData(lightning.LightningDataModule):
         min_count: how often a word must occur to be in a word vocabulary.
         word_vectors: pretrained vectors for a word vocabulary: a file in GloVe's format, or a name such as 6B.300d.
         vector_size: keep this many principal directions of pretrained vectors; 0 keeps all.
+        emoji_words: for pretrained: read emoji that carry a feeling as English words; see ``training/data/emoji.py``.
         max_tokens: longer texts are cut at the end.
         cache: keep token ids, and what was learnt from the texts, for the next run on the same files and options.
         cache_folder: where; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
@@ -86,6 +87,7 @@ class SentimentData(lightning.LightningDataModule):
         min_count: int = 2,
         word_vectors: str | None = None,
         vector_size: int = 0,
+        emoji_words: bool = False,
         max_tokens: int = 512,
         cache: bool = True,
         cache_folder: str | None = None,
@@ -131,7 +133,12 @@ class SentimentData(lightning.LightningDataModule):
         self.tokenizer = tokenizer
         self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
         self._build_pipeline = partial(
-            build_pipeline, tokenizer=tokenizer, folder=tokenizer_folder, max_words=max_words, min_count=min_count
+            build_pipeline,
+            tokenizer=tokenizer,
+            folder=tokenizer_folder,
+            max_words=max_words,
+            min_count=min_count,
+            emoji_words=emoji_words,
         )
         self._starting_vectors = partial(
             starting_vectors,

@@ -7,20 +7,33 @@ from typing import Literal
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from training.data import tokenization, vectors
+from training.data import emoji, tokenization, vectors
 
 TokenizerName = Literal["word", "subword", "pretrained"]
 
 
 def build_pipeline(
-    texts: Iterable[str], *, tokenizer: TokenizerName, folder: str | None, max_words: int, min_count: int
+    texts: Iterable[str],
+    *,
+    tokenizer: TokenizerName,
+    folder: str | None,
+    max_words: int,
+    min_count: int,
+    emoji_words: bool = False,
 ) -> Tokenizer:
     """The pipeline that ``SentimentData``'s options ask for; only ``pretrained`` does not look at the texts.
 
     Texts are taken as they come: memory grows with the different words, not with the texts.
+
+    Raises:
+        ValueError: emoji are to be words of a vocabulary that is learnt from texts, where those words may not stand.
     """
     if tokenizer == "pretrained":
-        return tokenization.pretrained_pipeline(_required(folder))
+        pipeline = tokenization.pretrained_pipeline(_required(folder))
+        return emoji.read_as_words(pipeline) if emoji_words else pipeline
+    if emoji_words:
+        message = f"emoji_words needs the words of a pretrained vocabulary: pass tokenizer pretrained, not {tokenizer}"
+        raise ValueError(message)
     if tokenizer == "subword":
         return tokenization.subword_pipeline(texts, size=max_words)
     counts = tokenization.count_words(texts)

@@ -1,0 +1,58 @@
+"""Emoji as words: what is read, and where it stands."""
+
+import pytest
+from tokenizers import Tokenizer
+
+from model_store.tokenization import TextTokenizer
+from training.data import tokenization
+from training.data.emoji import WORDS, read_as_words
+from training.data.module import SentimentData
+
+VOCABULARY = [*WORDS, "i", "it"]
+
+
+@pytest.fixture
+def pipeline():
+    return read_as_words(tokenization.word_pipeline(VOCABULARY))
+
+
+def words_and_surfaces(pipeline, text):
+    encoding = pipeline.encode(text, add_special_tokens=False)
+    return [(token, text[start:end]) for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I 😍 it", [("i", "I"), ("love", "😍"), ("it", "it")]),
+        ("👎👎", [("bad", "👎"), ("bad", "👎")]),
+        ("it😀it", [("it", "it"), ("happy", "😀"), ("it", "it")]),
+    ],
+)
+def test_an_emoji_is_its_word_where_it_stands(pipeline, text, expected):
+    assert words_and_surfaces(pipeline, text) == expected
+
+
+def test_every_one_is_a_single_code_point_with_one_meaning_of_one_word():
+    signs = [sign for group in WORDS.values() for sign in group]
+    assert len(signs) == len(set(signs))
+    assert not any("\ufe0f" in group or "\u200d" in group for group in WORDS.values())
+    assert all(word.isalpha() and word.islower() for word in WORDS)
+
+
+def test_an_emoji_with_a_presentation_selector_is_read_too(pipeline):
+    assert ("love", "❤") in words_and_surfaces(pipeline, "I ❤️ it")
+
+
+def test_it_survives_being_written_to_a_bundle(pipeline):
+    tokenizer = TextTokenizer(Tokenizer.from_str(pipeline.to_str()), unknown_token="[UNK]", max_tokens=10)
+    tokenized = tokenizer.tokenize("😡")
+    assert tokenized.known.all()
+    assert (tokenized.starts.tolist(), tokenized.ends.tolist()) == ([0], [1])
+
+
+def test_a_vocabulary_that_is_learnt_has_no_say_in_it(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\ngood,pos\nbad,neg\n")
+    data = SentimentData(str(tmp_path / "a.csv"), str(tmp_path / "a.csv"), emoji_words=True)
+    with pytest.raises(ValueError, match="emoji_words needs the words of a pretrained vocabulary"):
+        data.setup("fit")
