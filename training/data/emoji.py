@@ -4,7 +4,7 @@ Vocabularies of words and word pieces have none of them, so to the network they 
 Each stands alone and is one code point, so that a token's offsets are exactly its emoji's.
 """
 
-from tokenizers import Regex, Tokenizer, normalizers
+from tokenizers import Tokenizer, normalizers
 
 WORDS = {
     "happy": "😀😃😄😁😊🙂☺😺😸🤗",
@@ -41,6 +41,7 @@ among them."""
 def read_as_words(pipeline: Tokenizer) -> Tokenizer:
     """The same pipeline, in which such an emoji is its word; a token's offsets stay those of the emoji in the text."""
     changed = Tokenizer.from_str(pipeline.to_str())
-    replaced = [normalizers.Replace(Regex(f"[{signs}]"), f" {word} ") for word, signs in WORDS.items()]
+    # One plain string each: a class of characters, as a regular expression, takes twice as long.
+    replaced = [normalizers.Replace(sign, f" {word} ") for word, signs in WORDS.items() for sign in signs]
     changed.normalizer = normalizers.Sequence([*replaced, *([pipeline.normalizer] if pipeline.normalizer else [])])
     return changed
