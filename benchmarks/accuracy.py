@@ -37,6 +37,7 @@ from training import evaluation
 from training.evaluation import Figure
 
 LIBRARIES = ("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy")
+SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext")
 YELP_ROWS = 20_000  # of 126,670: an interval of half a point either way is narrow enough
 FIGURES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "calibration_error": "Calibration error"}
 
@@ -60,6 +61,13 @@ def main() -> None:
     parser.add_argument("--bundle", default="default", help="a bundle's folder, or default")
     parser.add_argument("--to", type=Path, help="write every figure as JSON to this file too")
     parser.add_argument("--rows", type=int, default=0, help="at most so many texts a set, drawn at random; 0 for all")
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="what is measured")
+    parser.add_argument(
+        "--no_opinion",
+        choices=TWO,
+        default="positive",
+        help="what a lexicon's 0 counts as among two labels (default: positive)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of samples and of the bootstrap")
     options = parser.parse_args()
     console = Console(stderr=True)
@@ -68,7 +76,7 @@ def main() -> None:
         for one in sets_to_measure(options.data, yelp_rows=YELP_ROWS, seed=options.seed)
     ]
     measured = []
-    for system in systems(options.data, options.bundle):
+    for system in systems(options):
         known: dict[tuple[Labels, str], Scores] = {}
         for one in sets:
             started = time.perf_counter()
@@ -83,14 +91,20 @@ def main() -> None:
         options.to.write_text(json.dumps(as_json(measured, options), indent=2) + "\n", encoding="utf-8")
 
 
-def systems(data: Path, bundle: str) -> Iterator[System]:
+def systems(options: argparse.Namespace) -> Iterator[System]:
     """The bundle and what it is measured beside, one at a time so that no two trained models are in memory."""
-    yield baselines.bundle(bundle)
-    yield baselines.vader()
-    yield baselines.textblob()
+    if "bundle" in options.systems:
+        yield baselines.bundle(options.bundle)
+    if "vader" in options.systems:
+        yield baselines.vader(no_opinion=options.no_opinion)
+    if "textblob" in options.systems:
+        yield baselines.textblob(no_opinion=options.no_opinion)
     for name, words, kinds in (("sst", "SST phrases", (TWO, THREE)), ("imdb", "IMDb train", (TWO,))):
-        for baseline in (baselines.linear, baselines.fasttext):
-            yield baseline(lambda labels, name=name: training_set(data, name, labels), data=words, kinds=kinds)
+        for key, baseline in (("linear", baselines.linear), ("fasttext", baselines.fasttext)):
+            if key in options.systems:
+                yield baseline(
+                    lambda labels, name=name: training_set(options.data, name, labels), data=words, kinds=kinds
+                )
 
 
 def measure(
@@ -122,12 +136,12 @@ def measure(
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
     """A table a figure and number of labels: a row a set, a column a system, percent with the interval."""
     for labels in (TWO, THREE):
-        of_these = [one for one in measured if one.labels == labels]
         for name, title in FIGURES.items():
-            if labels == TWO and name == "macro_f1":
-                continue  # as good as the accuracy on sets as balanced as these
-            yield f"\n{title}, {len(labels)} labels\n"
-            yield from _table(of_these, name)
+            shown = [one for one in measured if one.labels == labels and name in one.figures]
+            # Of two labels accuracy is what others give; the JSON has both.
+            if shown and not (labels == TWO and name == "macro_f1"):
+                yield f"\n{title}, {len(labels)} labels\n"
+                yield from _table(shown, name)
 
 
 def as_json(measured: Sequence[Measured], options: argparse.Namespace) -> dict[str, object]:
@@ -137,6 +151,7 @@ def as_json(measured: Sequence[Measured], options: argparse.Namespace) -> dict[s
         "bundle": options.bundle,
         "rows": options.rows or None,
         "seed": options.seed,
+        "no_opinion": options.no_opinion,
         "coverage": evaluation.COVERAGE,
         "resamples": evaluation.RESAMPLES,
         "libraries": {name: version(name) for name in LIBRARIES},
@@ -144,8 +159,7 @@ def as_json(measured: Sequence[Measured], options: argparse.Namespace) -> dict[s
     }
 
 
-def _table(measured: Sequence[Measured], name: str) -> Iterator[str]:
-    shown = [one for one in measured if name in one.figures]
+def _table(shown: Sequence[Measured], name: str) -> Iterator[str]:
     columns = list(dict.fromkeys(_column(one) for one in shown))
     yield f"| test data | texts | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 2) + "|"

@@ -71,26 +71,40 @@ def bundle(folder: str) -> System:
     return System(f"{model.manifest.name} {model.manifest.version}", files, score, probabilities=True)
 
 
-def vader() -> System:
-    """VADER's compound score; among two labels 0 counts as positive."""
+def vader(*, no_opinion: str = "positive") -> System:
+    """VADER's compound score; see ``_lexicon`` for ``no_opinion``."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: PLC0415 - only where it is asked for
 
     analyzer = SentimentIntensityAnalyzer()
-    return _lexicon("VADER", lambda text: analyzer.polarity_scores(text)["compound"], neutral=VADER_NEUTRAL)
+    return _lexicon(
+        "VADER",
+        lambda text: analyzer.polarity_scores(text)["compound"],
+        neutral=VADER_NEUTRAL,
+        no_opinion=no_opinion,
+    )
 
 
-def textblob() -> System:
-    """TextBlob's pattern analyser, which needs no corpora; 0 is positive among two labels and neutral among three."""
+def textblob(*, no_opinion: str = "positive") -> System:
+    """TextBlob's pattern analyser, which needs no corpora; among three labels 0 is neutral."""
     from textblob import TextBlob  # noqa: PLC0415
 
-    return _lexicon("TextBlob", lambda text: TextBlob(text).sentiment.polarity, neutral=_TINY)
+    return _lexicon("TextBlob", lambda text: TextBlob(text).sentiment.polarity, neutral=_TINY, no_opinion=no_opinion)
 
 
-def _lexicon(name: str, polarity: Callable[[str], float], *, neutral: float) -> System:
+def _lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_opinion: str = "positive") -> System:
+    """Labels by a polarity in [-1, 1].
+
+    Args:
+        name: in tables.
+        polarity: of a text.
+        neutral: from which distance to 0 on a text is not neutral among three labels.
+        no_opinion: the label of a polarity of 0 among two.
+    """
+
     def score(texts: Sequence[str], labels: Labels) -> Scores:
         found = np.array([polarity(text) for text in texts])
         if labels == TWO:
-            chosen = (found >= 0).astype(int)
+            chosen = np.where(found == 0, TWO.index(no_opinion), found > 0).astype(int)
         else:
             chosen = np.where(found >= neutral, 2, np.where(found <= -neutral, 0, 1))
         return np.eye(len(labels))[chosen]

@@ -70,6 +70,8 @@ def test_a_lexicon_without_an_opinion_says_positive_of_two_and_neutral_of_three(
     system = baselines._lexicon("a lexicon", polarity, neutral=0.05)
     texts = ["good", "bad", "nothing", "hardly"]
     assert system.score(texts, TWO).argmax(axis=1).tolist() == [1, 0, 1, 1]
+    other = baselines._lexicon("a lexicon", polarity, neutral=0.05, no_opinion="negative")
+    assert other.score(texts, TWO).argmax(axis=1).tolist() == [1, 0, 0, 1]
     assert system.score(texts, THREE).argmax(axis=1).tolist() == [2, 0, 1, 1]
 
 
