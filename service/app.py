@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from model_store import SentimentModel, require_device
-from service import routes
+from service import http_protocol, routes
 from service.answers import Answers
 from service.engine import Engine
 from service.errors import RequestError
@@ -30,6 +30,7 @@ ResponseT = TypeVar("ResponseT", PredictResponse, RepresentResponse)
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 settings = read_settings()
 require_device(settings.device)
+http_protocol.install(access_log=settings.access_log)
 pages = routes.create_app()
 
 

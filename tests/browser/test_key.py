@@ -12,7 +12,7 @@ STORED = "Object.entries(sessionStorage)"
 
 
 @pytest.fixture(scope="module")
-def locked(browser, tmp_path_factory):  # noqa: ARG001 - skips without one
+def locked(browser, tmp_path_factory):  # noqa: ARG001 - skips without a browser
     with running(tmp_path_factory.mktemp("locked") / "log", threads=1, api_keys=f"{KEY},{OTHER}") as server:
         yield server
 
@@ -59,7 +59,7 @@ def test_the_right_key_opens_the_page_also_after_a_wrong_one(page, key):
     expect(page.locator(".similar-list li").first).to_be_visible()
 
 
-def test_the_key_is_kept_for_this_tab_only(page, browser, locked):
+def test_the_key_is_kept_for_this_tab_only(page, locked):
     enter(page, KEY)
     expect(page.locator(".label")).to_be_visible()
     assert page.evaluate(STORED) == [["sentiment-api-key", KEY]]
@@ -73,11 +73,11 @@ def test_the_key_is_kept_for_this_tab_only(page, browser, locked):
 
 def test_the_key_goes_into_a_header_and_nowhere_else(page):
     requests = []
-    page.on("request", lambda request: requests.append(request))  # Playwright marks what it is given
+    page.on("request", lambda request: requests.append((request.headers, request.url, request.post_data or "")))
     enter(page, KEY)
     expect(page.locator(".label")).to_be_visible()
-    assert {request.headers.get("authorization") for request in requests} == {f"Bearer {KEY}"}
-    assert not any(KEY in request.url or KEY in (request.post_data or "") for request in requests)
+    assert {headers.get("authorization") for headers, _, _ in requests} == {f"Bearer {KEY}"}
+    assert not any(KEY in url or KEY in body for _, url, body in requests)
     assert KEY not in page.content()
     expect(page.locator("#curl")).to_contain_text('-H "Authorization: Bearer $API_KEY"')
 
