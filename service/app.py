@@ -51,6 +51,8 @@ class SentimentService:
         self._answers = Answers(Engine(model, settings), settings)
         self._inference = Inference(settings.threads)
         self._draining = Draining(settings.drain_seconds)
+        # Otherwise BentoML makes a new wrapper with a new signature of the method for every request.
+        vars(self).update(predict=self.predict, represent=self.represent)
         routes.publish(
             pages, model, settings, answers=self._answers, inference=self._inference, draining=self._draining
         )

@@ -72,7 +72,7 @@ class Gate:
             await self._answer(scope, body, receive, _Answer(send, work, partial(self._leave, leave), self._seconds))
         finally:
             work.let_go()
-            self._gauge()
+            metrics.BYTES_HELD.set(self._admission.bytes_held)
             metrics.staged(work.stages)
 
     async def _answer(self, scope: Scope, body: bytes, receive: Receive, answer: "_Answer") -> None:

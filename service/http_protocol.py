@@ -67,8 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         error = RequestError("bad_request", MESSAGE)
         request_id = uuid.uuid4().hex
         if counted:
-            metrics.REQUESTS.labels(ELSEWHERE.name, error.status).inc()
-            metrics.REJECTIONS.labels(error.code).inc()
+            metrics.requested(ELSEWHERE.name, error.status, error=error.code)
         if self.access_lines:
             access_logger.info("%s - - %d %s", request_id, error.status, error.code)
         body = error.body(request_id)

@@ -4,6 +4,7 @@ BentoML calls a handler with nothing but the request's content, so the work unde
 variable, which ``Inference`` carries on into its threads. What has none, such as the warm-up, is not limited.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Iterator
@@ -76,9 +77,11 @@ class Work:
 
     async def client_gone(self) -> None:
         """Returns when the client has closed its connection; its body must have been read."""
-        while self._receive is not None:
-            if (await self._receive())["type"] == "http.disconnect":
-                return
+        if self._receive is None:
+            await asyncio.Event().wait()  # work without a client is never left alone
+            return
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def server_timing(self) -> str:
         """The stages as a ``Server-Timing`` header has them, in milliseconds."""
