@@ -16,8 +16,9 @@ percentiles of all rounds together, and contain the opening of a connection, onc
 
 All servers parse HTTP with httptools, which this project and LitServe require, and with which uvicorn is faster: it is
 given to BentoML's empty endpoint and to FastAPI as well, whose users would have to install it. uvloop, which LitServe
-alone requires, is hidden from the others unless ``--uvloop`` gives it to all. ``--goals`` spends all the time on what the
-two goals are about, at one connection.
+alone requires, is hidden from the others unless ``--uvloop`` gives it to all.
+
+``--goals`` spends all the time on what the two goals are about, at one connection.
 """
 
 import argparse
