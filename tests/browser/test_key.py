@@ -72,6 +72,7 @@ def test_the_key_is_kept_for_this_tab_only(page, locked):
 
 
 def test_the_key_goes_into_a_header_and_nowhere_else(page):
+    expect(page.get_by_role("status")).to_contain_text("Enter an API key above")  # all it asked without a key is over
     requests = []
     page.on("request", lambda request: requests.append((request.headers, request.url, request.post_data or "")))
     enter(page, KEY)
