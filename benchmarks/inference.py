@@ -2,24 +2,49 @@
 
     python benchmarks/inference.py [--bundle default] [--repeats 300]
 
-Medians of calls that are interleaved, so that a busy machine disturbs all of them alike; judge by the ratios.
+Medians of calls that are interleaved, so that a busy machine disturbs all of them alike; judge by the ratios. The last
+column counts the multiplications and additions of the recurrent layers alone; the last row, a product of two matrices,
+shows what the same thread reaches at best.
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: one thread, like the model's
+
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from model_store import SentimentModel
+from model_store.manifest import Architecture
 
 TEXT = (
     "The film moves slowly at first, but its quiet performances and a wonderful final act make the whole thing feel "
     "honest and deeply human."
 )
+MATRIX = np.random.default_rng(0).standard_normal((512, 512)).astype(np.float32)
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+def operations(shape: Architecture) -> int:
+    """Multiplications and additions of the recurrent layers for one token."""
+    directions = 2 if shape.bidirectional else 1
+    above = directions * shape.hidden_size
+    inputs = [shape.embedding_size, *[above] * (shape.layers - 1)]
+    weights = sum(GATES[shape.cell] * shape.hidden_size * (width + shape.hidden_size) for width in inputs)
+    return 2 * directions * weights
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -39,15 +64,18 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in track(range(options.repeats), description="Measuring", transient=True):
         for name, (call, _texts) in calls.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(timed(call))
+    product = statistics.median(timed(lambda: MATRIX @ MATRIX) for _ in range(options.repeats))
     reference = statistics.median(seconds["predict, 1 text"])
-    title = f"{len(model.tokenize(TEXT))} tokens a text"
-    table = Table("call", "median ms a text", "against predict, 1 text", title=title)
+    tokens = len(model.tokenize(TEXT))
+    count = tokens * operations(model.manifest.architecture)
+    title = f"{tokens} tokens a text"
+    table = Table("call", "median ms a text", "against predict, 1 text", "10^9 operations/s", title=title)
     for name, (_, texts) in calls.items():
         median = statistics.median(seconds[name]) / texts
-        table.add_row(name, f"{1000 * median:.3f}", f"{median / reference:.2f}")
+        rate = "" if name.startswith("tokenize") else f"{count / median / 1e9:.0f}"
+        table.add_row(name, f"{1000 * median:.3f}", f"{median / reference:.2f}", rate)
+    table.add_row("a product of matrices", "", "", f"{2 * MATRIX.shape[0] ** 3 / product / 1e9:.0f}")
     Console().print(table)
 
 

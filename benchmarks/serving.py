@@ -14,8 +14,11 @@ it does by default. All run at the same time, but only one is asked at a time: t
 order, so that a busy machine troubles all alike. A ratio is the median of the rounds' ratios; latencies are the
 percentiles of all rounds together, and contain the opening of a connection, once a turn.
 
-LitServe requires uvloop and httptools, with which uvicorn is faster; BentoML and FastAPI do not. So they are hidden
-from the other servers, whose users do not get them either, unless ``--uvloop`` gives them to all.
+All servers parse HTTP with httptools, which this project and LitServe require, and with which uvicorn is faster: it is
+given to BentoML's empty endpoint and to FastAPI as well, whose users would have to install it. uvloop, which LitServe
+alone requires, is hidden from the others unless ``--uvloop`` gives it to all.
+
+``--goals`` spends all the time on what the two goals are about, at one connection.
 """
 
 import argparse
@@ -74,7 +77,7 @@ BATCH_GOAL = 5.0  # texts a second of large requests over single ones, at least
 BATCHED = f"service, {MANY} texts"
 ENGINE = "engine"
 ENGINE_BATCHED = f"engine, {MANY} texts"
-HIDE = 'import sys\nsys.modules["uvloop"] = None\nsys.modules["httptools"] = None\n'
+HIDE = 'import sys\nsys.modules["uvloop"] = None\n'
 
 
 class EmptyRequest(BaseModel):
@@ -126,7 +129,18 @@ class Options:
     seconds: float
     requests: int
     uvloop: bool
+    goals: bool
     json: Path | None
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Those that are started."""
+        return ("service", CEILING) if self.goals else ("service", CEILING, "fastapi", "litserve")
+
+    @property
+    def connections(self) -> tuple[int, ...]:
+        """How many clients ask at the same time."""
+        return CONNECTIONS[:1] if self.goals else CONNECTIONS
 
 
 @dataclass(slots=True)
@@ -174,8 +188,7 @@ def main() -> None:
     assert tokens == TOKENS, f"the text has {tokens} tokens, expected {TOKENS}: change the text"
     with TemporaryDirectory() as folder, ExitStack() as servers:
         urls = {
-            name: servers.enter_context(running(name, Path(folder), uvloop=options.uvloop))
-            for name in ("service", CEILING, "fastapi", "litserve")
+            name: servers.enter_context(running(name, Path(folder), uvloop=options.uvloop)) for name in options.servers
         }
         for name, url in urls.items():
             wait_until_it_answers(url, log=Path(folder) / f"{name}.log")
@@ -195,7 +208,8 @@ def read_options() -> Options:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="time for all turns together, without the start")
     parser.add_argument("--requests", type=int, default=5000, help="at most so many in one turn")
-    parser.add_argument("--uvloop", action="store_true", help="uvloop and httptools for all servers")
+    parser.add_argument("--uvloop", action="store_true", help="uvloop for all servers")
+    parser.add_argument("--goals", action="store_true", help="only what the two goals need")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     return Options(**vars(parser.parse_args()))
 
@@ -292,7 +306,7 @@ def body(texts: int) -> bytes:
 
 def race(urls: dict[str, str], model: SentimentModel, options: Options) -> dict[Turn, Figures]:
     """Everyone's figures, after one round of short turns that is not counted."""
-    turns = [(name, connections) for name in urls for connections in CONNECTIONS] + [
+    turns = [(name, connections) for name in urls for connections in options.connections] + [
         (BATCHED, 1),
         (ENGINE, 1),
         (ENGINE_BATCHED, 1),
@@ -363,14 +377,14 @@ def judge(figures: dict[Turn, Figures]) -> list[Goal]:
 
 def describe(options: Options) -> dict[str, object]:
     """Under which conditions the figures hold."""
-    packages = ("bentoml", "fastapi", "litserve", "uvicorn", "uvloop", "onnxruntime")
+    packages = ("bentoml", "fastapi", "litserve", "uvicorn", "httptools", "uvloop", "onnxruntime")
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} processors, {platform.machine()}",
         "load average at the end, this run included": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in packages},
-        "uvloop and httptools": "all servers" if options.uvloop else "litserve only, which requires them",
+        "uvloop": "all servers" if options.uvloop else "litserve only, which requires it",
         "tokens a text": TOKENS,
         "rounds": ROUNDS,
     }

@@ -111,11 +111,13 @@ class SentimentModel:
         for positions in _batches([len(text) for text in texts]):
             before_each_run()
             values = self._run([texts[position] for position in positions], outputs)
+            scores = _softmax(values["logits"].astype(np.float64) / self.manifest.calibration.temperature)
             for row, position in enumerate(positions):
                 length = len(texts[position])
                 answers[position] = self._prediction(
                     texts[position],
                     logits=values["logits"][row],
+                    scores=scores[row],
                     contributions=values["contributions"][row, :length] if explain else None,
                     representations={number: values[f"layer_{number}"][row, :length] for number in numbers},
                 )
@@ -158,10 +160,10 @@ class SentimentModel:
         text: TokenizedText,
         *,
         logits: NDArray[np.float32],
+        scores: NDArray[np.float64],
         contributions: NDArray[np.float32] | None,
         representations: dict[int, NDArray[np.float32]],
     ) -> Prediction:
-        scores = _softmax(logits.astype(np.float64) / self.manifest.calibration.temperature)
         best = int(scores.argmax())
         names = self.manifest.label_names
         return Prediction(
@@ -169,7 +171,7 @@ class SentimentModel:
             score=float(scores[best]),
             confident=self.manifest.calibration.is_confident(float(scores[best])),
             scores=dict(zip(names, scores.tolist(), strict=True)),
-            polarity=None if self._polarities is None else float(np.clip(scores @ self._polarities, -1.0, 1.0)),
+            polarity=None if self._polarities is None else min(1.0, max(-1.0, float(scores @ self._polarities))),
             logits=logits,
             tokens=tuple(_tokens(text)),
             truncated=text.truncated,
@@ -228,6 +230,7 @@ def _tokens(text: TokenizedText) -> Iterator[Token]:
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    exponentials = np.exp(logits - logits.max())
-    scores: NDArray[np.float64] = exponentials / exponentials.sum()
+    """Of each row of (texts, labels)."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scores: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
     return scores

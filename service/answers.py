@@ -106,7 +106,7 @@ class Answers:
             results=[
                 RepresentResult(
                     **_sentiment(index, prediction),
-                    tokens=[Token.model_construct(**token._asdict()) for token in prediction.tokens],
+                    tokens=[Token(text=text, start=a, end=b, known=known) for text, a, b, known in prediction.tokens],
                     representations=[
                         encode(matrix[:, columns], layer=layer, dtype=request.dtype, encoding=request.encoding)
                         for layer, matrix in prediction.representations.items()

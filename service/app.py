@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from model_store import SentimentModel, require_device
-from service import routes
+from service import http_protocol, routes
 from service.answers import Answers
 from service.engine import Engine
 from service.errors import RequestError
@@ -30,6 +30,7 @@ ResponseT = TypeVar("ResponseT", PredictResponse, RepresentResponse)
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 settings = read_settings()
 require_device(settings.device)
+http_protocol.install(access_log=settings.access_log)
 pages = routes.create_app()
 
 
@@ -50,6 +51,8 @@ class SentimentService:
         self._answers = Answers(Engine(model, settings), settings)
         self._inference = Inference(settings.threads)
         self._draining = Draining(settings.drain_seconds)
+        # Otherwise BentoML makes a new wrapper with a new signature of the method for every request.
+        vars(self).update(predict=self.predict, represent=self.represent)
         routes.publish(
             pages, model, settings, answers=self._answers, inference=self._inference, draining=self._draining
         )

@@ -15,7 +15,7 @@ from service import metrics
 from service.admission import Admission
 from service.endpoints import Body, body_of, endpoint_at
 from service.errors import RequestError
-from service.work import Work, work_under_way
+from service.work import OnStage, Work, work_under_way
 
 PIECE = 256 * 1024
 """Answers are handed to the server in pieces of so many bytes, so that it waits for a client that reads slowly."""
@@ -28,8 +28,17 @@ class _StalledError(Exception):
 class Gate:
     """Lets in what the process has room for. It never raises."""
 
-    def __init__(self, app: ASGIApp, *, admission: Admission, max_body_bytes: int, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        admission: Admission,
+        max_body_bytes: int,
+        deadline_seconds: float,
+        on_stage: OnStage | None = None,
+    ) -> None:
         self._app = app
+        self._on_stage = on_stage
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         self._seconds = deadline_seconds
@@ -56,7 +65,7 @@ class Gate:
             leave()
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = Work(self._admission, seconds=self._seconds, receive=receive)
+        work = Work(self._admission, seconds=self._seconds, receive=receive, on_stage=self._on_stage)
         try:
             try:
                 _refuse_media_type(scope)
@@ -72,7 +81,7 @@ class Gate:
             await self._answer(scope, body, receive, _Answer(send, work, partial(self._leave, leave), self._seconds))
         finally:
             work.let_go()
-            self._gauge()
+            metrics.BYTES_HELD.set(self._admission.bytes_held)
             metrics.staged(work.stages)
 
     async def _answer(self, scope: Scope, body: bytes, receive: Receive, answer: "_Answer") -> None:

@@ -43,11 +43,12 @@ class Inference:
 
         def start() -> T:
             started = time.perf_counter()
-            work.stages["queue"] = started - submitted
+            work.passed("queue", submitted, started)
             work.check()
             result = function()
             known = work.stages.get("tokenize", 0.0) + work.stages.get("inference", 0.0)
-            work.stages["encode"] = time.perf_counter() - started - known
+            ended = time.perf_counter()
+            work.passed("encode", started + known, ended)  # all that is not one of the other two, mostly at the end
             return result
 
         future = asyncio.get_running_loop().run_in_executor(self.executor, context.run, start)

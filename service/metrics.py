@@ -6,10 +6,12 @@ texts from the wire format and the model. The numbers of several workers add up,
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from model_store import Manifest, Prediction
+from service.schemas import ErrorCode
 from service.work import Stage
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -50,6 +52,35 @@ def serving(manifest: Manifest, sha256: str) -> None:
         TEXTS.labels(label)
 
 
+@cache  # finding a label's series costs more than counting in it
+def _requests(endpoint: str, status: int) -> Counter:
+    return REQUESTS.labels(endpoint, status)
+
+
+@cache
+def _request_seconds(endpoint: str) -> Histogram:
+    return REQUEST_SECONDS.labels(endpoint)
+
+
+@cache
+def _stage_seconds(stage: Stage) -> Histogram:
+    return STAGE_SECONDS.labels(stage)
+
+
+@cache
+def _texts(label: str) -> Counter:
+    return TEXTS.labels(label)
+
+
+def requested(endpoint: str, status: int, *, seconds: float | None = None, error: ErrorCode | None = None) -> None:
+    """Counts one request at its end; ``seconds`` is None where nobody knows when it began."""
+    _requests(endpoint, status).inc()
+    if seconds is not None:
+        _request_seconds(endpoint).observe(seconds)
+    if error:
+        REJECTIONS.labels(error).inc()
+
+
 def answered(predictions: Sequence[Prediction]) -> None:
     """Counts texts that the model was given together."""
     tokens = 0
@@ -59,16 +90,19 @@ def answered(predictions: Sequence[Prediction]) -> None:
         by_label[prediction.label] = by_label.get(prediction.label, 0) + 1
         CONFIDENCE.observe(prediction.score)
     for label, count in by_label.items():
-        TEXTS.labels(label).inc(count)
+        _texts(label).inc(count)
     TEXTS_A_REQUEST.observe(len(predictions))
     TOKENS_A_REQUEST.observe(tokens)
     TOKENS.inc(tokens)
-    UNKNOWN_TOKENS.inc(sum(prediction.unknown_count for prediction in predictions))
-    UNCONFIDENT.inc(sum(prediction.confident is False for prediction in predictions))
-    TRUNCATED.inc(sum(prediction.truncated for prediction in predictions))
+    if unknown := sum(prediction.unknown_count for prediction in predictions):
+        UNKNOWN_TOKENS.inc(unknown)
+    if unconfident := sum(prediction.confident is False for prediction in predictions):
+        UNCONFIDENT.inc(unconfident)
+    if truncated := sum(prediction.truncated for prediction in predictions):
+        TRUNCATED.inc(truncated)
 
 
 def staged(stages: Mapping[Stage, float]) -> None:
     """Counts the time one request spent in each stage."""
     for stage, seconds in stages.items():
-        STAGE_SECONDS.labels(stage).observe(seconds)
+        _stage_seconds(stage).observe(seconds)

@@ -12,6 +12,7 @@ from service import metrics
 from service.endpoints import endpoint_at
 from service.errors import ERRORS, RequestError, recognise
 from service.inference import ClientGoneError
+from service.schemas import ErrorCode
 
 REQUEST_ID = "x-request-id"
 ACCEPTABLE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -65,11 +66,7 @@ class Envelope:
             self._note(scope, reply, time.perf_counter() - started)
 
     def _note(self, scope: Scope, reply: "_Reply", seconds: float) -> None:
-        endpoint = endpoint_at(scope["path"]).name
-        metrics.REQUESTS.labels(endpoint, reply.status).inc()
-        metrics.REQUEST_SECONDS.labels(endpoint).observe(seconds)
-        if reply.error:
-            metrics.REJECTIONS.labels(reply.error).inc()
+        metrics.requested(endpoint_at(scope["path"]).name, reply.status, seconds=seconds, error=reply.error)
         if self._access_log and scope["path"] not in QUIET_PATHS:
             # repr, because a path may hold a line's end; cut, because it may be long.
             path = repr(scope["path"][:200])
@@ -86,7 +83,7 @@ class _Reply:
         self.request_id = request_id
         self._in_protocol = in_protocol
         self.status = CLIENT_GONE  # until there is an answer
-        self.error: str | None = None
+        self.error: ErrorCode | None = None
         self._send = send
         self._has_body = has_body
         self._started = False

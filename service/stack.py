@@ -11,6 +11,7 @@ from typing import Any
 
 import bentoml
 from bentoml._internal.configuration.containers import BentoMLContainer
+from opentelemetry.trace import Tracer
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -19,6 +20,7 @@ from service.admission import Admission
 from service.gate import Gate
 from service.middleware import Envelope
 from service.settings import Settings
+from service.tracing import span_of_stage
 
 REPLACED = {"RunnerTrafficMetricsMiddleware", "AccessLogMiddleware", "TimeoutMiddleware", "MaxConcurrencyMiddleware"}
 """BentoML's layers that ours stand in for."""
@@ -26,8 +28,8 @@ REPLACED = {"RunnerTrafficMetricsMiddleware", "AccessLogMiddleware", "TimeoutMid
 TRACING = "OpenTelemetryMiddleware"
 
 
-def layers(settings: Settings) -> list[Middleware]:
-    """Our layers, from the outside in."""
+def layers(settings: Settings, *, tracer: Tracer | None = None) -> list[Middleware]:
+    """Our layers, from the outside in. With a tracer, the stages of a request become spans."""
     admission = Admission(
         max_in_flight=settings.max_in_flight,
         max_streams=settings.max_streams,
@@ -43,6 +45,7 @@ def layers(settings: Settings) -> list[Middleware]:
             admission=admission,
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_seconds,
+            on_stage=span_of_stage(tracer) if tracer else None,
         ),
     ]
 
@@ -64,7 +67,8 @@ def stacked(settings: Settings) -> type[bentoml.Service[Any]]:
         def to_asgi(self, is_main: bool = True) -> Starlette:  # noqa: FBT001, FBT002 - BentoML's signature
             app: Starlette = super().to_asgi(is_main)
             tracing = BentoMLContainer.config.tracing.exporter_type.get() is not None
-            app.user_middleware = around(app.user_middleware, layers(settings), tracing=tracing)
+            tracer = BentoMLContainer.tracer_provider.get().get_tracer("sentiment") if tracing else None
+            app.user_middleware = around(app.user_middleware, layers(settings, tracer=tracer), tracing=tracing)
             return app
 
     return StackedService

@@ -4,9 +4,10 @@ BentoML calls a handler with nothing but the request's content, so the work unde
 variable, which ``Inference`` carries on into its threads. What has none, such as the warm-up, is not limited.
 """
 
+import asyncio
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
@@ -18,6 +19,9 @@ from service.errors import RequestError
 
 Stage = Literal["queue", "tokenize", "inference", "encode"]
 
+OnStage = Callable[[Stage, float, float], None]
+"""Is told of each stage that has passed: its start and its end, in seconds of ``time.perf_counter``."""
+
 
 class Work:
     """What the event loop and the thread that computes know of one request.
@@ -27,11 +31,20 @@ class Work:
         tokens: tokens of all texts so far.
     """
 
-    def __init__(self, admission: Admission, *, seconds: float, receive: Receive | None = None) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        *,
+        seconds: float,
+        receive: Receive | None = None,
+        on_stage: OnStage | None = None,
+    ) -> None:
         self.stages: dict[Stage, float] = {}
         self.tokens = 0
         self._admission = admission
         self._receive = receive
+        self._on_stage = on_stage
+        self._last: tuple[Stage, float, float] | None = None
         self._seconds = seconds
         self._deadline = math.inf
         self._wanted = True
@@ -62,6 +75,7 @@ class Work:
     def let_go(self) -> None:
         """The request is over."""
         self.stop()
+        self._tell()
         self._admission.let_go(self._held)
         self._held = 0
 
@@ -72,13 +86,31 @@ class Work:
         try:
             yield
         finally:
-            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - start
+            self.passed(name, start, time.perf_counter())
+
+    def passed(self, name: Stage, start: float, end: float) -> None:
+        """Adds a stretch of time to a stage, in seconds of ``time.perf_counter``."""
+        self.stages[name] = self.stages.get(name, 0.0) + end - start
+        if self._on_stage is None:
+            return
+        if self._last is not None and self._last[0] == name:  # such as the next of many texts to be tokenized
+            start = self._last[1]
+        else:
+            self._tell()
+        self._last = (name, start, end)
+
+    def _tell(self) -> None:
+        if self._on_stage is not None and self._last is not None:
+            self._on_stage(*self._last)
+        self._last = None
 
     async def client_gone(self) -> None:
         """Returns when the client has closed its connection; its body must have been read."""
-        while self._receive is not None:
-            if (await self._receive())["type"] == "http.disconnect":
-                return
+        if self._receive is None:
+            await asyncio.Event().wait()  # work without a client is never left alone
+            return
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def server_timing(self) -> str:
         """The stages as a ``Server-Timing`` header has them, in milliseconds."""

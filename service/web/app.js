@@ -3,6 +3,7 @@
 import { showCard } from "./card.js";
 import { showComparison } from "./comparison.js";
 import { $, capitalised } from "./dom.js";
+import { onKey } from "./key.js";
 import { know } from "./labels.js";
 import { Panel } from "./panel.js";
 import { ask, card, complaint, curl, overtaken } from "./service.js";
@@ -24,7 +25,7 @@ const answered = () => shown().filter((panel) => panel.result);
 async function update() {
   const texts = boxes.slice(0, shown().length).map((box) => box.value.toWellFormed()); // half an emoji could not be sent
   const body = { texts, explain: true, sentences: true };
-  $("curl").textContent = curl(body);
+  showCurl(body);
   if (!texts.some((text) => text.trim())) return explain("Type a sentence, and its sentiment appears here.");
   $("answers").classList.add("waiting");
   try {
@@ -33,7 +34,12 @@ async function update() {
     if (overtaken(error)) return;
     explain(complaint(error));
   }
+  showCurl(body); // whether a key is needed is known by now
   $("answers").classList.remove("waiting");
+}
+
+function showCurl(body) {
+  $("curl").textContent = curl(body);
 }
 
 function show(texts, answer) {
@@ -98,12 +104,18 @@ if (navigator.clipboard) {
   $("copy").addEventListener("click", copyCurl);
 }
 
-$("answers").replaceChildren(all[0].root);
-try {
-  const served = await card();
-  know(served.labels);
-  showCard(served);
-} catch {
-  $("model").hidden = true; // without the card the answer still comes, only without its colours
+async function start() {
+  try {
+    const served = await card();
+    know(served.labels);
+    showCard(served);
+    $("model").hidden = false;
+  } catch {
+    $("model").hidden = true; // without the card the answer still comes, only without its colours
+  }
+  await update();
 }
-await update();
+
+$("answers").replaceChildren(all[0].root);
+onKey(start);
+await start();

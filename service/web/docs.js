@@ -1,5 +1,7 @@
 // The API page: shows openapi.json, and sends requests from it. Everything comes from this service.
 
+import { onKey, send } from "./key.js";
+
 const REFERENCE = "#/components/schemas/";
 
 function show(specification) {
@@ -100,7 +102,7 @@ function written(example) {
 async function answer(path, mediaType, body) {
   try {
     const started = performance.now();
-    const response = await fetch(path.slice(1), { method: "POST", headers: { "Content-Type": mediaType }, body });
+    const response = await send(path.slice(1), { method: "POST", headers: { "Content-Type": mediaType }, body });
     const content = await response.text();
     const shown = response.headers.get("Content-Type") === "application/json" ? JSON.stringify(JSON.parse(content), null, 2) : content;
     return `${response.status}, ${Math.round(performance.now() - started)} ms\n\n${shown}`;
@@ -155,9 +157,16 @@ function element(tag, { className = "", text = "", attributes = {}, children = [
   return made;
 }
 
-try {
-  const response = await fetch("openapi.json");
-  show(await response.json());
-} catch {
-  document.getElementById("main").replaceChildren(paragraph("The OpenAPI document could not be loaded. Is the service still running?"));
+async function start() {
+  const main = document.getElementById("main");
+  try {
+    const response = await send("openapi.json");
+    if (response.status === 401) main.replaceChildren(paragraph("Enter an API key above, and the document appears here."));
+    else show(await response.json());
+  } catch {
+    main.replaceChildren(paragraph("The OpenAPI document could not be loaded. Is the service still running?"));
+  }
 }
+
+onKey(start);
+await start();

@@ -1,5 +1,7 @@
 // Asking the service. A newer question of the same kind takes the place of an older one.
 
+import { locked, send } from "./key.js";
+
 const underWay = new Map();
 
 export class Refused extends Error {}
@@ -8,19 +10,20 @@ export async function ask(path, body) {
   underWay.get(path)?.abort();
   const controller = new AbortController();
   underWay.set(path, controller);
-  const response = await fetch(path, {
+  const response = await send(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
     signal: controller.signal,
   });
   const content = await response.json();
+  if (response.status === 401) throw new Refused("Enter an API key above, and the answer appears here.");
   if (!response.ok) throw new Refused(content.error.message);
   return content;
 }
 
 export async function card() {
-  const response = await fetch("v1/model");
+  const response = await send("v1/model");
   if (!response.ok) throw new Refused(response.statusText);
   return response.json();
 }
@@ -35,5 +38,6 @@ export function complaint(error) {
 
 export function curl(body) {
   const quoted = JSON.stringify(body).replaceAll("'", "'\\''");
-  return `curl ${new URL("v1/predict", location.href)} \\\n  -H 'Content-Type: application/json' \\\n  -d '${quoted}'`;
+  const key = locked() ? ` \\\n  -H "Authorization: Bearer $API_KEY"` : ""; // a name for it: what is shown may be photographed
+  return `curl ${new URL("v1/predict", location.href)}${key} \\\n  -H 'Content-Type: application/json' \\\n  -d '${quoted}'`;
 }

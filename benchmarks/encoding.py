@@ -1,0 +1,78 @@
+"""What writing representations into an answer costs, beside computing them, on one thread.
+
+    python benchmarks/encoding.py [--repeats 200]
+
+For the numbers alone, 256 tokens of 300 numbers as an answer's JSON; and for a whole answer of the shipped model to a
+text of 256 tokens, what is left of the time when tokenizer and model are taken off (``encode`` in ``Server-Timing``).
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.load import percentile
+from model_store import SentimentModel
+from service.admission import Admission
+from service.answers import Answers, encode
+from service.engine import Engine
+from service.schemas import Dtype, Encoding, RepresentRequest
+from service.settings import Settings
+from service.work import Work, work_under_way
+
+TOKENS, NUMBERS = 256, 300
+KINDS: tuple[tuple[Encoding, Dtype], ...] = (("base64", "float32"), ("base64", "float16"), ("float", "float32"))
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=200)
+    repeats = parser.parse_args().repeats
+    settings = Settings()
+    model = SentimentModel.load()
+    answers = Answers(Engine(model, settings), settings)
+    text = "fine " * TOKENS
+    assert len(model.tokenize(text)) == TOKENS
+    matrix = np.random.default_rng(0).standard_normal((TOKENS, NUMBERS)).astype(np.float32)
+    wide = model.manifest.architecture.representation_size
+    table = Table(
+        "encoding", f"{TOKENS} x {NUMBERS}, ms", "99%", f"answer of {TOKENS} x {wide}, ms", "99%", "its bytes"
+    )
+    for encoding, dtype in KINDS:
+        request = RepresentRequest(texts=[text], encoding=encoding, dtype=dtype)
+        numbers, whole = [], []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            encode(matrix, layer=1, dtype=dtype, encoding=encoding).model_dump_json()
+            numbers.append(time.perf_counter() - started)
+            seconds, size = answered(answers, request)
+            whole.append(seconds)
+        cells = [
+            f"{value:.2f}" for times in (numbers, whole) for value in (1000 * median(times), percentile(times, 0.99))
+        ]
+        table.add_row(f"{encoding}, {dtype}", *cells, f"{size:,}")
+    Console().print(table)
+
+
+def answered(answers: Answers, request: RepresentRequest) -> tuple[float, int]:
+    """The seconds of one answer beside tokenizer and model, and its size."""
+    work = Work(Admission(max_in_flight=1, max_streams=1, max_bytes=2**40), seconds=60)
+    token = work_under_way.set(work)
+    started = time.perf_counter()
+    body = answers.represent(request).model_dump_json()
+    taken = time.perf_counter() - started
+    work_under_way.reset(token)
+    work.let_go()
+    return taken - sum(work.stages.values()), len(body)
+
+
+if __name__ == "__main__":
+    main()

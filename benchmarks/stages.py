@@ -1,0 +1,104 @@
+"""What an answer costs beside the model's own run: processor time for 1 text and for 32, in the process, without HTTP.
+
+    python benchmarks/stages.py [--rounds 9]
+
+The model's run is answered from memory, so what is left is all the rest. Each figure is the least of the rounds.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(
+    prefix="stages-"
+)  # metrics in files, as `bentoml serve` has it
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rich.console import Console
+from rich.table import Table
+from tokenizers import Tokenizer
+
+from model_store import SentimentModel, bundle
+from service.answers import Answers
+from service.engine import Engine
+from service.schemas import PredictRequest
+from service.settings import Settings
+
+TEXT = (
+    "The movie was terribly exciting from the first scene to the last, and I would gladly see it again "
+    "with all of my friends."
+)
+SIZES = {1: 300, 32: 20}  # texts in a request, and calls in a round
+
+
+class Remembering:
+    """Stands in for a session of ONNX Runtime: runs once for each kind of input, and then answers the same."""
+
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - a type of onnxruntime's, which has none
+        self._session = session
+        self._known: dict[tuple[str, ...], list[Any]] = {}
+
+    def run(self, outputs: list[str], inputs: Mapping[str, Any]) -> list[Any]:
+        """What the first run with as many texts gave."""
+        key = (*outputs, str(inputs["ids"].shape))
+        if key not in self._known:
+            self._known[key] = self._session.run(outputs, inputs)
+        return self._known[key]
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    model, settings = SentimentModel.load(), Settings()
+    runs = [least(lambda count=count: model.predict([TEXT] * count), rounds, calls) for count, calls in SIZES.items()]
+    model._session = Remembering(model._session)  # noqa: SLF001 - there is no other way in
+    answers = Answers(Engine(model, settings), settings)
+    pipeline = Tokenizer.from_buffer(bundle.read(bundle.resolve("default")).tokenizer)
+    columns = [timed(model, answers, pipeline, count, rounds=rounds) for count in SIZES]
+    table = Table("", *(f"{count} texts, ms" for count in SIZES), title="Processor time")
+    for name in columns[0]:
+        table.add_row(name, *(f"{1000 * column[name]:.3f}" for column in columns))
+    table.add_row("for comparison: predict, with the model's run", *(f"{1000 * run:.2f}" for run in runs))
+    Console().print(table)
+
+
+def timed(model: SentimentModel, answers: Answers, pipeline: Tokenizer, count: int, *, rounds: int) -> dict[str, float]:
+    """Seconds of each part for a request of so many texts."""
+    texts = [TEXT] * count
+    request = PredictRequest(texts=texts)
+    tokenized = [model.tokenize(text) for text in texts]
+    answer = answers.predict(request)
+    body = request.model_dump_json()
+    parts: dict[str, Callable[[], object]] = {
+        "reading the request's JSON": lambda: PredictRequest.model_validate_json(body),
+        "tokenizing": lambda: [model.tokenize(text) for text in texts],
+        "  of it in the tokenizer, one by one": lambda: [pipeline.encode(text) for text in texts],
+        "  the same with encode_batch": lambda: pipeline.encode_batch(texts),
+        "from logits to predictions": lambda: model.predict_tokenized(tokenized),
+        "the whole answer, with checks and metrics": lambda: answers.predict(request),
+        "writing its JSON": answer.model_dump_json,
+    }
+    return {name: least(part, rounds, SIZES[count]) for name, part in parts.items()}
+
+
+def least(part: Callable[[], object], rounds: int, calls: int) -> float:
+    """Seconds of processor that a call takes in the least of the rounds."""
+    part()
+    seconds = []
+    for _ in range(rounds):
+        started = time.process_time()
+        for _ in range(calls):
+            part()
+        seconds.append((time.process_time() - started) / calls)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    main()
