@@ -82,13 +82,14 @@ class SentimentService:
         return await self._answer(self._answers.represent, request)
 
     async def _answer(self, work: Callable[[RequestT], ResponseT], request: RequestT) -> ResponseT:
-        """Works in a thread of ours and returns the finished HTTP response.
+        """Works, mostly in a thread of ours, and returns the finished HTTP response.
 
-        BentoML passes a Starlette response through as it is. So the JSON is written in that thread too, while the
+        BentoML passes a Starlette response through as it is. So the JSON is written there too, while the
         event loop serves others, and an error keeps its code. The handlers name the schema, and this is the one lie.
         """
         try:
-            response = await self._inference.run(partial(_respond, work, request))
+            characters = sum(map(len, request.texts))
+            response = await self._inference.run(partial(_respond, work, request), characters=characters)
         except RequestError as error:
             response = error.response()
         except ClientGoneError:

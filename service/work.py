@@ -58,6 +58,11 @@ class Work:
         """Until the deadline; never below 0."""
         return max(0.0, self._deadline - time.monotonic())
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether the process has no other request to answer."""
+        return self._admission.in_flight == 1
+
     def stop(self) -> None:
         """Nobody wants the answer any more: the thread stops at its next ``check``."""
         self._wanted = False

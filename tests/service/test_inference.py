@@ -1,6 +1,7 @@
 """Waiting for an answer: its turn, its deadline, and a client that leaves."""
 
 import asyncio
+import threading
 import time
 from threading import Event
 
@@ -11,7 +12,7 @@ from service.admission import Admission
 from service.answers import Answers
 from service.engine import Engine
 from service.errors import RequestError
-from service.inference import PATIENCE, ClientGoneError, Inference
+from service.inference import PATIENCE, SHORT, ClientGoneError, Inference
 from service.schemas import PredictRequest, RepresentRequest
 from service.settings import Settings
 from service.work import Work, current_work, work_under_way
@@ -54,6 +55,47 @@ def test_a_thread_knows_whose_work_it_does():
     first, second = run(work, work)
     assert first != second
     assert current_work() not in {first, second}
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "characters", "in_the_loop"),
+    [(1, SHORT, True), (1, SHORT + 1, False), (1, None, False), (2, 1, False)],
+)
+def test_only_a_short_request_that_is_alone_is_computed_in_the_event_loop(in_flight, characters, in_the_loop):
+    room = Admission(max_in_flight=9, max_streams=1, max_bytes=10**6)
+    for _ in range(in_flight):
+        room.enter("requests")
+
+    async def answer():
+        work = Work(room, seconds=30)
+        work.start_clock()
+        work_under_way.set(work)
+        inference = Inference(1)
+        try:
+            return await inference.run(threading.current_thread, characters=characters), work
+        finally:
+            inference.close()
+
+    thread, work = asyncio.run(answer())
+    assert (thread is threading.main_thread()) == in_the_loop
+    assert list(work.stages) == ["queue", "encode"]
+
+
+def test_a_short_request_past_its_deadline_is_not_computed():
+    room = Admission(max_in_flight=1, max_streams=1, max_bytes=10**6)
+    room.enter("requests")
+    computed = []
+
+    async def answer():
+        work = Work(room, seconds=-1)
+        work.start_clock()
+        work_under_way.set(work)
+        await Inference(1).run(lambda: computed.append(1), characters=1)
+
+    with pytest.raises(RequestError) as refused:
+        asyncio.run(answer())
+    assert refused.value.code == "deadline_exceeded"
+    assert computed == []
 
 
 def test_what_waits_past_the_deadline_is_never_computed():
