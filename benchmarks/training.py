@@ -43,7 +43,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from training.data import tokenization
 from training.data.batches import LengthBucketedSampler
-from training.data.examples import BadRows
+from training.data.examples import LeftOut
 from training.data.readers import read_examples
 from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
@@ -201,7 +201,7 @@ def read_options() -> Options:
 
 def read_texts(options: Options) -> tuple[list[Tensor], int]:
     """Token ids of every text, repeated until there are enough, and the size of their vocabulary."""
-    examples = read_examples(options.data, trees=options.trees, bad_rows=BadRows("skip"))
+    examples = read_examples(options.data, trees=options.trees, bad_rows=LeftOut("skip"))
     raw = [example.text for example in examples]
     pipeline = tokenization.word_pipeline(sorted(tokenization.count_words(raw)))
     encoded = tokenization.encode_all(pipeline, raw, max_tokens=options.max_tokens)

@@ -12,7 +12,7 @@ from model_store import bundle as bundles
 from model_store.manifest import Calibration, Training
 from training import export
 from training.data import tokenization
-from training.data.examples import BadRows
+from training.data.examples import LeftOut
 from training.data.readers import read_examples
 from training.onnx_graph import build_graph
 from training.polarity import default_polarities
@@ -29,7 +29,7 @@ SAMPLE = Path(__file__).parents[1] / "training" / "data" / "sample"
 @pytest.fixture(scope="session")
 def sample_texts() -> list[str]:
     """The training sentences of the repository's own sample."""
-    return [example.text for example in read_examples(SAMPLE / "train.csv", bad_rows=BadRows("stop"))]
+    return [example.text for example in read_examples(SAMPLE / "train.csv", bad_rows=LeftOut("stop"))]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from model_store import BundleError
 from training.checkpoint import CheckpointError
-from training.data.examples import BadRowPolicy, BadRows, DataError, Example
+from training.data.examples import BadRowPolicy, DataError, Example, LeftOut
 from training.data.file_lists import Files, paths
 from training.data.preparation import ReadingOptions
 from training.data.progress import watched
@@ -113,7 +113,7 @@ def teacher(
     read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
 
     def examples(path: Path, part: Trees) -> list[Example]:
-        rows = read_examples(path, **read, trees=part, bad_rows=BadRows("stop"))  # type: ignore[arg-type]
+        rows = read_examples(path, **read, trees=part, bad_rows=LeftOut("stop"))  # type: ignore[arg-type]
         return list(watched(rows, f"Reading {path.name}"))
 
     learnt = [example for path in paths(train) for example in examples(path, trees)]

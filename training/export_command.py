@@ -16,7 +16,7 @@ from model_store.manifest import Calibration, Machine, Manifest, Training, Train
 from training import export, measuring
 from training.answering import Answers, answers, together
 from training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from training.data.examples import BadRows, DataError, Example
+from training.data.examples import DataError, Example, LeftOut
 from training.data.labelled import read_labelled
 from training.data.module import short_name
 from training.data.readers import Format
@@ -259,7 +259,7 @@ def _read(paths: Sequence[Path], options: Options, loaded: Checkpoint) -> list[t
     reading = run | {name: value for name, value in given.items() if value is not None}
     known = loaded.task.labels
     return [
-        (name, read_labelled(path, reading, allowed_labels=known, bad_rows=BadRows(run["on_bad_row"])))
+        (name, read_labelled(path, reading, allowed_labels=known, bad_rows=LeftOut(run["on_bad_row"])))
         for name, path in zip(names, paths, strict=True)
     ]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from training.data.examples import BadRowPolicy, BadRows, DataError, Example
-from training.data.held_out import HeldOut, Leaks, without_leaks
+from training.data.examples import BadRowPolicy, DataError, Example, LeftOut
+from training.data.held_out import HeldOut, held_out_texts, without_leaks
 from training.data.readers import Format, read_examples
 from training.data.splitting import deal, write_json_lines
 from training.exact_options import ExactParser, Paragraphs
@@ -76,7 +76,7 @@ def split(
         on_bad_row: stop at a row that cannot be used, or skip and count it.
         seed: decides which text goes where.
     """
-    bad_rows = BadRows(on_bad_row)
+    bad_rows = LeftOut(on_bad_row)
 
     def read(path: Path) -> list[Example]:
         return list(
@@ -91,7 +91,7 @@ def split(
             )
         )
 
-    kept, leaks = read(file), Leaks("drop")
+    kept, leaks = read(file), held_out_texts("drop")
     if not_in is not None:
         held_out = HeldOut([not_in], format=format, text_column=text_column, min_words=1)
         kept = list(without_leaks(kept, held_out, leaks, path=file))

@@ -18,7 +18,7 @@ from model_store import BundleError
 from training import evaluation
 from training.checkpoint import CheckpointError
 from training.contender import Contender, load_contender
-from training.data.examples import BadRowPolicy, BadRows, DataError, Example
+from training.data.examples import BadRowPolicy, DataError, Example, LeftOut
 from training.data.labelled import read_labelled
 from training.data.module import short_name
 from training.data.readers import Format
@@ -116,7 +116,7 @@ def measure_model(
         "label_map": label_map,
     }
     options = contender.reading | {name: value for name, value in given.items() if value is not None}
-    bad_rows = BadRows(on_bad_row)
+    bad_rows = LeftOut(on_bad_row)
     examples = read_labelled(file, options, trees=trees, allowed_labels=contender.labels, bad_rows=bad_rows)
     report = measure(contender, examples, file=file, bad_rows=bad_rows, seed=seed)
     _print(report)
@@ -125,7 +125,7 @@ def measure_model(
         to.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
 
 
-def measure(contender: Contender, examples: list[Example], *, file: Path, bad_rows: BadRows, seed: int) -> Report:
+def measure(contender: Contender, examples: list[Example], *, file: Path, bad_rows: LeftOut, seed: int) -> Report:
     """Scores every example and works out the figures; a text that holds no token is left out and counted.
 
     Raises:

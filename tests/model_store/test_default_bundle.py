@@ -5,7 +5,7 @@ import pytest
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
-from training.data.examples import BadRows
+from training.data.examples import LeftOut
 from training.data.readers import read_examples
 
 MEGABYTE = 1024 * 1024
@@ -61,7 +61,7 @@ def test_it_beats_the_treebanks_own_bilstm_on_sst_2(model, real_data, file):
     if file == "stsa.binary.test":
         known = {"0": "negative", "1": "positive"}
     rows = list(
-        read_examples(real_data / "sst" / file, label_map=known, ptb_tokens=True, bad_rows=BadRows("stop"))
+        read_examples(real_data / "sst" / file, label_map=known, ptb_tokens=True, bad_rows=LeftOut("stop"))
     )
     assert len(rows) == 1821
     scores = np.array([list(answer.scores.values()) for answer in model.predict([row.text for row in rows])])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 BadRowPolicy = Literal["stop", "skip"]
+LeakPolicy = Literal["stop", "drop"]
 
 _KEPT_FOR_SUMMARY = 5  # enough to recognise one systematic fault, short enough for the end of a log
 
@@ -61,16 +62,21 @@ class DataError(ValueError):
         return rebuild, ()
 
 
-class BadRows:
-    """What to do with rows that cannot be used, and what has been done.
+class LeftOut:
+    """What to do with rows that cannot be used or must not be, and what has been done.
+
+    Args:
+        policy: stop at the first, or leave them out (skip, drop) and count them.
+        name: of one of them.
 
     Attributes:
         count: rows left out so far.
         first: the errors of the first few of them.
     """
 
-    def __init__(self, policy: BadRowPolicy) -> None:
+    def __init__(self, policy: BadRowPolicy | LeakPolicy, name: str = "bad row") -> None:
         self.policy = policy
+        self.name = name
         self.count = 0
         self.first: list[DataError] = []
 
@@ -82,7 +88,7 @@ class BadRows:
         if len(self.first) < _KEPT_FOR_SUMMARY:
             self.first.append(error)
 
-    def include(self, other: "BadRows") -> None:
+    def include(self, other: "LeftOut") -> None:
         """Counts what has been left out elsewhere too."""
         self.count += other.count
         self.first += other.first[: _KEPT_FOR_SUMMARY - len(self.first)]
@@ -90,8 +96,8 @@ class BadRows:
     def summary(self) -> str:
         """How many rows were left out and what was wrong with the first few, one a line."""
         if not self.count:
-            return "No bad rows."
-        lines = [f"Left out {self.count:,} bad {'row' if self.count == 1 else 'rows'}:"]
+            return f"No {self.name}s."
+        lines = [f"Left out {self.count:,} {self.name}{'' if self.count == 1 else 's'}:"]
         lines += [f"  {error.headline}" for error in self.first]
         if self.count > len(self.first):
             lines.append(f"  and {self.count - len(self.first):,} more")

@@ -7,22 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from training.data.cache import content_hash
-from training.data.examples import BadRows, DataError, Example
+from training.data.examples import DataError, Example, LeakPolicy, LeftOut
 from training.data.readers import Format, read_examples
 from training.data.readers.files import open_data
 from training.data.same_text import count_words, same_text
-
-LeakPolicy = Literal["stop", "drop"]
 
 MIN_WORDS = 4
 """Shorter held-out texts ("No.", "Good movie!") turn up among phrases and reviews by chance. Of the Stanford Sentiment
 Treebank's training phrases 18 repeat a test sentence, all of one or two words; 48 of the 2,210 test sentences have
 fewer than four."""
 
-_KEPT_FOR_SUMMARY = 5
 _QUOTED = 60  # characters
 _HASH_BYTES = 8  # by chance two of a million texts against a million share one in 20 million runs
 
@@ -35,41 +31,9 @@ class Place:
     line: int
 
 
-class Leaks:
-    """What to do with texts that are held out, and what has been done.
-
-    Attributes:
-        count: texts left out so far.
-        first: the errors of the first few of them.
-    """
-
-    def __init__(self, policy: LeakPolicy) -> None:
-        self.policy = policy
-        self.count = 0
-        self.first: list[DataError] = []
-
-    def report(self, error: DataError) -> None:
-        """Raise ``error``, or count it and go on, as the policy says."""
-        if self.policy == "stop":
-            raise error
-        self.count += 1
-        if len(self.first) < _KEPT_FOR_SUMMARY:
-            self.first.append(error)
-
-    def include(self, other: "Leaks") -> None:
-        """Counts what has been left out elsewhere too."""
-        self.count += other.count
-        self.first += other.first[: _KEPT_FOR_SUMMARY - len(self.first)]
-
-    def summary(self) -> str:
-        """How many texts were left out and where the first few stand, one a line."""
-        if not self.count:
-            return "No text is held out."
-        lines = [f"Left out {self.count:,} held-out {'text' if self.count == 1 else 'texts'}:"]
-        lines += [f"  {error.headline}" for error in self.first]
-        if self.count > len(self.first):
-            lines.append(f"  and {self.count - len(self.first):,} more")
-        return "\n".join(lines)
+def held_out_texts(policy: LeakPolicy) -> LeftOut:
+    """What to do with texts that are held out: stop at the first, or drop and count them."""
+    return LeftOut(policy, "held-out text")
 
 
 @dataclass(frozen=True)
@@ -153,11 +117,11 @@ class HeldOut:
             format=self.format,
             text_column=self.text_column,
             label_column=self.text_column,
-            bad_rows=BadRows("skip"),
+            bad_rows=LeftOut("skip"),
         )
 
 
-def without_leaks(examples: Iterable[Example], held_out: HeldOut, leaks: Leaks, *, path: Path) -> Iterator[Example]:
+def without_leaks(examples: Iterable[Example], held_out: HeldOut, leaks: LeftOut, *, path: Path) -> Iterator[Example]:
     """The examples whose texts are not held out; the others are reported to ``leaks``.
 
     Args:
@@ -177,7 +141,7 @@ def without_leaks(examples: Iterable[Example], held_out: HeldOut, leaks: Leaks, 
             leaks.report(_leak(path, example, place))
 
 
-def texts_without_leaks(texts: Iterable[str], held_out: HeldOut, leaks: Leaks, *, path: Path) -> Iterator[str]:
+def texts_without_leaks(texts: Iterable[str], held_out: HeldOut, leaks: LeftOut, *, path: Path) -> Iterator[str]:
     """The same for texts without labels, such as those a teacher scores; messages count them from 1 as lines."""
     numbered = (Example(text=text, label="", line=number) for number, text in enumerate(texts, start=1))
     return (example.text for example in without_leaks(numbered, held_out, leaks, path=path))

@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 
 from training.data.batches import LengthBucketedSampler
 from training.data.cache import default_folder
-from training.data.examples import BadRows, DataError
+from training.data.examples import DataError, LeakPolicy, LeftOut
 from training.data.file_lists import Files, paths
-from training.data.held_out import MIN_WORDS, HeldOut, LeakPolicy, Leaks
+from training.data.held_out import MIN_WORDS, HeldOut, held_out_texts
 from training.data.preparation import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
 from training.data.readers import Format
 from training.data.tokenized import Batch, TokenizedExamples
@@ -128,8 +128,8 @@ class SentimentData(lightning.LightningDataModule):
         self.max_tokens = max_tokens
         self.seed = seed
         self.sources = sources
-        self.bad_rows = BadRows(on_bad_row)
-        self.leaks = Leaks(on_leak)
+        self.bad_rows = LeftOut(on_bad_row)
+        self.leaks = held_out_texts(on_leak)
         self.tokenizer = tokenizer
         self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
         self._build_pipeline = partial(

@@ -14,9 +14,9 @@ from tokenizers import Tokenizer
 
 from training.data import tokenization
 from training.data.cache import cached, content_hash
-from training.data.examples import BadRowPolicy, BadRows, DataError, Example
+from training.data.examples import BadRowPolicy, DataError, Example, LeakPolicy, LeftOut
 from training.data.flat_arrays import FlatArrayWriter, map_array
-from training.data.held_out import HeldOut, LeakPolicy, Leaks, without_leaks
+from training.data.held_out import HeldOut, held_out_texts, without_leaks
 from training.data.progress import watched
 from training.data.readers import Format, read_examples
 from training.data.readers.files import open_data
@@ -65,7 +65,7 @@ class LabelledFile:
         return content_hash(self.path)
 
     def examples(
-        self, *, allowed_labels: Collection[str] | None, bad_rows: BadRows, leaks: Leaks
+        self, *, allowed_labels: Collection[str] | None, bad_rows: LeftOut, leaks: LeftOut
     ) -> Iterator[Example]:
         """Every usable row whose text is not held out, read now, with progress on the terminal."""
         examples = read_examples(
@@ -119,8 +119,8 @@ class TokenizedFile:
 
     examples: TokenizedExamples
     labels: list[str]
-    bad_rows: BadRows
-    leaks: Leaks
+    bad_rows: LeftOut
+    leaks: LeftOut
     without_tokens: int
     teacher_labels: list[str]
 
@@ -146,7 +146,7 @@ class _Texts:
 
     def __iter__(self) -> Iterator[str]:
         for file in self.files:
-            bad_rows, leaks = BadRows(file.options.on_bad_row), Leaks(file.on_leak)
+            bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
             examples = file.examples(allowed_labels=None, bad_rows=bad_rows, leaks=leaks)
             yield from (example.text for example in examples)
 
@@ -204,7 +204,7 @@ def tokenize(
     """
 
     def build(folder: Path) -> None:
-        bad_rows, leaks = BadRows(file.options.on_bad_row), Leaks(file.on_leak)
+        bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
         examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows, leaks=leaks)
         found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
         file.require_unchanged()
@@ -266,7 +266,7 @@ def _write_arrays(
 def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    bad_rows, leaks = BadRows(file.options.on_bad_row), Leaks(file.on_leak)
+    bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
     for left_out, kept in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
         left_out.count = kept["count"]
         # The errors name the file as it is called now.
@@ -283,7 +283,7 @@ def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
     )
 
 
-def _as_json(left_out: BadRows | Leaks) -> dict[str, object]:
+def _as_json(left_out: LeftOut) -> dict[str, object]:
     first = [
         {"line": error.line, "problem": error.problem, "fix": error.fix, "unit": error.unit} for error in left_out.first
     ]

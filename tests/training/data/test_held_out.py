@@ -9,8 +9,8 @@ import pytest
 from programs import run
 from pyarrow import parquet
 
-from training.data.examples import BadRows, DataError, Example
-from training.data.held_out import HeldOut, Leaks, Place, texts_without_leaks, without_leaks
+from training.data.examples import DataError, Example, LeftOut
+from training.data.held_out import HeldOut, Place, held_out_texts, texts_without_leaks, without_leaks
 from training.data.module import SentimentData
 from training.data.readers import read_examples
 from training.data.same_text import count_words
@@ -137,7 +137,7 @@ def test_the_first_of_several_files_is_named_and_repeats_count_once(tmp_path, me
 
 
 def test_plain_texts_are_filtered_as_they_come(tmp_path, measured_on):
-    leaks = Leaks("drop")
+    leaks = held_out_texts("drop")
     texts = iter(["one", "a warm, and funny, evening", "two"])
     kept = texts_without_leaks(texts, HeldOut([measured_on]), leaks, path=tmp_path / "reviews.txt")
     assert next(kept) == "one"
@@ -145,14 +145,14 @@ def test_plain_texts_are_filtered_as_they_come(tmp_path, measured_on):
     assert list(kept) == ["two"]
     assert leaks.count == 0
     stopping = texts_without_leaks(
-        ["x", "a warm and funny evening"], HeldOut([measured_on]), Leaks("stop"), path=tmp_path / "reviews.txt"
+        ["x", "a warm and funny evening"], HeldOut([measured_on]), held_out_texts("stop"), path=tmp_path / "reviews.txt"
     )
     with pytest.raises(DataError, match=r"reviews\.txt, line 2"):
         list(stopping)
 
 
 def test_what_was_left_out_adds_up(tmp_path, measured_on):
-    first, second = Leaks("drop"), Leaks("drop")
+    first, second = held_out_texts("drop"), held_out_texts("drop")
     examples = [Example("a warm and funny evening", "pos", line) for line in range(1, 8)]
     assert list(without_leaks(examples, HeldOut([measured_on]), first, path=tmp_path / "a.txt")) == []
     second.include(first)
@@ -185,9 +185,9 @@ def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
     # Counted by whoever gathered the data, with a narrower notion of the same: 1,702 of 2,210 and 1,431 of 1,821.
     mr = HeldOut([real_data / "mr" / "rt-polarity.txt.gz"], min_words=1)
     for name, counted in (("stsa.fine.test", 1702), ("stsa.binary.test", 1431)):
-        leaks = Leaks("drop")
+        leaks = held_out_texts("drop")
         path = real_data / "sst" / name
-        sentences = list(read_examples(path, bad_rows=BadRows("stop")))
+        sentences = list(read_examples(path, bad_rows=LeftOut("stop")))
         kept = list(without_leaks(sentences, mr, leaks, path=path))
         assert counted <= leaks.count <= 1.06 * counted
         assert leaks.count + len(kept) == len(sentences)
@@ -197,8 +197,8 @@ def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
 def test_imdb_train_is_stopped_for_its_test_file(real_data):
     # 123 rows are on both sides (data/README.md).
     train, test = (real_data / "imdb" / f"{part}.jsonl.gz" for part in ("train", "test"))
-    leaks = Leaks("drop")
-    for _ in without_leaks(read_examples(train, bad_rows=BadRows("stop")), HeldOut([test]), leaks, path=train):
+    leaks = held_out_texts("drop")
+    for _ in without_leaks(read_examples(train, bad_rows=LeftOut("stop")), HeldOut([test]), leaks, path=train):
         pass
     assert leaks.count == 123
 
@@ -208,13 +208,13 @@ def test_the_treebanks_phrases_repeat_no_test_sentence_of_four_words(real_data):
     train, test = (real_data / "sst" / f"{part}.txt.gz" for part in ("train", "test"))
 
     def repeated(min_words):
-        held_out, leaks = HeldOut([test], min_words=min_words), Leaks("drop")
-        phrases = read_examples(train, trees="phrases", bad_rows=BadRows("stop"))
+        held_out, leaks = HeldOut([test], min_words=min_words), held_out_texts("drop")
+        phrases = read_examples(train, trees="phrases", bad_rows=LeftOut("stop"))
         for _ in without_leaks(phrases, held_out, leaks, path=train):
             pass
         return leaks.count
 
     assert repeated(1) == 18
     assert repeated(3) == 0
-    sentences = read_examples(test, bad_rows=BadRows("stop"))
+    sentences = read_examples(test, bad_rows=LeftOut("stop"))
     assert sum(count_words(sentence.text) < 4 for sentence in sentences) == 48

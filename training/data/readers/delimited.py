@@ -4,13 +4,13 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.data.examples import BadRows, DataError
+from training.data.examples import DataError, LeftOut
 from training.data.readers.files import encoding_error, read_lines
 from training.data.readers.rows import Row, require_columns, row_error
 
 
 def read_delimited(
-    path: Path, *, delimiter: str, text_column: str, label_column: str, bad_rows: BadRows
+    path: Path, *, delimiter: str, text_column: str, label_column: str, bad_rows: LeftOut
 ) -> Iterator[Row]:
     """Rows with the line each starts on; a quoted field may run over many lines.
 

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.data.examples import BadRows, DataError
+from training.data.examples import DataError, LeftOut
 from training.data.readers.files import read_text_lines
 from training.data.readers.rows import Row, listed, row_error
 
 
-def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows: BadRows) -> Iterator[Row]:
+def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows: LeftOut) -> Iterator[Row]:
     """Rows with their lines; a line that is not an object with both keys is a bad row."""
     for line, text in read_text_lines(path, bad_rows):
         try:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from training.data.examples import BadRows, DataError
+from training.data.examples import DataError, LeftOut
 from training.data.readers.files import open_data
 from training.data.readers.rows import Row, require_columns, row_error
 
@@ -23,7 +23,7 @@ TEACHER = "teacher: "
 _BATCH_ROWS = 1024
 
 
-def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: BadRows) -> Iterator[Row]:
+def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: LeftOut) -> Iterator[Row]:
     """Rows with their 1-based numbers, and a teacher's scores where there are some; bad UTF-8 makes a bad row."""
     with _open_seekable(path) as file, _parquet_errors(path):
         table = parquet.ParquetFile(file)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from training.data.examples import BadRows, DataError
+from training.data.examples import DataError, LeftOut
 from training.data.readers.files import read_text_lines
 from training.data.readers.penn_treebank import join_tokens
 from training.data.readers.rows import Row, row_error
@@ -49,7 +49,7 @@ def looks_like_a_tree(line: str) -> bool:
     return _TREE_BEGINS.match(line) is not None
 
 
-def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: BadRows) -> Iterator[Row]:
+def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: LeftOut) -> Iterator[Row]:
     """Each sentence with its root's label, or every node's phrase, each distinct one on the first line that has it.
 
     The treebank's labels were given to distinct phrases, so a phrase that returns brings nothing new. What is distinct
