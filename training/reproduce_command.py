@@ -12,13 +12,13 @@ from rich.table import Table
 from model_store import bundle as bundles
 from training.repetition import Summary, summarise
 from training.reproduction.recipe import Recipe
-from training.reproduction.steps import steps
+from training.reproduction.steps import attach, steps
 
 DESCRIPTION = """\
 Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score them, trains one
-student a seed, and exports each. The student that validation likes best becomes TO/bundle; mean and spread of every
-figure over the seeds go to TO/metrics.json. Every step is a command of its own, printed before it runs. Run again, what
-is done is kept, and a step that was stopped goes on.
+student a seed, and exports each. The student that validation likes best becomes TO/bundle, is put to the behavioural
+suite, and gets that on its card; mean and spread of every figure over the seeds go to TO/metrics.json. Every step is a
+command of its own, printed before it runs. Run again, what is done is kept, and a step that was stopped goes on.
 
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
@@ -51,6 +51,7 @@ def reproduce(recipe: Recipe) -> None:
         else:
             step.work()
     conclude(recipe)
+    attach(recipe)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,12 +1,17 @@
 """The card says what the manifest says, and no more."""
 
+from pathlib import Path
+
 import pytest
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.card import duration, model_card
 from model_store.evidence import Behaviour, Kept, Measurement, RiskCoverage
-from model_store.manifest import Calibration, Machine, Training
+from model_store.manifest import Calibration, Machine, Manifest, Training
+
+FIRST = Path(__file__).parent / "first_manifest.json"
+"""Of a bundle that was shipped before bundles had intervals, thresholds and behaviour."""
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +28,8 @@ def trained(**facts):
 
 
 def test_a_manifest_of_before_has_a_card_without_what_it_lacks():
-    shipped = bundles.read(bundles.DEFAULT).manifest
-    text = model_card(shipped)
+    first = Manifest.model_validate_json(FIRST.read_text(encoding="utf-8"))
+    text = model_card(first)
     for title in ("Intended use", "Leaving out", "Beside other methods", "Behaviour", "Known failures"):
         assert title not in text
     assert "| sst/test.txt.gz | 2,210 | 72.67% | 88.19%, 1,821 texts | 64.77% | 4.48% |" in text
@@ -109,5 +114,5 @@ def test_confident_means_reaching_the_threshold(sure_bundle):
     assert exactly.is_confident(0.4999) is False
 
 
-def test_the_shipped_bundle_has_no_threshold_and_does_not_say():
-    assert SentimentModel.load("default").predict(["fine"])[0].confident is None
+def test_a_bundle_without_a_threshold_does_not_say(tiny_bundle):
+    assert SentimentModel.load(tiny_bundle).predict(["fine"])[0].confident is None

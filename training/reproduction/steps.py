@@ -19,6 +19,9 @@ from training.reproduction.texts import prepare
 CONFIG = Path(os.path.relpath(Path(__file__).parents[1] / "configs" / "distilled.yaml"))
 """As a person would type it: the command that trained a model is on its card."""
 
+HARD_TEXTS = Path(os.path.relpath(Path(__file__).parent / "hard_texts.json"))
+"""Texts on which such models go wrong; the card shows those that this one gets wrong."""
+
 FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", "4": "very positive"}
 """The treebank's labels in words. The teacher learns all five: what is very good tells more than what is good."""
 
@@ -110,6 +113,13 @@ def export(recipe: Recipe, seed: int) -> None:
         *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
         *("--name=sentiment-bilstm", "--version=2.0.0", "--description", DESCRIPTION),
     )
+
+
+def attach(recipe: Recipe) -> None:
+    """Asks the chosen bundle what a person expects of it, and puts that and what it gets wrong on its card."""
+    bundle, report = recipe.to / "bundle", recipe.to / "behaviour"
+    command("evaluate", "--behaviour", bundle, "--to", report)
+    command("card", bundle, "--behaviour", report / "report.json", "--known_failures", HARD_TEXTS)
 
 
 def command(*arguments: object) -> None:

@@ -59,23 +59,24 @@ def reproduce(recipe):
     )
 
 
-EVERY = ["distill teacher", "distill score", "distill score", *["distill student", "export"] * 2]
+MADE = ["distill teacher", "distill score", "distill score", *["distill student", "export"] * 2]
+ATTACHED = ["evaluate", "card"]
 
 
 def test_every_step_is_done_in_its_order_and_not_again(recipe, commands):
     reproduce(recipe)
-    assert commands.called == EVERY
+    assert commands.called == [*MADE, *ATTACHED]
     reproduce(recipe)
-    assert commands.called == EVERY
+    assert commands.called == [*MADE, *ATTACHED, *ATTACHED]
 
 
 def test_after_a_step_that_failed_it_goes_on_there(recipe, commands):
     commands.breaks_at = "distill student"
     with pytest.raises(SystemExit):
         reproduce(recipe)
-    assert commands.called == EVERY[:4]
+    assert commands.called == MADE[:4]
     reproduce(recipe)
-    assert commands.called == [*EVERY[:4], *EVERY[3:]]
+    assert commands.called == [*MADE[:4], *MADE[3:], *ATTACHED]
 
 
 def test_a_student_that_was_stopped_is_not_done(recipe, commands):
