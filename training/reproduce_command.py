@@ -78,7 +78,7 @@ def conclude(recipe: Recipe) -> None:
     """Writes what came of the seeds, and puts the one that validation likes best in its place."""
     folders = [recipe.student(seed) for seed in range(1, recipe.seeds + 1)]
     validated = {folder: json.loads((folder / "metrics.json").read_text())["best"]["value"] for folder in folders}
-    best = max(folders, key=validated.__getitem__)
+    best = min(folders, key=validated.__getitem__)  # of losses
     figures = [_figures(folder / "bundle") for folder in folders]
     summaries = summarise(figures) if len(figures) > 1 else {}
     content = {
