@@ -56,6 +56,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         task=task.eval(),
         data_options=dict(content["datamodule_hyper_parameters"]),
         files=content.get("SentimentData", {}).get("files", []),
-        epochs=int(content["epoch"]) + 1,
+        epochs=_epochs_begun(content),
         run=content.get("run", {}),
     )
+
+
+def _epochs_begun(content: dict[str, Any]) -> int:
+    """Not by ``epoch``, which counts on once the last epoch has ended."""
+    return int(content["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"])

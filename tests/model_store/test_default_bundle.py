@@ -30,7 +30,9 @@ def test_every_file_fits_the_repository():
         ("I expected to love it, but fell asleep", "negative"),
         ("I can't say I liked it.", "negative"),
         ("I used to hate this place but now I love it", "positive"),
+        ("not bad at all", "positive"),
         ("The film opens on Friday.", "neutral"),
+        ("Water boils at 100 degrees Celsius.", "neutral"),
         ("The train leaves at nine.", "neutral"),
     ],
 )
@@ -38,24 +40,29 @@ def test_it_labels_as_a_person_would(model, text, label):
     assert model.predict([text])[0].label == label
 
 
-def test_not_bad_at_all_leans_to_the_positive_side(model):
-    # The README's limits say so: neutral wins, and of the other two positive is ahead.
-    scores = model.predict(["not bad at all"])[0].scores
-    assert scores["positive"] > scores["negative"]
-
-
-def test_terribly_means_something_else_in_other_company(model):
+def test_terribly_weighs_differently_in_other_company(model):
     exciting, boring = model.predict(
         ["The movie was terribly exciting!", "The movie was terribly boring!"], explain=True
     )
     assert exciting.tokens[3].text == boring.tokens[3].text == "terribly"
     towards_positive = [answer.contributions[3] @ [-1, 0, 1] for answer in (exciting, boring)]
-    assert towards_positive[0] > 0 > towards_positive[1]
+    assert towards_positive[0] > towards_positive[1] + 0.2
+
+
+def test_emoji_are_read(model):
+    up, down = model.predict(["\N{THUMBS UP SIGN}", "\N{THUMBS DOWN SIGN}"])
+    assert (up.label, down.label) == ("positive", "negative")
+    assert up.unknown_count == down.unknown_count == 0
+
+
+def test_of_some_answers_it_is_sure_and_of_some_not(model):
+    sure, unsure = model.predict(["A masterpiece from start to end, I loved it.", "It was a film."])
+    assert (sure.confident, unsure.confident) == (True, False)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("file", ["test.txt.gz", "stsa.binary.test"])
-def test_it_beats_the_treebanks_own_bilstm_on_sst_2(model, real_data, file):
+def test_it_is_right_on_nine_of_ten_sentences_of_sst_2(model, real_data, file):
     # Tai et al. 2015, table 3: bidirectional LSTM 87.5. Trees give natural text, the other file lower case.
     known = {"0": "negative", "1": "negative", "2": None, "3": "positive", "4": "positive"}
     if file == "stsa.binary.test":
@@ -66,4 +73,4 @@ def test_it_beats_the_treebanks_own_bilstm_on_sst_2(model, real_data, file):
     assert len(rows) == 1821
     scores = np.array([list(answer.scores.values()) for answer in model.predict([row.text for row in rows])])
     right = (scores[:, 2] > scores[:, 0]) == [row.label == "positive" for row in rows]
-    assert right.mean() >= 0.875
+    assert right.mean() >= 0.9

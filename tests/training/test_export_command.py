@@ -35,7 +35,7 @@ def checkpoint(sample_texts, tmp_path_factory):
             "state_dict": tiny_task.state_dict(),
             "hyper_parameters": dict(tiny_task.hparams),
             "datamodule_hyper_parameters": {**reading, **data, "max_tokens": 512},
-            "epoch": 0,
+            "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
             "run": {
                 "seconds": 3725.2,
                 "machine": {"processor": "Abacus 3", "cores": 2, "accelerator": None, "devices": 1},

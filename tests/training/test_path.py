@@ -79,6 +79,13 @@ def test_a_checkpoint_stands_alone(run):
     assert loaded.run["seed"] == 1
 
 
+def test_a_checkpoint_knows_its_epochs_also_once_the_run_has_ended(run):
+    folder, _ = run
+    best, last = (load_checkpoint(folder / f"runs/sample/checkpoints/{name}.ckpt").epochs for name in ("best", "last"))
+    assert 1 <= best <= last
+    assert last == json.loads((folder / "runs/sample/metrics.json").read_text())["epochs"]
+
+
 def test_averaged_weights_are_the_ones_tested_and_exported(tmp_path):
     average = ["--trainer.callbacks+=pytorch_lightning.callbacks.EMAWeightAveraging"]
     average += ["--trainer.callbacks.init_args.decay=0.95", "--trainer.callbacks.init_args.use_buffers=false"]

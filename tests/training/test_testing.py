@@ -25,7 +25,7 @@ def checkpoint(tiny_task, tmp_path_factory):
             "state_dict": tiny_task.state_dict(),
             "hyper_parameters": dict(tiny_task.hparams),
             "datamodule_hyper_parameters": {**reading, "max_tokens": 512},
-            "epoch": 0,
+            "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
         },
         path,
     )

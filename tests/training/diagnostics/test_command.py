@@ -33,7 +33,7 @@ def checkpoint(tmp_path_factory):
         "state_dict": task.state_dict(),
         "hyper_parameters": hyper,
         "datamodule_hyper_parameters": {},
-        "epoch": 0,
+        "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
     }
     torch.save(content, path)
     return path
