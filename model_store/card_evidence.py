@@ -98,7 +98,7 @@ def _comparison(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield "## Beside other methods"
     yield ""
-    yield "Measured in one run on the same texts."
+    yield "Measured by one command on the same texts."
     yield ""
     methods = list(dict.fromkeys(other.method for other in manifest.comparison))
     cells: dict[tuple[str, str, int], dict[str, Comparison]] = {}
