@@ -50,29 +50,21 @@ def test_the_label_and_every_score_are_the_apis(page, ask):
     assert f"polarity {result['polarity']:+.2f}".replace("-", MINUS) in page.locator(".verdict-detail").inner_text()
 
 
-def test_an_answer_below_the_models_threshold_is_marked_as_not_sure(page):
-    threshold = 0.9
+SURE_AND_NOT = ("A masterpiece from start to end, I loved it.", "Not bad.")
 
-    def judge(route):  # as a service whose model has a threshold answers; the shipped one has none
-        answer = route.fetch().json()
-        for result in answer["results"]:
-            for one in (result, *result["sentences"]):
-                one["confident"] = one["score"] >= threshold
-        route.fulfill(json=answer)
 
-    expect(page.locator(".unsure")).to_be_hidden()  # unknown is not unsure
-    page.route("**/v1/predict", judge)
-    write(page, "An awful, dull and boring film. It opens on Friday.")
-    results = page.locator(".sentence")
-    expect(results).to_have_count(2)
-    for row in results.all():
-        shown = row.inner_text()
-        score = float(re.search(r"([\d.]+)% sure", shown)[1])
-        assert ("only" in shown) is (score < 100 * threshold)
-    write(page, "Not bad.")  # positive at 48%
-    expect(page.locator(".unsure")).to_have_text("not sure")
-    expect(page.locator(".unsure")).to_be_visible()
-    expect(page.locator(".verdict-detail")).to_contain_text(re.compile(r"^only [\d.]+% sure"))
+def test_an_answer_below_the_models_threshold_is_marked_as_not_sure(page, ask):
+    for text in SURE_AND_NOT:
+        (result,) = ask("predict", texts=[text])["results"]
+        write(page, text)
+        expect(page.locator(".verdict-detail")).to_contain_text(f"{result['score']:.1%} sure")
+        if result["confident"]:
+            expect(page.locator(".unsure")).to_be_hidden()
+        else:
+            expect(page.locator(".unsure")).to_have_text("not sure")
+            expect(page.locator(".unsure")).to_be_visible()
+            expect(page.locator(".verdict-detail")).to_contain_text(re.compile(r"^only [\d.]+% sure"))
+    assert [result["confident"] for result in ask("predict", texts=list(SURE_AND_NOT))["results"]] == [True, False]
 
 
 def test_typing_asks_once_it_pauses_and_shows_the_last_text(page, ask):
@@ -137,7 +129,8 @@ def test_sentences_are_listed_as_the_api_splits_them(page, ask):
     for number, sentence in enumerate(result["sentences"]):
         row = rows.nth(number)
         expect(row.locator(".sentence-text")).to_have_text(THREE[sentence["start"] : sentence["end"]])
-        expect(row).to_contain_text(f"{sentence['label'].capitalize()}, {sentence['score']:.1%} sure")
+        sure = f"{'' if sentence['confident'] else 'only '}{sentence['score']:.1%} sure"
+        expect(row).to_contain_text(f"{sentence['label'].capitalize()}, {sure}")
 
 
 def vectors(ask, texts):
