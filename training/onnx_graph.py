@@ -20,7 +20,8 @@ from training.network.connections import Connection, Dense, Highway, Residual
 from training.network.embedding import Embedding, QuantizedEmbedding
 from training.network.encoder import GATES, CellName, StackedEncoder
 from training.network.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
-from training.weight_storage import Storage, coded
+from training.network.row_codes import coded
+from training.weight_storage import Storage
 
 OPSET = 17
 IR_VERSION = 8

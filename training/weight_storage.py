@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from training.network.options import check_choice
+from training.network.row_codes import coded
 
 Storage = Literal["float32", "float16", "int8"]
-
-LARGEST_CODE = 127
 
 
 def round_weights(network: nn.Module, storage: Storage) -> None:
@@ -42,13 +41,3 @@ def rounded(weights: Tensor, storage: Storage) -> Tensor:
         case "int8":
             codes, scales = coded(weights)
             return codes.float() * scales
-
-
-def coded(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """(..., size) weights as 8-bit codes of the same shape, and (..., 1) scales: codes times scales are the weights.
-
-    Each row has its own scale, by which its largest number is 127; rounding moves a number by at most half of it.
-    """
-    largest = weights.abs().amax(dim=-1, keepdim=True)
-    scales = torch.where(largest > 0, largest / LARGEST_CODE, torch.ones_like(largest))
-    return (weights / scales).round().clamp(-LARGEST_CODE, LARGEST_CODE).to(torch.int8), scales

@@ -6,7 +6,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from training.network.options import OptionError
-from training.weight_storage import coded, round_weights, rounded
+from training.network.row_codes import coded
+from training.weight_storage import round_weights, rounded
 
 
 def test_each_row_of_codes_has_its_own_scale():

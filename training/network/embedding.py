@@ -5,6 +5,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from training.network.row_codes import coded
+
 
 class QuantizedEmbedding(nn.Module):
     """A frozen table in 8 bits a number, with one scale a row.
@@ -25,9 +27,9 @@ class QuantizedEmbedding(nn.Module):
     def from_vectors(cls, vectors: Tensor) -> Self:
         """Rounds (rows, size) vectors; each number is off by at most half its row's scale."""
         table = cls(*vectors.shape)
-        largest = vectors.abs().amax(dim=1, keepdim=True)  # (rows, 1)
-        table.scales.copy_(torch.where(largest > 0, largest / 127, torch.ones_like(largest)))
-        table.codes.copy_((vectors / table.scales).round().clamp(-127, 127).to(torch.int8))
+        codes, scales = coded(vectors)
+        table.codes.copy_(codes)
+        table.scales.copy_(scales)
         return table
 
     @property
