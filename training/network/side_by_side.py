@@ -30,16 +30,24 @@ class Rectangle(NamedTuple):
     texts: int
 
 
+def has_bfloat16_units() -> bool:
+    """Whether this CPU multiplies bfloat16 numbers by itself (AVX-512 BF16)."""
+    supported: bool = torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 - torch has no public way to ask
+    return supported
+
+
 def lay_out(states: PackedSequence) -> Rectangle | None:
     """The rectangle for these texts, or None where torch's packed kernel is the better or the only way.
 
-    That is off the CPU, where cuDNN reads ragged texts at full speed; under autocast, whose bfloat16 kernels for equal
-    lengths not every CPU has; and where too much would be filling.
+    That is off the CPU, where cuDNN reads ragged texts at full speed; under autocast where the CPU lacks the units that
+    its kernels for equal lengths need; and where too much would be filling.
     """
     sizes = states.batch_sizes
     steps, texts, tokens = len(sizes), int(sizes[0]), len(states.data)
     on_cpu = states.data.device.type == "cpu"
-    if not on_cpu or torch.is_autocast_enabled("cpu") or steps * texts > MOST_FILLING * tokens:
+    if not on_cpu or steps * texts > MOST_FILLING * tokens:
+        return None
+    if torch.is_autocast_enabled("cpu") and not has_bfloat16_units():
         return None
     text = torch.arange(texts)
     step = torch.arange(steps).unsqueeze(1)

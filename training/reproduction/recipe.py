@@ -14,11 +14,12 @@ class Recipe:
         to: where everything is written.
         seeds: how many students; the one that validation likes best is shipped.
         sentences: how many sentences of reviews the teacher scores.
+        made_up: how many texts of each family of templates are made up, at most.
         reviews: how many reviews of each kind are used, at most; 0 for all.
         trees: how many of the treebank's training sentences are used, at most; 0 for all.
         teacher_epochs: passes of the teacher over the treebank's phrases.
         epochs: passes of a student over everything.
-        bfloat16: whether the teacher computes in bfloat16.
+        bfloat16: whether teacher and students compute in bfloat16.
     """
 
     data: Path
@@ -26,6 +27,7 @@ class Recipe:
     to: Path
     seeds: int
     sentences: int
+    made_up: int
     reviews: int
     trees: int
     teacher_epochs: int

@@ -10,7 +10,6 @@ from pathlib import Path
 from sentencex import segment
 
 from training.data.examples import Example
-from training.data.same_text import same_text
 from training.data.splitting import deal
 
 LINE_BREAKS = re.compile(r"(?:\s*<br\s*/?>\s*)+")
@@ -43,20 +42,14 @@ def ids_left_out(path: Path) -> set[str]:
     return {row.partition("\t")[0] for row in rows}
 
 
-def not_repeating(reviews: Iterable[Example], test: Iterable[Example]) -> Iterator[Example]:
-    """The reviews whose text is no text of the test file, whatever its case and spacing."""
-    known = {same_text(review.text) for review in test}
-    return (review for review in reviews if same_text(review.text) not in known)
-
-
 def documents(reviews: Iterable[Example], *, validation: float, seed: int) -> tuple[list[Example], list[Example]]:
     """To learn from, and a share to validate with; neither knows a text of the other."""
     learnt, checked = deal(reviews, [1 - validation, validation], seed=seed)
     return learnt, checked
 
 
-def sentences(reviews: Iterable[Example], *, count: int, seed: int) -> list[str]:
-    """So many different sentences of middling length, drawn at random from all that the reviews hold."""
+def sentences(reviews: Iterable[Example], *, seed: int) -> list[str]:
+    """All different sentences of middling length that the reviews hold, in random order."""
     found: dict[str, None] = {}  # a set that keeps its order, so that the draw is the same everywhere
     for review in reviews:
         for line in review.text.splitlines():
@@ -66,4 +59,4 @@ def sentences(reviews: Iterable[Example], *, count: int, seed: int) -> list[str]
                     found[text] = None
     every = list(found)
     random.Random(seed).shuffle(every)  # noqa: S311 - no secret
-    return every[:count]
+    return every

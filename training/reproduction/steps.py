@@ -25,11 +25,6 @@ HARD_TEXTS = Path(os.path.relpath(Path(__file__).parent / "hard_texts.json"))
 FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", "4": "very positive"}
 """The treebank's labels in words. The teacher learns all five: what is very good tells more than what is good."""
 
-MERGE = {"very negative": "negative", "very positive": "positive"}
-"""The student learns three; the teacher's probabilities add up."""
-
-THREE = {number: MERGE.get(label, label) for number, label in FIVE.items()}
-
 DESCRIPTION = (
     "English sentiment in three classes, for single sentences and for whole reviews: "
     "a two-layer bidirectional LSTM with a residual connection, taught by a transformer."
@@ -67,7 +62,7 @@ def fine_tune(recipe: Recipe) -> None:
 
 def score_phrases(recipe: Recipe) -> None:
     """What the teacher makes of the phrases it learnt, beside their labels."""
-    labels = ["--trees=phrases", "--label_map", json.dumps(THREE)]
+    labels = ["--trees=phrases", "--label_map", json.dumps(FIVE)]
     command("distill", "score", recipe.teacher, recipe.training_trees, *labels, *_scoring(recipe, recipe.phrases))
 
 
@@ -95,9 +90,11 @@ def is_finished(folder: Path) -> bool:
 
 def train(recipe: Recipe, seed: int) -> None:
     """The student learns from labels and from the teacher, on phrases, sentences and whole reviews."""
-    learnt = [recipe.phrases, recipe.lines, recipe.texts / "imdb-train.jsonl"]
+    learnt = [recipe.phrases, recipe.lines, *(recipe.texts / f"{name}.jsonl" for name in ("imdb-train", "made-up"))]
     apart = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
     options = [f"--seed_everything={seed}", f"--trainer.max_epochs={recipe.epochs}", "--ckpt_path=last"]
+    if recipe.bfloat16:
+        options.append("--trainer.precision=bf16-mixed")
     command(
         *("distill", "student", "--config", CONFIG, "--data.train", _listed(learnt)),
         *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.base),
@@ -136,7 +133,7 @@ def command(*arguments: object) -> None:
 
 
 def _scoring(recipe: Recipe, to: Path) -> list[str]:
-    return ["--merge", json.dumps(MERGE), f"--bfloat16={str(recipe.bfloat16).lower()}", "--to", str(to)]
+    return [f"--bfloat16={str(recipe.bfloat16).lower()}", "--to", str(to)]
 
 
 def _validation(recipe: Recipe) -> list[Path]:

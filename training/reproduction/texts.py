@@ -3,10 +3,14 @@
 import gzip
 from itertools import islice
 
+from rich.console import Console
+
 from training.data.examples import Example
+from training.data.held_out import HeldOut, held_out_texts, texts_without_leaks, without_leaks
 from training.data.splitting import write_json_lines
+from training.reproduction.made_up import made_up_texts
 from training.reproduction.recipe import Recipe
-from training.reproduction.reviews import documents, ids_left_out, not_repeating, read_reviews, sentences
+from training.reproduction.reviews import documents, ids_left_out, read_reviews, sentences
 
 VALIDATION = 0.1
 """Of the labelled reviews."""
@@ -16,25 +20,33 @@ SEED = 1
 
 
 def prepare(recipe: Recipe) -> None:
-    """Writes reviews to learn from, to validate with and to measure on, and sentences for the teacher to score.
+    """Writes reviews to learn from, to validate with and to measure on, made-up texts, and sentences to be scored.
 
-    Reviews that published robustness sets use, or that repeat a test review, are left out.
+    Reviews that published robustness sets use are left out, and reviews and sentences that stand in a file on which
+    the model is measured or validated.
     """
-    imdb = recipe.data / "imdb"
+    imdb, amazon = recipe.data / "imdb", recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
     left_out = ids_left_out(imdb / "exclude_from_training.tsv")
     test = list(read_reviews(imdb / "test.jsonl.gz", left_out=()))
-    every = {part: read_reviews(imdb / f"{part}.jsonl.gz", left_out=left_out) for part in ("train", "unsup")}
-    usable = {part: list(not_repeating(reviews, test)) for part, reviews in every.items()}
+    held_out = HeldOut([recipe.treebank("dev"), recipe.treebank("test"), imdb / "test.jsonl.gz", amazon])
+    leaks = held_out_texts("drop")
+    usable = {}
+    for part in ("train", "unsup"):
+        path = imdb / f"{part}.jsonl.gz"
+        usable[part] = list(without_leaks(read_reviews(path, left_out=left_out), held_out, leaks, path=path))
     learnt, checked = documents(usable["train"], validation=VALIDATION, seed=SEED)
-    drawn = sentences([*learnt, *usable["unsup"]], count=recipe.sentences, seed=SEED)
-    amazon = read_reviews(recipe.data / "amazon_reviews" / "reviews.jsonl.gz", left_out=())
-    parts = {"imdb-train": learnt, "imdb-validation": checked, "imdb-test": test, "amazon": list(amazon)}
+    found = texts_without_leaks(sentences([*learnt, *usable["unsup"]], seed=SEED), held_out, leaks, path=imdb)
+    drawn = islice(found, recipe.sentences)
+    measured = list(read_reviews(amazon, left_out=()))
+    parts = {"imdb-train": learnt, "imdb-validation": checked, "imdb-test": test, "amazon": measured}
     for name, examples in parts.items():
         write_json_lines(recipe.texts / f"{name}.jsonl", evenly(examples, recipe.reviews))
     (recipe.texts / "sentences.txt").write_text("\n".join(drawn) + "\n", encoding="utf-8")
+    write_json_lines(recipe.texts / "made-up.jsonl", made_up_texts(most=recipe.made_up, seed=SEED))
     if recipe.trees:
         with gzip.open(recipe.treebank("train"), "rt", encoding="utf-8") as lines:
             recipe.training_trees.write_text("".join(islice(lines, recipe.trees)), encoding="utf-8")
+    Console(stderr=True).print(leaks.summary())
     (recipe.texts / "done").touch()
 
 

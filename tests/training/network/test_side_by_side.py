@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 from torch.testing import assert_close
 
+from training.network import side_by_side
 from training.network.encoder import StackedEncoder
-from training.network.side_by_side import lay_out, read_side_by_side
+from training.network.side_by_side import has_bfloat16_units, lay_out, read_side_by_side
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 LIKE = (5, 4, 5, 5)
@@ -26,11 +27,31 @@ def test_every_token_has_its_place_and_filling_repeats_the_texts_first_token():
     assert rectangle.places.tolist() == [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]]
 
 
-def test_much_filling_and_mixed_precision_are_left_to_torch():
+def test_much_filling_is_left_to_torch():
     assert lay_out(pack((8, 8, 8))) is not None
     assert lay_out(pack((8, 2, 2))) is None  # 24 places for 12 tokens
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_mixed_precision_is_left_to_torch_where_the_cpu_has_no_units_for_it(monkeypatch, units):
+    monkeypatch.setattr(side_by_side, "has_bfloat16_units", lambda: units)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert lay_out(pack((8, 8, 8))) is None
+        assert (lay_out(pack((8, 8, 8))) is not None) is units
+
+
+@pytest.mark.skipif(not has_bfloat16_units(), reason="this CPU has no bfloat16 units")
+@pytest.mark.parametrize("cell", CELLS)
+def test_mixed_precision_differs_by_rounding_alone(cell):
+    torch.manual_seed(0)
+    layer, states = CELLS[cell](6, 3, bidirectional=True), pack(LIKE)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = read_side_by_side(layer, states, lay_out(states), weights=dict(layer.named_parameters())).data
+    gradients = torch.autograd.grad(found.float().square().sum(), list(layer.parameters()))
+    output = layer(states)[0].data
+    expected = torch.autograd.grad(output.square().sum(), list(layer.parameters()))
+    assert_close(found.float(), output, atol=0.02, rtol=0.02)  # bfloat16 has 8 bits: half a percent a step
+    for one, other in zip(gradients, expected, strict=True):
+        assert_close(one, other, atol=0.05 * float(other.abs().max()), rtol=0.05)
 
 
 @pytest.mark.parametrize("lengths", [LIKE, (1,), (1, 1, 1), (7,), (4, 4)])

@@ -25,7 +25,7 @@ def data(tmp_path):
     folder = tmp_path / "data"
     text = "Review {}.<br /><br />I sat through all of it in silence."
     labelled = [review("train", number, number % 2, text.format(number)) for number in range(18)]
-    labelled += [review("train", 18, 1, "Left out on purpose."), review("train", 19, 0, "a TEST   review.")]
+    labelled += [review("train", 18, 1, "Left out on purpose."), review("train", 19, 0, "a TEST   review of mine.")]
     pack(folder / "imdb" / "train.jsonl.gz", labelled)
     pack(folder / "imdb" / "test.jsonl.gz", [review("test", n, n % 2, text) for n, text in enumerate(TESTS)])
     text = "Nobody said what to think of film number {}. So short."
@@ -38,12 +38,12 @@ def data(tmp_path):
     return folder
 
 
-TESTS = ["A test review.", "Another test review."]
+TESTS = ["A test review of mine.", "Another test review of mine."]
 
 
 @pytest.fixture
 def recipe(data, tmp_path):
     return Recipe(
-        data=data, base="base", to=tmp_path / "made", seeds=2, sentences=100, reviews=0, trees=0, teacher_epochs=1,
-        epochs=1, bfloat16=False,
+        data=data, base="base", to=tmp_path / "made", seeds=2, sentences=100, made_up=20, reviews=0, trees=0,
+        teacher_epochs=1, epochs=1, bfloat16=False,
     )  # fmt: skip

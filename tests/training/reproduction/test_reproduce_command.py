@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +21,14 @@ class Commands:
         self.bundle = bundle
         self.breaks_at = breaks_at
         self.called = []
+        self.words = {}
         self.validation = {"seed-1": 0.8, "seed-2": 0.7}
 
     def __call__(self, *arguments):
         words = [str(argument) for argument in arguments]
         name = " ".join(words[:2]) if words[0] == "distill" else words[0]
         self.called.append(name)
+        self.words[name] = words
         if name == self.breaks_at:
             self.breaks_at = None
             raise SystemExit(1)
@@ -54,9 +58,7 @@ def commands(monkeypatch, recipe, tiny_bundle):
 
 
 def reproduce(recipe):
-    main(
-        ["reproduce", "default", "--data", str(recipe.data), "--base", "base", "--to", str(recipe.to), "--seeds", "2"]
-    )
+    main(["reproduce", "default", "--data", str(recipe.data), "--base", "base", "--to", str(recipe.to), "--seeds", "2"])
 
 
 MADE = ["distill teacher", "distill score", "distill score", *["distill student", "export"] * 2]
@@ -68,6 +70,23 @@ def test_every_step_is_done_in_its_order_and_not_again(recipe, commands):
     assert commands.called == [*MADE, *ATTACHED]
     reproduce(recipe)
     assert commands.called == [*MADE, *ATTACHED, *ATTACHED]
+
+
+def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
+    for step in steps_module.steps(replace(recipe, bfloat16=True)):
+        step.work()
+    assert "--precision=bf16-mixed" in commands.words["distill teacher"]
+    assert "--bfloat16=true" in commands.words["distill score"]
+    assert "--trainer.precision=bf16-mixed" in commands.words["distill student"]
+
+
+def test_a_student_reads_all_that_was_prepared_for_it(recipe, commands):
+    reproduce(recipe)
+    words = commands.words["distill student"]
+    learnt = json.loads(words[words.index("--data.train") + 1])
+    assert {Path(path).name for path in learnt} == {
+        "phrases.parquet", "sentences.parquet", "imdb-train.jsonl", "made-up.jsonl"
+    }  # fmt: skip
 
 
 def test_after_a_step_that_failed_it_goes_on_there(recipe, commands):

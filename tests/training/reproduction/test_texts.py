@@ -1,5 +1,6 @@
 """The texts of the shipped model: which reviews, and which sentences of them."""
 
+import gzip
 import json
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ def test_reviews_are_parted_and_none_is_read_that_should_not_be(recipe):
     assert not {row["text"] for row in learnt} & {row["text"] for row in checked}
     texts = {row["text"] for row in [*learnt, *checked]}
     assert "Left out on purpose." not in texts
-    assert "a TEST   review." not in texts  # a test review, but for case and spacing
+    assert "a TEST   review of mine." not in texts  # a test review, but for case and spacing
     assert {row["label"] for row in learnt} == {"negative", "positive"}
 
 
@@ -39,10 +40,18 @@ def test_sentences_come_from_reviews_to_learn_from_alone(recipe):
 
 def test_sentences_of_middling_length_are_drawn_by_the_seed():
     text = "Too short. " + " ".join(f"This is sentence number {number} of them." for number in range(50))
-    drawn = [sentences([Example(text, "", 1)], count=10, seed=seed) for seed in (1, 1, 2)]
+    drawn = [sentences([Example(text, "", 1)], seed=seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
-    assert len(drawn[0]) == 10
-    assert "Too short." not in sentences([Example(text, "", 1)], count=1000, seed=1)
+    assert len(drawn[0]) == 50
+    assert "Too short." not in drawn[0]
+
+
+def test_a_sentence_of_a_file_to_measure_on_is_not_learnt(recipe):
+    sentence = "Nobody said what to think of film number 2."
+    amazon = recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
+    amazon.write_bytes(gzip.compress((json.dumps({"label": 1, "text": sentence.upper()}) + "\n").encode()))
+    prepare(recipe)
+    assert sentence not in (recipe.texts / "sentences.txt").read_text()
 
 
 def test_a_trial_takes_a_little_of_everything(recipe):

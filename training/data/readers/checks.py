@@ -38,7 +38,7 @@ class RowChecker:
             DataError: the row cannot be used.
         """
         if row.label is None and self.allowed_labels is None and _is_taught(row):
-            return Example(text=self._text(row), label="", line=row.line, teacher=row.teacher)
+            return Example(text=self._text(row), label="", line=row.line, teacher=self._taught(row))
         label = self._mapped(self._label(row), row.line)
         if label is None:
             return None
@@ -48,7 +48,7 @@ class RowChecker:
                 problem=f'the label "{label}" was not in the training data.',
                 fix=f"Known labels: {listed(sorted(self.allowed_labels))}.",
             )
-        return Example(text=self._text(row), label=label, line=row.line, teacher=row.teacher)
+        return Example(text=self._text(row), label=label, line=row.line, teacher=self._taught(row))
 
     def _label(self, row: Row) -> str:
         match row.label:
@@ -81,6 +81,17 @@ class RowChecker:
             )
         return self.label_map[label]
 
+    def _taught(self, row: Row) -> dict[str, float] | None:
+        """The teacher's scores by mapped label: where labels become one their probabilities add up."""
+        if row.teacher is None:
+            return None
+        merged: dict[str, float] = {}
+        for label, score in row.teacher.items():
+            mapped = label if self.label_map is None else self.label_map.get(label, label)
+            if mapped is not None:
+                merged[mapped] = _log_of_sum(merged[mapped], score) if mapped in merged else score
+        return merged
+
     def _text(self, row: Row) -> str:
         if row.text is None:
             raise self._error(row.line, problem="the text is missing.", fix="Every row needs a text.")
@@ -105,6 +116,12 @@ class RowChecker:
 
     def _error(self, line: int, *, problem: str, fix: str) -> DataError:
         return row_error(self.path, line, problem=problem, fix=fix, unit=self.unit)
+
+
+def _log_of_sum(one: float, other: float) -> float:
+    """log(exp(one) + exp(other)), which stays finite where both are far below 0."""
+    high, low = max(one, other), min(one, other)
+    return high if math.isinf(low) else high + math.log1p(math.exp(low - high))
 
 
 def _is_taught(row: Row) -> bool:

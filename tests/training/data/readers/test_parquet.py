@@ -114,6 +114,26 @@ def test_a_teachers_scores_come_with_the_rows(write, examples):
     assert all(math.isnan(score) for score in found[1].teacher.values())
 
 
+def test_a_teachers_scores_follow_the_label_map(write, examples):
+    shares = {"teacher: very bad": [0.1], "teacher: bad": [0.2], "teacher: good": [0.6], "teacher: spam": [0.1]}
+    logarithms = {name: [math.log(share) for share in values] for name, values in shares.items()}
+    path = write("a.parquet", parquet_bytes(text=["one"], label=["very bad"], **logarithms))
+    found = examples(path, label_map={"very bad": "bad", "good": "fine", "spam": None})
+    assert found[0].label == "bad"
+    # Merged labels' probabilities add up, and of a label that is left out there is no score.
+    assert {label: math.exp(score) for label, score in found[0].teacher.items()} == pytest.approx(
+        {"bad": 0.3, "fine": 0.6}
+    )
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), [(-900, -900, -900 + math.log(2)), (-math.inf, -3, -3)])
+def test_merged_scores_stay_finite_where_a_teacher_is_sure(write, examples, one, other, expected):
+    scores = {"teacher: a": [float(one)], "teacher: b": [float(other)]}
+    path = write("a.parquet", parquet_bytes(text=["one"], label=["a"], **scores))
+    (example,) = examples(path, label_map={"a": "c", "b": "c"})
+    assert example.teacher == pytest.approx({"c": expected})
+
+
 def test_a_row_that_neither_label_nor_teacher_speaks_of_is_bad(write, examples):
     path = write("a.parquet", parquet_bytes(text=["a", "b", "c"], label=["neg", None, None], **TAUGHT))
     with pytest.raises(DataError, match="row 2: the label is missing"):
