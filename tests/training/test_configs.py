@@ -14,6 +14,7 @@ PATHS = [f"--data.{part}={part}.csv" for part in ("train", "validation", "test")
 def test_there_is_one_for_each_published_run():
     assert {path.stem for path in CONFIGS} == {
         "sample", "sst2", "sst5", "mr-cv", "imdb", "three-class-csv", "gru", "deep", "multi-gpu", "tiny", "distilled",
+        "sst5-distilled",
     }  # fmt: skip
 
 
@@ -32,7 +33,8 @@ def test_a_config_begins_with_its_command(path):
         if not line.startswith("#"):
             break
         comment.append(line)
-    command = {"mr-cv": "cross-validate --folds 10", "distilled": "distill student"}.get(path.stem, "fit")
+    student = dict.fromkeys(("distilled", "sst5-distilled"), "distill student")
+    command = {"mr-cv": "cross-validate --folds 10", **student}.get(path.stem, "fit")
     assert f"python -m training {command} --config training/configs/{path.name}" in "\n".join(comment)
 
 
