@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from training.data.cache import content_hash
 from training.data.examples import DataError, Example, LeakPolicy, LeftOut
@@ -152,10 +153,16 @@ def _leak(path: Path, example: Example, place: Place) -> DataError:
     return DataError(
         path,
         example.line,
-        problem=f'the text "{quoted}" is held out: it stands in {place.path}, line {place.line:,}.',
+        problem=f'the text "{quoted}" is held out: it stands in {place.path}, {_unit(place.path)} {place.line:,}.',
         fix="A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
         "count them, or take that file out of --data.held_out.",
+        unit=_unit(path),
     )
+
+
+def _unit(path: Path) -> Literal["line", "row"]:
+    """What a place in the file is counted in: Parquet has no lines."""
+    return "row" if ".parquet" in path.suffixes else "line"
 
 
 def _hash_of(text: str) -> int:

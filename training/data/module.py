@@ -237,6 +237,15 @@ class SentimentData(lightning.LightningDataModule):
                     problem=f"not the file this checkpoint was trained on ({was})",
                     fix="Start a new run, or pass the original files in their order.",
                 )
+        for train, read, file in zip(self.files["train"], self._read.get("train", []), before, strict=False):
+            if file["rows"] != len(read.examples):
+                raise DataError(
+                    train.path,
+                    None,
+                    problem=f"{len(read.examples):,} of its texts are used now, and {file['rows']:,} were when this "
+                    "checkpoint was made",
+                    fix="Start a new run, or pass the original --data.held_out and --data.label_map.",
+                )
         self._place = dict(state_dict["place"])
         if self._place["batch"]:
             self._check_order(state_dict["order"])

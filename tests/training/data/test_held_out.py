@@ -57,6 +57,21 @@ def test_training_stops_and_names_both_places_and_the_way_out(files, measured_on
     )
 
 
+def test_rows_of_parquet_are_called_rows_on_both_sides(tmp_path):
+    held_out = tmp_path / "test.parquet"
+    parquet.write_table(pa.table({"text": ["a warm and funny evening"]}), held_out)
+    texts = ["one", "A warm and funny evening!"]
+    with pytest.raises(DataError, match=r"scores\.parquet, row 2: .* stands in .*test\.parquet, row 1\."):
+        list(texts_without_leaks(texts, HeldOut([held_out]), held_out_texts("stop"), path=tmp_path / "scores.parquet"))
+
+
+def test_going_on_with_other_texts_held_out_is_refused(files, measured_on):
+    before = prepare(files, held_out=[str(measured_on)], on_leak="drop").state_dict()
+    prepare(files, held_out=[str(measured_on)], on_leak="drop").load_state_dict(before)
+    with pytest.raises(DataError, match=r"train\.csv: 8 of its texts are used now, and 6 were when this checkpoint"):
+        prepare(files).load_state_dict(before)
+
+
 def test_dropped_texts_are_counted_and_neither_learnt_nor_in_the_vocabulary(files, measured_on):
     for _ in range(2):  # read, then from the cache
         data = prepare(files, held_out=[str(measured_on)], on_leak="drop")
