@@ -12,6 +12,8 @@ Each figure is real tokens a second of whole steps: forward, backward, clipping 
 - gru: the encoder with GRU cells.
 - encoder without oneDNN (CPU only): torch hands an LSTM to oneDNN's fused kernel, but never a GRU; with that switched
   off both run the same kernels, and the cells themselves are compared.
+- encoder bf16 (on CPUs with bfloat16 units, and on GPUs): the encoder under autocast, as ``--trainer.precision
+  bf16-mixed`` trains it.
 
 The contestants take turns step by step, each time in another order, so that a busy machine troubles all alike. A round
 is one pass over everyone's batches; a ratio is the median of the rounds' ratios. Batches are made beforehand and lie on
@@ -48,6 +50,7 @@ from training.data.readers import read_examples
 from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
 from training.network.encoder import CellName
+from training.network.side_by_side import has_bfloat16_units
 
 SAMPLE = Path(__file__).resolve().parents[1] / "training" / "data" / "sample" / "train.csv"
 LEAST_TEXTS = 6_400  # a hundred batches, one pool of the sampler; a smaller file is repeated
@@ -57,6 +60,7 @@ CLIP = 1.0
 LEARNING_RATE = 1e-4
 FEWEST_ROUNDS = 2  # beside the one that is not counted; quartiles need no fewer
 WITHOUT_ONEDNN = "encoder without oneDNN"
+IN_BFLOAT16 = "encoder bf16"
 
 Precision = Literal["fp32", "bf16"]
 
@@ -193,7 +197,7 @@ def read_options() -> Options:
     parser.add_argument("--embedding-size", type=int, default=100)
     parser.add_argument("--hidden-size", type=int, default=150)
     parser.add_argument("--seconds", type=float, default=60.0, help="time for all rounds; three are run in any case")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda; on cuda bf16 is measured beside fp32")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads of torch on the CPU")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     return Options(**vars(parser.parse_args()))
@@ -251,6 +255,9 @@ def make_contestants(
     if options.device == "cpu":
         step = make_step(make_network(vocabulary, options), packed, precision="fp32", options=options)
         contestants.append(Contestant(WITHOUT_ONEDNN, tokens, without_onednn(step)))
+    if options.device == "cpu" and has_bfloat16_units():
+        step = make_step(make_network(vocabulary, options), packed, precision="bf16", options=options)
+        contestants.append(Contestant(IN_BFLOAT16, tokens, step))
     return contestants
 
 
@@ -364,10 +371,11 @@ def goals(options: Options) -> list[Goal]:
     """What is compared; on a GPU with its own fused kernel as the bound, and no goal set."""
     if options.device == "cpu":
         measured = [Goal("encoder", "fused", 0.9), Goal("encoder", "padded", 1.8), Goal("gru", "encoder", 1.0)]
-        return [*measured, Goal("gru", WITHOUT_ONEDNN, None)]
+        in_bfloat16 = [Goal(IN_BFLOAT16, "encoder", None)] if has_bfloat16_units() else []
+        return [*measured, Goal("gru", WITHOUT_ONEDNN, None), *in_bfloat16]
     pairs = [("encoder", "fused"), ("encoder", "padded"), ("gru", "encoder")]
     same = [Goal(f"{fast} {kind}", f"{slow} {kind}", None) for kind in ("fp32", "bf16") for fast, slow in pairs]
-    return [*same, Goal("encoder bf16", "encoder fp32", None)]
+    return [*same, Goal(IN_BFLOAT16, "encoder fp32", None)]
 
 
 def summarise(values: list[float]) -> Figure:

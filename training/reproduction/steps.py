@@ -108,7 +108,7 @@ def export(recipe: Recipe, seed: int) -> None:
     command(
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
         *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
-        *("--name=sentiment-bilstm", "--version=2.0.0", "--description", DESCRIPTION),
+        *("--name=sentiment-bilstm", "--version=2.1.0", "--description", DESCRIPTION),
     )
 
 
