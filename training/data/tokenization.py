@@ -96,12 +96,13 @@ def encode_all(
     pipeline: Tokenizer, texts: Iterable[str], *, max_tokens: int, chunk: int = CHUNK_TEXTS
 ) -> Iterator[list[int]]:
     """Token ids of every text, cut at ``max_tokens``, in order; no more than ``chunk`` texts are held at a time."""
-    for batch in _chunks(texts, chunk):
+    for batch in chunks(texts, chunk):
         for encoding in pipeline.encode_batch_fast(batch, add_special_tokens=False):
             yield encoding.ids[:max_tokens]
 
 
-def _chunks(texts: Iterable[str], most: int) -> Iterator[list[str]]:
+def chunks(texts: Iterable[str], most: int = CHUNK_TEXTS) -> Iterator[list[str]]:
+    """The texts in lists of at most so many, and of fewer where they are long, to be tokenized together."""
     batch: list[str] = []
     characters = 0
     for text in texts:

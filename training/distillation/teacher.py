@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from training.data.tokenization import chunks
 from training.data.tokenized import TokenizedExamples
 
 INSTALL = "Install what distillation needs: pip install -e '.[train,distill]' -c constraints.txt"
-
-TEXTS_A_CHUNK = 1024
-"""Texts that are tokenized together."""
-
 
 class TeacherError(ValueError):
     """A teacher that cannot be used: what is wrong with it, and what to do."""
@@ -41,13 +38,7 @@ class Teacher:
 
     def token_ids(self, texts: Iterable[str]) -> Iterator[list[int]]:
         """Each text's ids with the special tokens that the model expects around them."""
-        chunk: list[str] = []
-        for text in texts:
-            chunk.append(text)
-            if len(chunk) == TEXTS_A_CHUNK:
-                yield from self._encoded(chunk)
-                chunk = []
-        if chunk:
+        for chunk in chunks(texts):
             yield from self._encoded(chunk)
 
     def logits(self, texts: Sequence[str], *, tokens_a_batch: int, bfloat16: bool) -> NDArray[np.float32]:
