@@ -56,7 +56,7 @@ def test_emoji_are_read(model):
 
 
 def test_of_some_answers_it_is_sure_and_of_some_not(model):
-    sure, unsure = model.predict(["A masterpiece from start to end, I loved it.", "It was a film."])
+    sure, unsure = model.predict(["A masterpiece from start to end, I loved it.", "Nobody would call it bad."])
     assert (sure.confident, unsure.confident) == (True, False)
 
 
