@@ -255,9 +255,9 @@ def make_contestants(
     if options.device == "cpu":
         step = make_step(make_network(vocabulary, options), packed, precision="fp32", options=options)
         contestants.append(Contestant(WITHOUT_ONEDNN, tokens, without_onednn(step)))
-    if options.device == "cpu" and has_bfloat16_units():
-        step = make_step(make_network(vocabulary, options), packed, precision="bf16", options=options)
-        contestants.append(Contestant(IN_BFLOAT16, tokens, step))
+        if has_bfloat16_units():
+            step = make_step(make_network(vocabulary, options), packed, precision="bf16", options=options)
+            contestants.append(Contestant(IN_BFLOAT16, tokens, step))
     return contestants
 
 

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sentences", type=int, default=200_000, help="of reviews, to be scored (default: 200000)")
     parser.add_argument("--teacher_epochs", type=int, default=1, help="of the teacher over the phrases (default: 1)")
     parser.add_argument("--epochs", type=int, default=3, help="of a student over everything (default: 3)")
-    parser.add_argument("--bfloat16", action="store_true", help="let the teacher compute in bfloat16, if that is fast")
+    parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16, where that is fast")
     parser.add_argument("--quick", action="store_true", help="a little of everything, to prove the path")
     return parser
 

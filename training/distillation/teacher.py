@@ -16,6 +16,7 @@ from training.data.tokenized import TokenizedExamples
 
 INSTALL = "Install what distillation needs: pip install -e '.[train,distill]' -c constraints.txt"
 
+
 class TeacherError(ValueError):
     """A teacher that cannot be used: what is wrong with it, and what to do."""
 

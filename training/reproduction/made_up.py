@@ -1,7 +1,7 @@
 """Texts made up for what reviews hardly hold: plain facts, questions, "terribly" as praise, emoji alone.
 
 None of them is a text that the behavioural suite asks. The suite's families about the same things are still easier for
-a model that has read these; which ones, and how it does on the others, docs/distillation.md tells.
+a model that has read these; which ones, and how it does on the others, docs/behaviour.md tells.
 """
 
 from collections.abc import Collection, Iterator

@@ -55,8 +55,7 @@ def fine_tune(recipe: Recipe) -> None:
     """The teacher learns the treebank's phrases in five classes."""
     files = ["--train", recipe.training_trees, "--validation", recipe.treebank("dev"), "--to", recipe.teacher]
     labels = ["--trees=phrases", "--label_map", json.dumps(FIVE)]
-    precision = "bf16-mixed" if recipe.bfloat16 else "32"
-    options = [f"--epochs={recipe.teacher_epochs}", f"--precision={precision}", "--seed=1"]
+    options = [f"--epochs={recipe.teacher_epochs}", f"--precision={_precision(recipe)}", "--seed=1"]
     command("distill", "teacher", recipe.base, *files, *labels, *options)
 
 
@@ -93,8 +92,7 @@ def train(recipe: Recipe, seed: int) -> None:
     learnt = [recipe.phrases, recipe.lines, *(recipe.texts / f"{name}.jsonl" for name in ("imdb-train", "made-up"))]
     apart = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
     options = [f"--seed_everything={seed}", f"--trainer.max_epochs={recipe.epochs}", "--ckpt_path=last"]
-    if recipe.bfloat16:
-        options.append("--trainer.precision=bf16-mixed")
+    options.append(f"--trainer.precision={_precision(recipe)}")
     command(
         *("distill", "student", "--config", CONFIG, "--data.train", _listed(learnt)),
         *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.base),
@@ -130,6 +128,10 @@ def command(*arguments: object) -> None:
     done = subprocess.run([sys.executable, "-m", "training", *words], check=False)  # noqa: S603 - ourselves
     if done.returncode:
         raise SystemExit(done.returncode)
+
+
+def _precision(recipe: Recipe) -> str:
+    return "bf16-mixed" if recipe.bfloat16 else "32"
 
 
 def _scoring(recipe: Recipe, to: Path) -> list[str]:

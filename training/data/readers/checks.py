@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from training.data.examples import DataError, Example
 from training.data.readers.penn_treebank import join_tokens
 from training.data.readers.rows import Row, listed, row_error
@@ -89,7 +91,7 @@ class RowChecker:
         for label, score in row.teacher.items():
             mapped = label if self.label_map is None else self.label_map.get(label, label)
             if mapped is not None:
-                merged[mapped] = _log_of_sum(merged[mapped], score) if mapped in merged else score
+                merged[mapped] = float(np.logaddexp(merged[mapped], score)) if mapped in merged else score
         return merged
 
     def _text(self, row: Row) -> str:
@@ -116,12 +118,6 @@ class RowChecker:
 
     def _error(self, line: int, *, problem: str, fix: str) -> DataError:
         return row_error(self.path, line, problem=problem, fix=fix, unit=self.unit)
-
-
-def _log_of_sum(one: float, other: float) -> float:
-    """log(exp(one) + exp(other)), which stays finite where both are far below 0."""
-    high, low = max(one, other), min(one, other)
-    return high if math.isinf(low) else high + math.log1p(math.exp(low - high))
 
 
 def _is_taught(row: Row) -> bool:
