@@ -17,6 +17,7 @@ from training.data.progress import watched
 from training.data.readers import Format, read_examples
 from training.data.readers.reading import Trees
 from training.distillation.augmentation import augmented
+from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams
 from training.distillation.scorers import Reading, ensemble, load_scorer, merged
 from training.distillation.scoring import ScoringError, score_texts
 from training.distillation.teacher import TeacherError, new_teacher
@@ -31,9 +32,13 @@ python -m training distill COMMAND [options]
               python -m training distill teacher pretrained/all-MiniLM-L6-v2 --train sst/train.txt.gz --trees phrases \\
                 --validation sst/dev.txt.gz --to runs/teacher
 
+  ngrams    fit a linear classifier of words and runs of words: a second teacher for whole reviews, in a minute
+              python -m training distill ngrams --train reviews.jsonl --to runs/reviews.ngrams
+
   score     write a teacher's scores of texts, labelled or not, to a file that fit learns from
               python -m training distill score runs/teacher train.txt.gz --trees phrases --to runs/scores/sst.parquet
               python -m training distill score runs/teacher reviews.txt --format lines --labelled false --to FILE
+
   student   train the student on such files, by labels and scores: fit, with its options
               python -m training distill student --config training/configs/distilled.yaml \\
                 --data.train '[runs/scores/sst.parquet, runs/scores/reviews.parquet]' --data.validation sst/dev.txt.gz
@@ -133,6 +138,52 @@ def teacher(
     Console(stderr=True).print(f"Wrote the teacher to {to}; its labels are {', '.join(labels)}.")
 
 
+def ngrams(
+    *,
+    train: Files,
+    to: Path,
+    format: Format = "auto",  # noqa: A002 - the option's name on the command line
+    text_column: str = "text",
+    label_column: str = "label",
+    trees: Trees = "root",
+    label_map: dict[str, str | None] | None = None,
+    longest: int = 3,
+    least_texts: int = 2,
+    regularization: float = 0.02,
+) -> None:
+    """Fits a linear classifier of n-grams, which teaches whole reviews well together with a network.
+
+    Args:
+        train: a labelled file it learns from, or several: [one.csv, other.csv].
+        to: the file to write, whose name ends in .ngrams; ``distill score`` takes it as a teacher.
+        format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
+        text_column: column or key of the text (csv, tsv, jsonl, parquet).
+        label_column: column or key of the label.
+        trees: of trees: the root (whole sentences), or every phrase.
+        label_map: raw label to label; null leaves those rows out.
+        longest: words of the longest n-gram.
+        least_texts: an n-gram counts if so many texts hold it.
+        regularization: how much large weights cost; more of it for few texts.
+    """
+    if to.suffix != SUFFIX:
+        message = f"--to is {to}; a teacher of n-grams is known by the end of its name: {to}{SUFFIX}"
+        raise TeacherError(message)
+    read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
+    learnt = [
+        example
+        for path in paths(train)
+        for example in watched(
+            read_examples(path, **read, trees=trees, bad_rows=LeftOut("stop")),  # type: ignore[arg-type]
+            f"Reading {path.name}",
+        )
+    ]
+    with Console(stderr=True).status(f"Fitting {len(learnt):,} texts"):
+        classifier = fit_ngrams(learnt, longest=longest, least_texts=least_texts, regularization=regularization)
+    save_ngrams(classifier, to)
+    found = f"{classifier.weights.shape[1]:,} n-grams; its labels are {', '.join(classifier.labels)}"
+    Console(stderr=True).print(f"Wrote the teacher to {to}: {found}.")
+
+
 def score(
     teacher: str | list[str],
     texts: Files,
@@ -156,8 +207,8 @@ def score(
     """Writes a teacher's scores of texts to a Parquet file; run again, it goes on where it was stopped.
 
     Args:
-        teacher: a Hugging Face sequence classifier's folder or its name on the hub, or a checkpoint or bundle of this
-            project; or several, whose probabilities are averaged: [one, other].
+        teacher: a Hugging Face sequence classifier's folder or its name on the hub, a file of ``distill ngrams``, or a
+            checkpoint or bundle of this project; or several, whose probabilities are averaged: [one, other].
         texts: a file, or several: [one.csv, other.csv].
         to: the file to write, which ``--data.train`` takes.
         labelled: false for texts without labels; in lines, the whole line is then the text.
@@ -195,4 +246,4 @@ def score(
     Console(stderr=True).print(f"Wrote the scores of {len(every):,} texts to {to}.")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"teacher": teacher, "score": score}
+COMMANDS: dict[str, Callable[..., None]] = {"teacher": teacher, "ngrams": ngrams, "score": score}

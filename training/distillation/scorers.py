@@ -1,4 +1,4 @@
-"""Whoever can say how likely each label is: a Hugging Face classifier, a model of this project, or several together."""
+"""Whoever can say how likely each label is: a transformer, n-grams, a model of this project, or several together."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.contender import load_contender
+from training.distillation import ngrams
 from training.distillation.teacher import TeacherError, load_teacher
 
 LogProbabilities = NDArray[np.float32]
@@ -43,10 +44,10 @@ class Reading:
 
 
 def load_scorer(name: str, reading: Reading) -> Scorer:
-    """A bundle or checkpoint of this project where there is one by that name, otherwise a Hugging Face classifier.
+    """A bundle, checkpoint or n-gram classifier where there is one by that name, otherwise a Hugging Face classifier.
 
     Raises:
-        TeacherError: it is neither.
+        TeacherError: it is none of these.
         BundleError: the bundle is damaged.
         CheckpointError: the checkpoint is damaged.
     """
@@ -54,6 +55,11 @@ def load_scorer(name: str, reading: Reading) -> Scorer:
     if name == "default" or path.suffix == ".ckpt" or (path / "manifest.json").is_file():
         contender = load_contender(name)
         return Scorer(contender.labels, contender.identity["sha256"], lambda texts: _logarithm(contender.score(texts)))
+    if path.suffix == ngrams.SUFFIX:
+        classifier = ngrams.load_ngrams(path)
+        return Scorer(
+            classifier.labels, ngrams.identity(path), lambda texts: _logarithm(classifier.probabilities(texts))
+        )
     teacher = load_teacher(name, max_tokens=reading.max_tokens)
     weights = path / "model.safetensors"
     identity = hashlib.file_digest(weights.open("rb"), "sha256").hexdigest() if weights.is_file() else name

@@ -1,4 +1,4 @@
-"""Texts made up for what reviews hardly hold: plain facts, questions, "terribly" as praise, emoji alone.
+"""Texts made up for what reviews hardly hold: plain facts, questions and answers, "terribly" as praise, emoji alone.
 
 None of them is a text that the behavioural suite asks. The suite's families about the same things are still easier for
 a model that has read these; which ones, and how it does on the others, docs/behaviour.md tells.
@@ -9,14 +9,11 @@ from pathlib import Path
 
 from training.behaviour.expansion import cases
 from training.behaviour.families import read_families
-from training.behaviour.suite import CASES_A_FAMILY
+from training.behaviour.suite import CASES_A_FAMILY, SEED
 from training.data.examples import Example
 from training.data.same_text import same_text
 
 FOLDER = Path(__file__).parent / "templates"
-
-ASKED_SEED = 0
-"""Of the suite as ``evaluate --behaviour`` runs it."""
 
 
 def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
@@ -34,6 +31,6 @@ def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
 
 
 def suite_texts() -> Collection[str]:
-    """Every text that the behavioural suite asks, in the form in which texts are compared."""
-    every = (case for family in read_families() for case in cases(family, most=CASES_A_FAMILY, seed=ASKED_SEED))
+    """Every text that the behavioural suite asks as it is run by default, in the form in which texts are compared."""
+    every = (case for family in read_families() for case in cases(family, most=CASES_A_FAMILY, seed=SEED))
     return {same_text(text) for case in every for text in case}

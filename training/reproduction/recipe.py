@@ -18,7 +18,8 @@ class Recipe:
         reviews: how many reviews of each kind are used, at most; 0 for all.
         trees: how many of the treebank's training sentences are used, at most; 0 for all.
         teacher_epochs: passes of the teacher over the treebank's phrases.
-        epochs: passes of a student over everything.
+        epochs: passes of a first student over all but the unlabelled reviews.
+        second_epochs: passes of a student over everything, beginning with the first one's weights.
         bfloat16: whether teacher and students compute in bfloat16.
     """
 
@@ -32,6 +33,7 @@ class Recipe:
     trees: int
     teacher_epochs: int
     epochs: int
+    second_epochs: int
     bfloat16: bool
 
     @property
@@ -55,6 +57,16 @@ class Recipe:
         return self.to / "scores" / "sentences.parquet"
 
     @property
+    def ngrams(self) -> Path:
+        """The linear classifier that knows whole reviews."""
+        return self.to / "reviews.ngrams"
+
+    @property
+    def whole_reviews(self) -> Path:
+        """What it and a first student together make of the unlabelled reviews."""
+        return self.to / "scores" / "reviews.parquet"
+
+    @property
     def training_trees(self) -> Path:
         """The treebank's training sentences: the file itself, or the part of it that ``prepare`` cuts."""
         return self.texts / "trees.txt" if self.trees else self.treebank("train")
@@ -63,6 +75,10 @@ class Recipe:
         """A file of the treebank: train, dev or test."""
         return self.data / "sst" / f"{part}.txt.gz"
 
+    def first(self, seed: int) -> Path:
+        """The run folder of a first student."""
+        return self.to / f"first-{seed}"
+
     def student(self, seed: int) -> Path:
-        """A student's run folder."""
+        """The run folder of a student, which begins where the first one of its seed ended."""
         return self.to / f"seed-{seed}"

@@ -22,12 +22,24 @@ CONFIG = Path(os.path.relpath(Path(__file__).parents[1] / "configs" / "distilled
 HARD_TEXTS = Path(os.path.relpath(Path(__file__).parent / "hard_texts.json"))
 """Texts on which such models go wrong; the card shows those that this one gets wrong."""
 
+BUNDLE = Path("bundle", "manifest.json")
+"""In a student's folder, once it is exported."""
+
+FIRST = 1
+"""The seed of the first student that teaches whole reviews to all."""
+
 FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", "4": "very positive"}
 """The treebank's labels in words. The teacher learns all five: what is very good tells more than what is good."""
 
+THREE = {"0": "negative", "1": "negative", "2": "neutral", "3": "positive", "4": "positive"}
+"""The same for a teacher that knows only what the student tells apart."""
+
+SECOND_RATE = 1e-3
+"""The highest learning rate of a student that begins with learnt weights: half that of one that begins anew."""
+
 DESCRIPTION = (
     "English sentiment in three classes, for single sentences and for whole reviews: "
-    "a two-layer bidirectional LSTM with a residual connection, taught by a transformer."
+    "a two-layer bidirectional LSTM with a residual connection, taught by larger models."
 )
 
 
@@ -47,6 +59,10 @@ def steps(recipe: Recipe) -> list[Step]:
         Step("Fine-tune the teacher", (recipe.teacher / "model.safetensors").exists, partial(fine_tune, recipe)),
         Step("Score the treebank's phrases", recipe.phrases.exists, partial(score_phrases, recipe)),
         Step("Score sentences of reviews", recipe.lines.exists, partial(score_sentences, recipe)),
+        *(first_student(recipe, seed) for seed in range(1, recipe.seeds + 1)),
+        Step("Make a bundle of the first", (recipe.first(FIRST) / BUNDLE).exists, partial(export_first, recipe)),
+        Step("Fit n-grams to the labelled reviews", recipe.ngrams.exists, partial(fit_ngrams, recipe)),
+        Step("Score the unlabelled reviews", recipe.whole_reviews.exists, partial(score_reviews, recipe)),
         *(step for seed in range(1, recipe.seeds + 1) for step in student(recipe, seed)),
     ]
 
@@ -72,12 +88,33 @@ def score_sentences(recipe: Recipe) -> None:
     command("distill", "score", recipe.teacher, texts, *unlabelled, *_scoring(recipe, recipe.lines))
 
 
+def fit_ngrams(recipe: Recipe) -> None:
+    """A linear classifier learns the labelled reviews, and of the treebank's sentences what neutral is."""
+    learnt = [recipe.texts / "imdb-train.jsonl", recipe.training_trees]
+    command("distill", "ngrams", "--train", _listed(learnt), "--label_map", json.dumps(THREE), "--to", recipe.ngrams)
+
+
+def score_reviews(recipe: Recipe) -> None:
+    """What the n-grams and a first student, who err on different reviews, together make of those without labels."""
+    teachers = _listed([recipe.first(FIRST) / "bundle", recipe.ngrams])
+    texts = recipe.texts / "imdb-unlabelled.jsonl"
+    command("distill", "score", teachers, texts, "--labelled=false", "--to", recipe.whole_reviews)
+
+
+def first_student(recipe: Recipe, seed: int) -> Step:
+    """Training one student on all but whole reviews without labels."""
+    folder = recipe.first(seed)
+    return Step(
+        f"Train the first student, seed {seed}", partial(is_finished, folder), partial(train_first, recipe, seed)
+    )
+
+
 def student(recipe: Recipe, seed: int) -> list[Step]:
-    """Training one student, and making a bundle of it."""
+    """Training it on, and making a bundle of it."""
     folder = recipe.student(seed)
     return [
         Step(f"Train the student, seed {seed}", partial(is_finished, folder), partial(train, recipe, seed)),
-        Step(f"Export it, seed {seed}", (folder / "bundle" / "manifest.json").exists, partial(export, recipe, seed)),
+        Step(f"Export it, seed {seed}", (folder / BUNDLE).exists, partial(export, recipe, seed)),
     ]
 
 
@@ -87,27 +124,27 @@ def is_finished(folder: Path) -> bool:
     return record.is_file() and json.loads(record.read_text(encoding="utf-8"))["finished"] is True
 
 
+def train_first(recipe: Recipe, seed: int) -> None:
+    """A student learns from labels and from the teacher, on phrases, sentences and whole reviews."""
+    _train(recipe, seed, _learnt(recipe), to=recipe.first(seed), options=[f"--trainer.max_epochs={recipe.epochs}"])
+
+
 def train(recipe: Recipe, seed: int) -> None:
-    """The student learns from labels and from the teacher, on phrases, sentences and whole reviews."""
-    learnt = [recipe.phrases, recipe.lines, *(recipe.texts / f"{name}.jsonl" for name in ("imdb-train", "made-up"))]
-    apart = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
-    options = [f"--seed_everything={seed}", f"--trainer.max_epochs={recipe.epochs}", "--ckpt_path=last"]
-    options.append(f"--trainer.precision={_precision(recipe)}")
-    command(
-        *("distill", "student", "--config", CONFIG, "--data.train", _listed(learnt)),
-        *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.base),
-        *(*apart, f"--trainer.default_root_dir={recipe.student(seed)}", *options),
-    )
+    """It learns on, now from the unlabelled reviews too."""
+    begin = f"--start_from={recipe.first(seed) / 'checkpoints' / 'best.ckpt'}"
+    options = [begin, f"--model.learning_rate={SECOND_RATE}", f"--trainer.max_epochs={recipe.second_epochs}"]
+    _train(recipe, seed, _learnt(recipe, recipe.whole_reviews), to=recipe.student(seed), options=options)
+
+
+def export_first(recipe: Recipe) -> None:
+    """Calibrated, so that its probabilities and those of the n-grams may be averaged."""
+    _export(recipe, recipe.first(FIRST))
 
 
 def export(recipe: Recipe, seed: int) -> None:
     """Calibrated on both kinds of texts, measured on the test files."""
-    folder = recipe.student(seed)
-    command(
-        *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
-        *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
-        *("--name=sentiment-bilstm", "--version=2.1.0", "--description", DESCRIPTION),
-    )
+    described = ["--name=sentiment-bilstm", "--version=2.2.0", "--description", DESCRIPTION]
+    _export(recipe, recipe.student(seed), "--test", _listed(_tests(recipe)), *described)
 
 
 def attach(recipe: Recipe) -> None:
@@ -128,6 +165,29 @@ def command(*arguments: object) -> None:
     done = subprocess.run([sys.executable, "-m", "training", *words], check=False)  # noqa: S603 - ourselves
     if done.returncode:
         raise SystemExit(done.returncode)
+
+
+def _train(recipe: Recipe, seed: int, learnt: list[Path], *, to: Path, options: list[str]) -> None:
+    apart = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
+    precision = f"--trainer.precision={_precision(recipe)}"
+    command(
+        *("distill", "student", "--config", CONFIG, "--data.train", _listed(learnt)),
+        *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.base),
+        *(*apart, f"--trainer.default_root_dir={to}", f"--seed_everything={seed}", "--ckpt_path=last"),
+        *(precision, *options),
+    )
+
+
+def _learnt(recipe: Recipe, *scored: Path) -> list[Path]:
+    labelled = [recipe.texts / f"{name}.jsonl" for name in ("imdb-train", "made-up")]
+    return [recipe.phrases, recipe.lines, *scored, *labelled]
+
+
+def _export(recipe: Recipe, folder: Path, *options: str) -> None:
+    command(
+        *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
+        *("--validation", _listed(_validation(recipe)), *options),
+    )
 
 
 def _precision(recipe: Recipe) -> str:

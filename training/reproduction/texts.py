@@ -1,12 +1,14 @@
 """Prepares the texts that teacher and students read, from the data sets as they are published."""
 
 import gzip
+from collections.abc import Iterable
 from itertools import islice
 
 from rich.console import Console
 
 from training.data.examples import Example
 from training.data.held_out import HeldOut, held_out_texts, texts_without_leaks, without_leaks
+from training.data.same_text import same_text
 from training.data.splitting import write_json_lines
 from training.reproduction.made_up import made_up_texts
 from training.reproduction.recipe import Recipe
@@ -20,10 +22,10 @@ SEED = 1
 
 
 def prepare(recipe: Recipe) -> None:
-    """Writes reviews to learn from, to validate with and to measure on, made-up texts, and sentences to be scored.
+    """Writes reviews to learn from, to validate with and to measure on, made-up texts, and what is to be scored.
 
-    Reviews that published robustness sets use are left out, and reviews and sentences that stand in a file on which
-    the model is measured or validated.
+    To be scored are sentences of reviews, and whole reviews that nobody labelled. Reviews that published robustness
+    sets use are left out, and reviews and sentences that stand in a file on which the model is measured or validated.
     """
     imdb, amazon = recipe.data / "imdb", recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
     left_out = ids_left_out(imdb / "exclude_from_training.tsv")
@@ -38,7 +40,13 @@ def prepare(recipe: Recipe) -> None:
     found = texts_without_leaks(sentences([*learnt, *usable["unsup"]], seed=SEED), held_out, leaks, path=imdb)
     drawn = islice(found, recipe.sentences)
     measured = list(read_reviews(amazon, left_out=()))
-    parts = {"imdb-train": learnt, "imdb-validation": checked, "imdb-test": test, "amazon": measured}
+    parts = {
+        "imdb-train": learnt,
+        "imdb-validation": checked,
+        "imdb-test": test,
+        "imdb-unlabelled": new_texts(usable["unsup"], known=[*learnt, *checked]),
+        "amazon": measured,
+    }
     for name, examples in parts.items():
         write_json_lines(recipe.texts / f"{name}.jsonl", evenly(examples, recipe.reviews))
     (recipe.texts / "sentences.txt").write_text("\n".join(drawn) + "\n", encoding="utf-8")
@@ -48,6 +56,18 @@ def prepare(recipe: Recipe) -> None:
             recipe.training_trees.write_text("".join(islice(lines, recipe.trees)), encoding="utf-8")
     Console(stderr=True).print(leaks.summary())
     (recipe.texts / "done").touch()
+
+
+def new_texts(examples: Iterable[Example], *, known: Iterable[Example]) -> list[Example]:
+    """Each text once, and none that is known already."""
+    seen = {same_text(example.text) for example in known}
+    found = []
+    for example in examples:
+        text = same_text(example.text)
+        if text not in seen:
+            seen.add(text)
+            found.append(example)
+    return found
 
 
 def evenly(examples: list[Example], most: int) -> list[Example]:

@@ -1,6 +1,7 @@
 """The path of a user: fine-tune a teacher, let it score, train the student on its scores."""
 
 import json
+import math
 
 import pytest
 from programs import SAMPLE
@@ -55,11 +56,29 @@ def test_a_student_learns_from_labels_and_scores(teacher, tmp_path):
     assert [file["rows"] for file in recorded] == [360, len(rows), 60]
 
 
+def test_ngrams_are_fitted_and_score_together_with_a_transformer(teacher, tmp_path):
+    fitted, scores = tmp_path / "sample.ngrams", tmp_path / "scores.parquet"
+    main(["distill", "ngrams", "--train", FILES["train"], "--to", str(fitted)])
+    main(["distill", "score", json.dumps([str(teacher), str(fitted)]), FILES["validation"], "--to", str(scores)])
+    rows = parquet.read_table(scores).to_pylist()
+    labels = ["negative", "neutral", "positive"]
+    sums = [sum(math.exp(row[f"teacher: {label}"]) for label in labels) for row in rows]
+    assert sums == pytest.approx([1.0] * 60, abs=1e-5)
+
+
+def test_ngrams_under_another_name_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["distill", "ngrams", "--train", FILES["train"], "--to", str(tmp_path / "sample")])
+    assert stopped.value.code == 1
+    assert "known by the end of its name" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_command_is_refused(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["distill", "teach"])
     assert stopped.value.code == 2
-    assert "expected one of: teacher, score, student" in capsys.readouterr().err
+    assert "expected one of: teacher, ngrams, score, student" in capsys.readouterr().err
 
 
 def test_a_model_without_a_head_is_refused_as_a_teacher(base_folder, tmp_path, capsys):

@@ -45,5 +45,5 @@ TESTS = ["A test review of mine.", "Another test review of mine."]
 def recipe(data, tmp_path):
     return Recipe(
         data=data, base="base", to=tmp_path / "made", seeds=2, sentences=100, made_up=20, reviews=0, trees=0,
-        teacher_epochs=1, epochs=1, bfloat16=False,
+        teacher_epochs=1, epochs=1, second_epochs=1, bfloat16=False,
     )  # fmt: skip

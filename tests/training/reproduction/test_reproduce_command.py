@@ -22,6 +22,7 @@ class Commands:
         self.breaks_at = breaks_at
         self.called = []
         self.words = {}
+        self.every = []
         self.validation = {"seed-1": 0.8, "seed-2": 0.7}
 
     def __call__(self, *arguments):
@@ -29,6 +30,7 @@ class Commands:
         name = " ".join(words[:2]) if words[0] == "distill" else words[0]
         self.called.append(name)
         self.words[name] = words
+        self.every.append(words)
         if name == self.breaks_at:
             self.breaks_at = None
             raise SystemExit(1)
@@ -36,13 +38,15 @@ class Commands:
             case "distill teacher":
                 self.leave(self.recipe.teacher / "model.safetensors", "")
             case "distill score":
-                self.leave(self.recipe.phrases if "--trees=phrases" in words else self.recipe.lines, "")
+                self.leave(Path(_after("--to", words)), "")
+            case "distill ngrams":
+                self.leave(self.recipe.ngrams, "")
             case "distill student":
                 folder = next(word.partition("=")[2] for word in words if "default_root_dir" in word)
-                content = {"finished": True, "best": {"value": self.validation[folder.rpartition("/")[2]]}}
+                content = {"finished": True, "best": {"value": self.validation.get(Path(folder).name, 1.0)}}
                 self.leave(self.recipe.to / folder / "metrics.json", json.dumps(content))
             case "export":
-                shutil.copytree(self.bundle, words[words.index("--to") + 1])
+                shutil.copytree(self.bundle, _after("--to", words))
 
     @staticmethod
     def leave(path, content):
@@ -61,7 +65,8 @@ def reproduce(recipe):
     main(["reproduce", "default", "--data", str(recipe.data), "--base", "base", "--to", str(recipe.to), "--seeds", "2"])
 
 
-MADE = ["distill teacher", "distill score", "distill score", *["distill student", "export"] * 2]
+FIRST = ["distill teacher", "distill score", "distill score", "distill student", "distill student"]
+MADE = [*FIRST, "export", "distill ngrams", "distill score", *["distill student", "export"] * 2]
 ATTACHED = ["evaluate", "card"]
 
 
@@ -76,17 +81,39 @@ def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
     for step in steps_module.steps(replace(recipe, bfloat16=True)):
         step.work()
     assert "--precision=bf16-mixed" in commands.words["distill teacher"]
-    assert "--bfloat16=true" in commands.words["distill score"]
+    transformer = [words for words in commands.every if words[:3] == ["distill", "score", str(recipe.teacher)]]
+    assert len(transformer) == 2
+    assert all("--bfloat16=true" in words for words in transformer)
     assert "--trainer.precision=bf16-mixed" in commands.words["distill student"]
 
 
-def test_a_student_reads_all_that_was_prepared_for_it(recipe, commands):
+def test_a_first_student_reads_all_that_was_prepared_and_the_next_begins_with_its_weights(recipe, commands):
     reproduce(recipe)
-    words = commands.words["distill student"]
-    learnt = json.loads(words[words.index("--data.train") + 1])
-    assert {Path(path).name for path in learnt} == {
-        "phrases.parquet", "sentences.parquet", "imdb-train.jsonl", "made-up.jsonl"
-    }  # fmt: skip
+    first, _, second, _ = (words for words in commands.every if words[:2] == ["distill", "student"])
+    learnt = [{Path(path).name for path in json.loads(_after("--data.train", words))} for words in (first, second)]
+    assert learnt[0] == {"phrases.parquet", "sentences.parquet", "imdb-train.jsonl", "made-up.jsonl"}
+    assert learnt[1] == {*learnt[0], "reviews.parquet"}
+    assert f"--start_from={recipe.first(1) / 'checkpoints' / 'best.ckpt'}" in second
+    assert not any(word.startswith("--start_from") for word in first)
+
+
+def test_every_student_is_kept_from_the_files_it_is_measured_on(recipe, commands):
+    reproduce(recipe)
+    for words in commands.every:
+        if words[:2] == ["distill", "student"]:
+            apart = {Path(path).name for path in json.loads(_after("--data.held_out", words))}
+            assert apart == {"test.txt.gz", "imdb-test.jsonl", "amazon.jsonl"}
+
+
+def test_whole_reviews_are_scored_by_a_first_student_and_the_ngrams(recipe, commands):
+    reproduce(recipe)
+    words = next(words for words in commands.every if str(recipe.whole_reviews) in words)
+    assert json.loads(words[2]) == [str(recipe.first(1) / "bundle"), str(recipe.ngrams)]
+    assert words[3] == str(recipe.texts / "imdb-unlabelled.jsonl")
+
+
+def _after(option, words):
+    return words[words.index(option) + 1]
 
 
 def test_after_a_step_that_failed_it_goes_on_there(recipe, commands):

@@ -38,6 +38,15 @@ def test_sentences_come_from_reviews_to_learn_from_alone(recipe):
     assert not any("test" in sentence for sentence in found)
 
 
+def test_unlabelled_reviews_are_each_read_once_and_none_of_them_is_a_labelled_one(recipe):
+    texts = ["Labelled: no.", "labelled... NO!", "Review 3. I sat through all of it in silence.", "Another one."]
+    lines = [json.dumps({"id": f"unsup/{n}", "label": None, "text": text}) for n, text in enumerate(texts)]
+    (recipe.data / "imdb" / "unsup.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    prepare(recipe)
+    found = rows(recipe.texts / "imdb-unlabelled.jsonl")
+    assert found == [{"label": "", "text": "Labelled: no."}, {"label": "", "text": "Another one."}]
+
+
 def test_sentences_of_middling_length_are_drawn_by_the_seed():
     text = "Too short. " + " ".join(f"This is sentence number {number} of them." for number in range(50))
     drawn = [sentences([Example(text, "", 1)], seed=seed) for seed in (1, 1, 2)]

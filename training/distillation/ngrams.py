@@ -1,0 +1,154 @@
+"""A linear classifier of words and runs of words: a teacher that learns in a minute and errs elsewhere than networks.
+
+Wang and Manning 2012 showed that it is hard to beat on whole reviews. It is one logistic regression a label on term
+frequencies times inverse document frequencies, and its file tells what it learnt: a row for every n-gram.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from training.data.examples import Example
+from training.distillation.teacher import INSTALL, TeacherError
+
+SUFFIX = ".ngrams"
+"""Ends the name of such a classifier's file, by which a teacher is known to be one."""
+
+WEIGHT = "weight: "
+"""Begins the name of a column with the n-grams' weights towards one label."""
+
+WORDS = r"(?u)[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[!?]"  # noqa: RUF001 - the apostrophe of typesetters
+"""Words with their apostrophes, numbers, and the two marks that say how something was meant."""
+
+_RECORD = b"ngrams"
+
+
+@dataclass(frozen=True, slots=True)
+class NgramClassifier:
+    """A fitted classifier.
+
+    Attributes:
+        vectorizer: a fitted ``TfidfVectorizer``: texts to a sparse (texts, n-grams) matrix.
+        labels: in the order of the weights' rows.
+        weights: (labels, n-grams).
+        intercepts: (labels,).
+    """
+
+    vectorizer: Any
+    labels: list[str]
+    weights: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """(texts, labels): every label's logistic regression, made to sum to 1."""
+        logits = self.vectorizer.transform(texts) @ self.weights.T + self.intercepts  # (texts, labels)
+        alone = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        shares: NDArray[np.float64] = alone / alone.sum(axis=1, keepdims=True)
+        return shares
+
+
+def fit_ngrams(
+    examples: Sequence[Example], *, longest: int, least_texts: int, regularization: float
+) -> NgramClassifier:
+    """Learns from labelled texts.
+
+    Args:
+        examples: of two labels or more.
+        longest: words of the longest n-gram.
+        least_texts: an n-gram must stand in so many texts.
+        regularization: how much large weights cost, against the loss of one text.
+
+    Raises:
+        TeacherError: scikit-learn is not installed, there are fewer than two labels, or no n-gram is that frequent.
+    """
+    linear_model = _scikit_learn().linear_model
+    labels = sorted({example.label for example in examples})
+    if len(labels) < 2:  # noqa: PLR2004 - a choice needs two
+        message = f"A classifier needs texts of two labels or more; there are only: {', '.join(labels) or 'none'}"
+        raise TeacherError(message)
+    vectorizer = _vectorizer(longest, min_df=least_texts)
+    try:
+        counted = vectorizer.fit_transform([example.text for example in examples])  # (texts, n-grams)
+    except ValueError as error:  # scikit-learn's words for: nothing is left
+        message = f"No n-gram stands in {least_texts} of the {len(examples)} texts; lower --least_texts."
+        raise TeacherError(message) from error
+    given = np.array([example.label for example in examples])
+    fitted = [
+        linear_model.LogisticRegression(C=1 / regularization, solver="liblinear").fit(counted, given == label)
+        for label in labels
+    ]
+    return NgramClassifier(
+        vectorizer,
+        labels,
+        weights=np.concatenate([one.coef_ for one in fitted]).astype(np.float32),
+        intercepts=np.concatenate([one.intercept_ for one in fitted]).astype(np.float32),
+    )
+
+
+def save_ngrams(classifier: NgramClassifier, path: Path) -> None:
+    """Writes a Parquet file: every n-gram, its inverse document frequency, and its weight towards each label."""
+    vectorizer = classifier.vectorizer
+    columns = {
+        "ngram": pa.array(vectorizer.get_feature_names_out().tolist(), pa.string()),
+        "idf": vectorizer.idf_,
+        **{f"{WEIGHT}{label}": row for label, row in zip(classifier.labels, classifier.weights, strict=True)},
+    }
+    record = {
+        "labels": classifier.labels,
+        "intercepts": classifier.intercepts.tolist(),
+        "longest": vectorizer.ngram_range[1],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
+    table = pa.table(columns).replace_schema_metadata({_RECORD: json.dumps(record).encode()})
+    parquet.write_table(table, beside, compression="zstd")
+    beside.replace(path)
+
+
+def load_ngrams(path: Path) -> NgramClassifier:
+    """Reads what ``save_ngrams`` wrote.
+
+    Raises:
+        TeacherError: scikit-learn is not installed, or the file is missing or holds something else.
+    """
+    try:
+        table = parquet.read_table(path)
+        record = json.loads((table.schema.metadata or {})[_RECORD])
+    except (OSError, pa.ArrowException, KeyError) as error:
+        message = f"{path}: not a classifier of n-grams; `python -m training distill ngrams` writes one."
+        raise TeacherError(message) from error
+    vectorizer = _vectorizer(record["longest"], vocabulary=table.column("ngram").to_pylist())
+    vectorizer.idf_ = table.column("idf").to_numpy()
+    weights = np.stack([table.column(f"{WEIGHT}{label}").to_numpy() for label in record["labels"]])
+    return NgramClassifier(vectorizer, record["labels"], weights, np.array(record["intercepts"], dtype=np.float32))
+
+
+def identity(path: Path) -> str:
+    """SHA-256 of the file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _vectorizer(longest: int, **options: object) -> Any:  # noqa: ANN401 - scikit-learn has no types
+    text = _scikit_learn().feature_extraction.text
+    return text.TfidfVectorizer(
+        ngram_range=(1, longest), token_pattern=WORDS, sublinear_tf=True, dtype=np.float32, **options
+    )
+
+
+def _scikit_learn() -> Any:  # noqa: ANN401 - scikit-learn has no types
+    try:
+        import sklearn.feature_extraction.text  # noqa: PLC0415 - an extra
+        import sklearn.linear_model  # noqa: PLC0415
+    except ImportError as error:
+        message = f"A classifier of n-grams needs the package scikit-learn, which is not installed.\n{INSTALL}"
+        raise TeacherError(message) from error
+    return sklearn

@@ -1,0 +1,48 @@
+"""Training that begins with the weights of an earlier run, such as on other data or with a teacher's scores."""
+
+from pathlib import Path
+
+from training.checkpoint import CheckpointError, load_checkpoint
+from training.task import SentimentTask
+
+
+def start_from(task: SentimentTask, path: Path) -> None:
+    """Puts a checkpoint's weights into a task that was made for new data.
+
+    Optimiser, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
+
+    Args:
+        task: of the same network, tokenizer and labels.
+        path: the checkpoint; the weights are those that export would take from it.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or is of another tokenizer, other labels or another network.
+    """
+    earlier = load_checkpoint(path).task
+    if earlier.labels != task.labels:
+        message = (
+            f"{path}: its labels are {', '.join(earlier.labels)}, and those of this run are {', '.join(task.labels)}.\n"
+            "Map the labels with --data.label_map and order them with --data.labels_in_order."
+        )
+        raise CheckpointError(message)
+    if earlier.tokenizer_json != task.tokenizer_json:
+        message = (
+            f"{path}: its tokenizer is another, so its weights would meet other words.\n"
+            "Choose the tokenizer as that run did, with the same --data.tokenizer options; a vocabulary that is learnt "
+            "from the training files changes with them."
+        )
+        raise CheckpointError(message)
+    weights, wanted = earlier.state_dict(), task.state_dict()
+    different = sorted(
+        name
+        for name in weights.keys() | wanted.keys()
+        if name not in weights or name not in wanted or weights[name].shape != wanted[name].shape
+    )
+    if different:
+        message = (
+            f"{path}: its network is another; these weights differ: {', '.join(different[:3])}"
+            f"{' and more' if len(different) > 3 else ''}.\n"  # noqa: PLR2004 - as many as are named
+            "Pass the same --model options as that run, which are in config.yaml in its folder."
+        )
+        raise CheckpointError(message)
+    task.load_state_dict(weights)
