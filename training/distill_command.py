@@ -19,7 +19,7 @@ from training.data.readers.reading import Trees
 from training.distillation.augmentation import augmented
 from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams
 from training.distillation.scorers import Reading, ensemble, load_scorer, merged
-from training.distillation.scoring import ScoringError, score_texts
+from training.distillation.scoring import ScoringError, agreement, score_texts
 from training.distillation.teacher import TeacherError, new_teacher
 from training.distillation.teacher_training import Schedule, fine_tune
 from training.distillation.texts import read_texts
@@ -243,7 +243,11 @@ def score(
         every = list(augmented(every, variants=variants, seed=seed))
     to.parent.mkdir(parents=True, exist_ok=True)
     score_texts(every, scorer, to=to, teachers=", ".join(names))
-    Console(stderr=True).print(f"Wrote the scores of {len(every):,} texts to {to}.")
+    console = Console(stderr=True)
+    console.print(f"Wrote the scores of {len(every):,} texts to {to}.")
+    right, labelled_texts = agreement(to)
+    if labelled_texts:
+        console.print(f"The teacher agrees with {right / labelled_texts:.1%} of the {labelled_texts:,} labels.")
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"teacher": teacher, "ngrams": ngrams, "score": score}

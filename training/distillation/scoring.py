@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 from rich.console import Console
@@ -56,6 +57,20 @@ def score_texts(
     description = json.dumps({"teachers": teachers, **(settings or {})})
     _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
     shutil.rmtree(folder)
+
+
+def agreement(path: Path) -> tuple[int, int]:
+    """Of a file of scores, the texts whose label its teacher finds the likeliest, and those with a label it has.
+
+    A teacher that has learnt these very texts agrees more than it would with others.
+    """
+    table = parquet.read_table(path)
+    names = [name for name in table.column_names if name.startswith(TEACHER)]
+    scores = np.stack([table.column(name).to_numpy() for name in names], axis=1)  # (texts, labels)
+    likeliest = [names[number].removeprefix(TEACHER) for number in scores.argmax(axis=1)]
+    known = {name.removeprefix(TEACHER) for name in names}
+    pairs = [pair for pair in zip(table.column("label").to_pylist(), likeliest, strict=True) if pair[0] in known]
+    return sum(label == said for label, said in pairs), len(pairs)
 
 
 def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:

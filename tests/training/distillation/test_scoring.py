@@ -6,7 +6,7 @@ from pyarrow import parquet
 
 from training.distillation import scoring
 from training.distillation.scorers import Scorer
-from training.distillation.scoring import ScoringError, score_texts
+from training.distillation.scoring import ScoringError, agreement, score_texts
 from training.distillation.texts import Text
 
 TEXTS = [Text("one", "pos"), Text("three", None), Text("eleven", "neg"), Text("six", None), Text("seven", None)]
@@ -65,3 +65,12 @@ def test_parts_of_other_work_are_not_mixed_in(tmp_path, texts, identity):
         score_texts(TEXTS, Counting(breaks_at="seven").scorer(), to=to, teachers="counting")
     with pytest.raises(ScoringError, match="of other texts, another teacher or other options"):
         score_texts(texts, Counting(identity=identity).scorer(), to=to, teachers="counting")
+
+
+def test_agreement_counts_the_texts_with_a_label_that_the_teacher_has(tmp_path):
+    # "pos" scores -0.5 and so always wins; "fair" is a label that this teacher does not know.
+    texts = [*TEXTS, Text("good", "pos"), Text("so so", "fair")]
+    score_texts(texts, Counting().scorer(), to=tmp_path / "scores.parquet", teachers="counting")
+    assert agreement(tmp_path / "scores.parquet") == (2, 3)
+    score_texts([TEXTS[1]], Counting().scorer(), to=tmp_path / "unlabelled.parquet", teachers="counting")
+    assert agreement(tmp_path / "unlabelled.parquet") == (0, 0)
