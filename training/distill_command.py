@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jsonargparse import auto_cli
 from rich.console import Console
@@ -116,14 +116,9 @@ def teacher(
         seed: of the new head, the order of texts and dropout.
     """
     read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
-
-    def examples(path: Path, part: Trees) -> list[Example]:
-        rows = read_examples(path, **read, trees=part, bad_rows=LeftOut("stop"))  # type: ignore[arg-type]
-        return list(watched(rows, f"Reading {path.name}"))
-
-    learnt = [example for path in paths(train) for example in examples(path, trees)]
+    learnt = _labelled(train, trees=trees, **read)
     labels = sorted({example.label for example in learnt})
-    checked = [example for path in paths(validation) for example in examples(path, "root")]
+    checked = _labelled(validation, trees="root", **read)
     schedule = Schedule(
         epochs=epochs,
         batch_size=batch_size,
@@ -169,14 +164,7 @@ def ngrams(
         message = f"--to is {to}; a teacher of n-grams is known by the end of its name: {to}{SUFFIX}"
         raise TeacherError(message)
     read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
-    learnt = [
-        example
-        for path in paths(train)
-        for example in watched(
-            read_examples(path, **read, trees=trees, bad_rows=LeftOut("stop")),  # type: ignore[arg-type]
-            f"Reading {path.name}",
-        )
-    ]
+    learnt = _labelled(train, trees=trees, **read)
     with Console(stderr=True).status(f"Fitting {len(learnt):,} texts"):
         classifier = fit_ngrams(learnt, longest=longest, least_texts=least_texts, regularization=regularization)
     save_ngrams(classifier, to)
@@ -248,6 +236,14 @@ def score(
     right, labelled_texts = agreement(to)
     if labelled_texts:
         console.print(f"The teacher agrees with {right / labelled_texts:.1%} of the {labelled_texts:,} labels.")
+
+
+def _labelled(files: Files, **reading: Any) -> list[Example]:  # noqa: ANN401 - the options of ``read_examples``
+    return [
+        example
+        for path in paths(files)
+        for example in watched(read_examples(path, **reading, bad_rows=LeftOut("stop")), f"Reading {path.name}")
+    ]
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"teacher": teacher, "ngrams": ngrams, "score": score}
