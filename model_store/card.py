@@ -84,10 +84,25 @@ def _confidence(threshold: float | None, *, target: float) -> str:
 
 
 def _training(manifest: Manifest) -> Iterator[str]:
-    training = manifest.training
     yield ""
     yield "## Training"
     yield ""
+    runs = list(manifest.training.runs())
+    yield from _run(runs[0])
+    for number, run in enumerate(runs[1:], start=1):
+        yield f"{'It' if number == 1 else 'That one'} began with the weights of an earlier run:"
+        yield ""
+        yield from _run(run)
+    sources = list(dict.fromkeys(source for run in runs for source in run.sources))
+    yield from (f"- {source}" for source in sources)
+    if sources:
+        yield ""
+    yield _commercial_use(sources, whole=all(run.sources for run in runs))
+    yield ""
+    yield "Libraries: " + ", ".join(f"{name} {number}" for name, number in manifest.libraries.items()) + "."
+
+
+def _run(training: Training) -> Iterator[str]:
     if training.command:
         epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
         yield f"{epochs}, seed {training.seed}, with this command:"
@@ -101,12 +116,6 @@ def _training(manifest: Manifest) -> Iterator[str]:
         rows = [(file.name, f"{file.rows:,}", f"`{file.sha256}`") for file in training.files]
         yield from table(("file", "texts", "SHA-256"), rows)
         yield ""
-    yield from (f"- {source}" for source in training.sources)
-    if training.sources:
-        yield ""
-    yield _commercial_use(training)
-    yield ""
-    yield "Libraries: " + ", ".join(f"{name} {number}" for name, number in manifest.libraries.items()) + "."
 
 
 def duration(seconds: float) -> str:
@@ -127,13 +136,13 @@ def _on(machine: Machine | None) -> str:
     return f" on {devices}, with {cores} of {machine.processor}"
 
 
-def _commercial_use(training: Training) -> str:
-    """What the sources, as the trainer gave them, say of licences that forbid commercial use."""
-    if not training.sources:
+def _commercial_use(sources: Sequence[str], *, whole: bool) -> str:
+    """What the sources, as the trainer gave them for every run or not, say of licences that forbid commercial use."""
+    forbidding = [source for source in sources if NON_COMMERCIAL.search(source)]
+    if forbidding:
+        return "These sources forbid commercial use: " + "; ".join(forbidding) + "."
+    if not sources:
         return "Where its data comes from, and under which licence, was not given."
-    forbidding: Sequence[str] = [source for source in training.sources if NON_COMMERCIAL.search(source)]
-    if not forbidding:
-        return (
-            "No training on non-commercial data: no source named above is under a licence that forbids commercial use."
-        )
-    return "These sources forbid commercial use: " + "; ".join(forbidding) + "."
+    if not whole:
+        return "Where the data of one of these runs comes from, and under which licence, was not given."
+    return "No training on non-commercial data: no source named above is under a licence that forbids commercial use."

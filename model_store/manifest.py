@@ -1,5 +1,6 @@
 """What a bundle says about itself: the contract between training, the model store and the service."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -113,6 +114,16 @@ class Training(Part):
         default=None, ge=0, description="Training until these weights were written, reading and validating included."
     )
     machine: Machine | None = None
+    began_with: "Training | None" = Field(
+        default=None, description="The earlier run whose weights this one began with; null where it began anew."
+    )
+
+    def runs(self) -> "Iterator[Training]":
+        """This run, the one whose weights it began with, and so on."""
+        run: Training | None = self
+        while run is not None:
+            yield run
+            run = run.began_with
 
 
 class Manifest(Part):

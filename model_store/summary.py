@@ -8,7 +8,7 @@ from rich.text import Text
 from model_store.card import duration
 from model_store.card_tables import in_words, percent
 from model_store.evidence import RiskCoverage
-from model_store.manifest import Calibration, Manifest
+from model_store.manifest import Calibration, Manifest, Training
 
 
 def tables(manifest: Manifest, *, size: int) -> Iterator[Table]:
@@ -28,7 +28,7 @@ def tables(manifest: Manifest, *, size: int) -> Iterator[Table]:
 
 
 def _facts(manifest: Manifest, *, size: int) -> Table:
-    shape, training = manifest.architecture, manifest.training
+    shape, runs = manifest.architecture, list(manifest.training.runs())
     table = Table(title=Text(f"{manifest.name} {manifest.version}", style="bold"), show_header=False)
     direction = "bidirectional" if shape.bidirectional else "forward"
     facts = {
@@ -37,13 +37,17 @@ def _facts(manifest: Manifest, *, size: int) -> Table:
         "size": f"{size / 1e6:.1f} MB",
         "labels": ", ".join(manifest.label_names),
         "calibration": _calibration(manifest.calibration),
-        "training": f"{training.epochs} epochs, seed {training.seed}"
-        + ("" if training.seconds is None else f", {duration(training.seconds)}"),
-        "data": ", ".join(file.name for file in training.files) or "not known",
+        "training": ", after ".join(map(_run, runs)),
+        "data": ", ".join(dict.fromkeys(file.name for run in runs for file in run.files)) or "not known",
     }
     for name, fact in facts.items():
         table.add_row(name, Text(fact))
     return table
+
+
+def _run(training: Training) -> str:
+    took = "" if training.seconds is None else f", {duration(training.seconds)}"
+    return f"{training.epochs} epochs, seed {training.seed}{took}"
 
 
 def _calibration(calibration: Calibration) -> str:

@@ -22,7 +22,8 @@ class Checkpoint:
         data_options: the arguments ``SentimentData`` was made with.
         files: part, name, rows and SHA-256 of each file the run read.
         epochs: how many epochs the weights have seen, the one under way included.
-        run: seed, command and library versions; see ``callbacks.run_record``.
+        run: seed, command, library versions and, as ``began_with``, the origin of the weights that it began with, if
+            it did; see ``callbacks.run_record``.
     """
 
     task: SentimentTask
@@ -30,6 +31,10 @@ class Checkpoint:
     files: list[dict[str, Any]]
     epochs: int
     run: dict[str, Any]
+
+    def origin(self) -> dict[str, Any]:
+        """How the weights came about, in plain types: ``run``, and what it does not say of data and epochs."""
+        return {**self.run, "files": self.files, "epochs": self.epochs, "sources": self.data_options["sources"]}
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,7 @@ def export_checkpoint(options: Options, *, command: str) -> None:
         ),
         calibration=Calibration(temperature=1.0, data=None, rows=0),
         polarities=_polarities(loaded.task.labels, options.polarity or {}),
-        training=_training(loaded),
+        training=_training(loaded.origin()),
         libraries=loaded.run.get("libraries", {}),
     )
     files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
@@ -272,16 +272,18 @@ def _polarities(labels: list[str], given: dict[str, float]) -> dict[str, float |
     return {**default_polarities(labels), **given}
 
 
-def _training(loaded: Checkpoint) -> Training:
-    machine = loaded.run.get("machine")
+def _training(origin: Mapping[str, Any]) -> Training:
+    """Where weights come from, and those that they began with."""
+    machine, earlier = origin.get("machine"), origin.get("began_with")
     return Training(
-        command=loaded.run.get("command"),
-        files=[TrainingFile(name=file["name"], rows=file["rows"], sha256=file["sha256"]) for file in loaded.files],
-        epochs=loaded.epochs,
-        seed=loaded.run.get("seed"),
-        sources=loaded.data_options["sources"],
-        seconds=loaded.run.get("seconds"),
+        command=origin.get("command"),
+        files=[TrainingFile(name=file["name"], rows=file["rows"], sha256=file["sha256"]) for file in origin["files"]],
+        epochs=origin["epochs"],
+        seed=origin.get("seed"),
+        sources=origin["sources"],
+        seconds=origin.get("seconds"),
         machine=None if machine is None else Machine(**machine),
+        began_with=None if earlier is None else _training(earlier),
     )
 
 

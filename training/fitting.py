@@ -87,7 +87,10 @@ class SentimentCLI(LightningCLI):
         if ckpt_path is not None:
             carry_over(self.trainer.loggers, before_step=steps_taken(Path(ckpt_path)))
         elif self.config["fit"]["start_from"]:
-            start_from(self.model, self.config["fit"]["start_from"])
+            earlier = start_from(self.model, self.config["fit"]["start_from"])
+            for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
+                if isinstance(callback, RunRecord):
+                    callback.began_with = earlier.origin()
         fit_with_recovery(self.trainer, model, ckpt_path=ckpt_path, **options)
 
     def _parse_ckpt_path(self) -> None:

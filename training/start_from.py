@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from training.checkpoint import CheckpointError, load_checkpoint
+from training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.task import SentimentTask
 
 
-def start_from(task: SentimentTask, path: Path) -> None:
+def start_from(task: SentimentTask, path: Path) -> Checkpoint:
     """Puts a checkpoint's weights into a task that was made for new data.
 
     Optimiser, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
@@ -15,10 +15,14 @@ def start_from(task: SentimentTask, path: Path) -> None:
         task: of the same network, tokenizer and labels.
         path: the checkpoint; the weights are those that export would take from it.
 
+    Returns:
+        The checkpoint, which says where the weights come from.
+
     Raises:
         CheckpointError: the checkpoint cannot be read, or is of another tokenizer, other labels or another network.
     """
-    earlier = load_checkpoint(path).task
+    checkpoint = load_checkpoint(path)
+    earlier = checkpoint.task
     if earlier.labels != task.labels:
         message = (
             f"{path}: its labels are {', '.join(earlier.labels)}, and those of this run are {', '.join(task.labels)}.\n"
@@ -46,3 +50,4 @@ def start_from(task: SentimentTask, path: Path) -> None:
         )
         raise CheckpointError(message)
     task.load_state_dict(weights)
+    return checkpoint

@@ -16,12 +16,17 @@ export function showCard(card) {
     ["Tokens", `${card.tokenizer.kind}, a vocabulary of ${whole(card.tokenizer.vocabulary_size)}`],
     ["Calibration", card.calibration.data === null ? "none" : `temperature ${card.calibration.temperature.toFixed(3)}, fitted on ${whole(card.calibration.rows)} rows of ${card.calibration.data}`],
     ["Confident", confidence(card.calibration)],
-    ["Sources", card.training.sources.join("; ") || "not given"],
+    ["Sources", sources(card.training).join("; ") || "not given"],
     ["Limits", `${whole(limits.max_tokens)} tokens and ${whole(limits.max_characters)} characters a text, ${whole(limits.max_texts)} texts a request`],
     ["SHA-256", card.sha256],
   ]);
   $("card-metrics").hidden = !card.metrics.length;
   $("card-metrics-rows").replaceChildren(...card.metrics.map(measurement));
+}
+
+// Those of the run and of the earlier ones whose weights it began with.
+function sources({ sources: own, began_with: earlier }) {
+  return [...new Set([...own, ...(earlier ? sources(earlier) : [])])];
 }
 
 function facts(pairs) {

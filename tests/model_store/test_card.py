@@ -88,6 +88,22 @@ def test_commercial_use_follows_from_the_sources(manifest, sources, sentence):
     assert sentence in card(manifest, training=trained(sources=sources))
 
 
+def test_a_run_that_began_with_another_ones_weights_names_both(manifest):
+    first = trained(command="first", seconds=60, sources=["Treebank", "Tweets, CC BY-NC-SA 4.0"], epochs=3)
+    text = card(manifest, training=trained(command="second", sources=["Treebank"], began_with=first))
+    places = [text.index(part) for part in ("    second\n", "began with the weights of an earlier run", "    first\n")]
+    assert places == sorted(places)
+    assert "3 epochs, seed 1" in text
+    assert text.count("- Treebank\n") == 1
+    assert "These sources forbid commercial use: Tweets, CC BY-NC-SA 4.0." in text
+
+
+def test_nothing_is_said_of_licences_where_an_earlier_run_gave_no_sources(manifest):
+    text = card(manifest, training=trained(sources=["Treebank"], began_with=trained()))
+    assert "the data of one of these runs comes from, and under which licence, was not given." in text
+    assert "No training on non-commercial data" not in text
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(5.4, "5 s"), (60, "1 min 0 s"), (3599.7, "1 h 0 min 0 s"), (90061, "25 h 1 min 1 s")]
 )

@@ -11,6 +11,7 @@ from programs import SAMPLE
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
+from model_store.manifest import Training
 from training.cli import main
 from training.data.tokenization import subword_pipeline
 from training.task import SentimentTask
@@ -143,6 +144,16 @@ def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_pat
     assert model.predict(["fine"])[0].confident is None
     (measured,) = model.manifest.risk_coverage
     assert (measured.data, measured.rows, measured.confident) == ("sample/test.csv", 60, None)
+
+
+def test_the_card_names_the_run_whose_weights_it_began_with(checkpoint, tmp_path):
+    content = torch.load(checkpoint, weights_only=True)
+    content["run"]["began_with"] = {"command": "fit", "seed": 5, "files": [], "epochs": 2, "sources": ["Letters"]}
+    torch.save(content, tmp_path / "second.ckpt")
+    exported(tmp_path / "second.ckpt", tmp_path / "b")
+    manifest = bundles.read(tmp_path / "b").manifest
+    assert manifest.training.began_with == Training(command="fit", files=[], epochs=2, seed=5, sources=["Letters"])
+    assert "began with the weights of an earlier run" in (tmp_path / "b" / "README.md").read_text()
 
 
 def test_the_card_says_how_it_was_trained_and_measured(checkpoint, tmp_path):

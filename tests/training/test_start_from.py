@@ -1,5 +1,6 @@
 """Training that begins with another run's weights."""
 
+import json
 import re
 
 import pytest
@@ -35,6 +36,16 @@ def test_a_run_begins_with_the_weights_that_export_takes(earlier, tmp_path):
     found = weights(tmp_path / "run" / "checkpoints" / "best.ckpt")
     for name, value in weights(earlier).items():
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7, msg=name)  # averaging them rounds
+
+
+def test_where_the_weights_came_from_goes_with_them(earlier, tmp_path):
+    assert run(tmp_path, *STILL, f"--start_from={earlier}").returncode == 0
+    origin = load_checkpoint(tmp_path / "run" / "checkpoints" / "best.ckpt").origin()
+    first = load_checkpoint(earlier).origin()
+    assert origin["began_with"] == first
+    assert "--start_from" not in first["command"]
+    assert [file["name"] for file in first["files"]] == ["sample/train.csv", "sample/validation.csv"]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["began_with"] == first
 
 
 def test_a_run_that_goes_on_keeps_its_own_weights(earlier, tmp_path):

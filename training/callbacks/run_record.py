@@ -40,16 +40,18 @@ class RunRecord(lightning.Callback):
         self.history = History()
         self.seconds_before = 0.0  # of training, before this process took over
         self.started = time.monotonic()
+        self.began_with: dict[str, Any] | None = None  # the origin of weights that this run begins with
         self.fitted: dict[str, Any] = {}  # the part of metrics.json that training gives
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run goes on with, so that its curves and its time are whole."""
-        return {**self.history.state_dict(), "seconds": self._seconds()}
+        return {**self.history.state_dict(), "seconds": self._seconds(), "began_with": self.began_with}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Lightning calls this when a run is resumed."""
         self.history.load_state_dict(state_dict)
         self.seconds_before = state_dict["seconds"]
+        self.began_with = state_dict.get("began_with")  # older checkpoints never had one
         self.started = time.monotonic()
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
@@ -122,6 +124,7 @@ class RunRecord(lightning.Callback):
             "seed": None if seed is None else int(seed),
             "libraries": {name: version(name) for name in RECORDED},
             **git_commit(),
+            **({} if self.began_with is None else {"began_with": self.began_with}),
         }
 
     def _write_results(self, trainer: lightning.Trainer, *, finished: bool) -> None:
