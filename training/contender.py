@@ -1,6 +1,5 @@
 """A trained model to be measured, whether it is still a checkpoint or already a bundle: texts in, scores out."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from model_store import SentimentModel
 from training.answering import bundle_logits, softmax
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.data import tokenization
+from training.data.cache import content_hash
 from training.polarity import default_polarities
 from training.task import SentimentTask
 
@@ -79,13 +79,11 @@ def bundle_scores(model: SentimentModel, texts: Sequence[str]) -> Scores:
 
 def _of_checkpoint(path: Path, loaded: Checkpoint) -> Contender:
     options = loaded.data_options
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return Contender(
         labels=list(loaded.task.labels),
         polarities=list(default_polarities(loaded.task.labels).values()),
         score=lambda texts: checkpoint_scores(loaded.task, texts, max_tokens=options["max_tokens"]),
-        identity={"kind": "checkpoint", "path": str(path), "sha256": sha256, "temperature": None},
+        identity={"kind": "checkpoint", "path": str(path), "sha256": content_hash(path), "temperature": None},
         reading=options,
     )
 

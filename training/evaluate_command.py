@@ -10,7 +10,7 @@ from rich.console import Console
 from model_store import BundleError
 from training.behaviour import report
 from training.behaviour.families import TemplateError, read_families
-from training.behaviour.suite import CASES_A_FAMILY, NoPolarityError, run_suite
+from training.behaviour.suite import CASES_A_FAMILY, SEED, NoPolarityError, run_suite
 from training.checkpoint import CheckpointError
 from training.contender import load_contender
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--behaviour", action="store_true", help="run the behavioural suite")
     parser.add_argument("--to", type=Path, help="folder for report.json and behaviour.md")
     parser.add_argument("--cases", type=int, default=CASES_A_FAMILY, help="cases a family at most (default: 100)")
-    parser.add_argument("--seed", type=int, default=0, help="decides which words fill the templates (default: 0)")
+    parser.add_argument("--seed", type=int, default=SEED, help="decides which words fill the templates (default: 0)")
     chosen = parser.parse_args(arguments)
     if not chosen.behaviour:
         parser.error("say what to evaluate: --behaviour")

@@ -4,7 +4,6 @@ Wang and Manning 2012 showed that it is hard to beat on whole reviews. It is one
 frequencies times inverse document frequencies, and its file tells what it learnt: a row for every n-gram.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from training.data.examples import Example
+from training.distillation.tables import write_whole
 from training.distillation.teacher import INSTALL, TeacherError
 
 SUFFIX = ".ngrams"
@@ -107,10 +107,7 @@ def save_ngrams(classifier: NgramClassifier, path: Path) -> None:
         "longest": vectorizer.ngram_range[1],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    table = pa.table(columns).replace_schema_metadata({_RECORD: json.dumps(record).encode()})
-    parquet.write_table(table, beside, compression="zstd")
-    beside.replace(path)
+    write_whole(path, pa.table(columns).replace_schema_metadata({_RECORD: json.dumps(record).encode()}))
 
 
 def load_ngrams(path: Path) -> NgramClassifier:
@@ -129,12 +126,6 @@ def load_ngrams(path: Path) -> NgramClassifier:
     vectorizer.idf_ = table.column("idf").to_numpy()
     weights = np.stack([table.column(f"{WEIGHT}{label}").to_numpy() for label in record["labels"]])
     return NgramClassifier(vectorizer, record["labels"], weights, np.array(record["intercepts"], dtype=np.float32))
-
-
-def identity(path: Path) -> str:
-    """SHA-256 of the file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _vectorizer(longest: int, **options: object) -> Any:  # noqa: ANN401 - scikit-learn has no types

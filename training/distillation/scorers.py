@@ -1,6 +1,5 @@
 """Whoever can say how likely each label is: a transformer, n-grams, a model of this project, or several together."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.contender import load_contender
+from training.data.cache import content_hash
 from training.distillation import ngrams
 from training.distillation.teacher import TeacherError, load_teacher
 
@@ -57,12 +57,10 @@ def load_scorer(name: str, reading: Reading) -> Scorer:
         return Scorer(contender.labels, contender.identity["sha256"], lambda texts: _logarithm(contender.score(texts)))
     if path.suffix == ngrams.SUFFIX:
         classifier = ngrams.load_ngrams(path)
-        return Scorer(
-            classifier.labels, ngrams.identity(path), lambda texts: _logarithm(classifier.probabilities(texts))
-        )
+        return Scorer(classifier.labels, content_hash(path), lambda texts: _logarithm(classifier.probabilities(texts)))
     teacher = load_teacher(name, max_tokens=reading.max_tokens)
     weights = path / "model.safetensors"
-    identity = hashlib.file_digest(weights.open("rb"), "sha256").hexdigest() if weights.is_file() else name
+    identity = content_hash(weights) if weights.is_file() else name
     return Scorer(
         teacher.labels,
         f"{identity} {reading}",

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from training.data.readers.parquet import TEACHER
 from training.distillation.scorers import Scorer
+from training.distillation.tables import write_whole
 from training.distillation.texts import Text
 
 TEXTS_A_PART = 4096
@@ -52,7 +53,7 @@ def score_texts(
         for number, chunk in enumerate(chunks):
             part = folder / f"{number:06}.parquet"
             if not part.is_file():
-                _write_whole(part, _table(chunk, scorer))
+                write_whole(part, _table(chunk, scorer))
             progress.advance(task, len(chunk))
     description = json.dumps({"teachers": teachers, **(settings or {})})
     _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
@@ -64,8 +65,8 @@ def agreement(path: Path) -> tuple[int, int]:
 
     A teacher that has learnt these very texts agrees more than it would with others.
     """
-    table = parquet.read_table(path)
-    names = [name for name in table.column_names if name.startswith(TEACHER)]
+    names = [name for name in parquet.read_schema(path).names if name.startswith(TEACHER)]
+    table = parquet.read_table(path, columns=["label", *names])  # not the texts, which are most of the file
     scores = np.stack([table.column(name).to_numpy() for name in names], axis=1)  # (texts, labels)
     likeliest = [names[number].removeprefix(TEACHER) for number in scores.argmax(axis=1)]
     known = {name.removeprefix(TEACHER) for name in names}
@@ -96,12 +97,6 @@ def _table(texts: Sequence[Text], scorer: Scorer) -> pa.Table:
             **{f"{TEACHER}{label}": scores[:, number] for number, label in enumerate(scorer.labels)},
         }
     )
-
-
-def _write_whole(path: Path, table: pa.Table) -> None:
-    beside = path.with_suffix(".partial")
-    parquet.write_table(table, beside, compression="zstd")
-    beside.replace(path)
 
 
 def _join(parts: Sequence[Path], *, to: Path, description: str) -> None:

@@ -31,7 +31,7 @@ FIRST = 1
 FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", "4": "very positive"}
 """The treebank's labels in words. The teacher learns all five: what is very good tells more than what is good."""
 
-THREE = {"0": "negative", "1": "negative", "2": "neutral", "3": "positive", "4": "positive"}
+THREE = {number: label.removeprefix("very ") for number, label in FIVE.items()}
 """The same for a teacher that knows only what the student tells apart."""
 
 SECOND_RATE = 1e-3
