@@ -30,8 +30,8 @@ cores without a GPU. --quick takes some hundred texts of each kind, and minutes,
 mean nothing. --seeds 3 tells how much a figure owes to chance.
 """
 
-MADE_UP = 400
-"""Texts of a family of templates: enough to be learnt, few beside half a million others."""
+MADE_UP = 1000
+"""Texts of a family of templates, at most: enough to be learnt, few beside half a million others."""
 
 COUNTS = ("seeds", "sentences", "teacher_epochs", "epochs", "second_epochs")
 """Options that are amounts of something."""
