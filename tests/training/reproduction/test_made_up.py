@@ -28,7 +28,7 @@ def test_no_family_outweighs_the_others_and_the_seed_decides():
     drawn = [[(example.text, example.label) for example in made_up_texts(most=50, seed=seed)] for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(set(drawn[0])) == len(drawn[0])
-    assert max(Counter(label for _, label in drawn[0]).values()) <= 7 * 50
+    assert max(Counter(label for _, label in drawn[0]).values()) <= 8 * 50  # eight families are neutral
 
 
 def test_what_the_suite_asks_is_left_out():
