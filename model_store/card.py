@@ -104,8 +104,7 @@ def _training(manifest: Manifest) -> Iterator[str]:
 
 def _run(training: Training) -> Iterator[str]:
     if training.command:
-        epochs = "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
-        yield f"{epochs}, seed {training.seed}, with this command:"
+        yield f"{passes(training)}, seed {training.seed}, with this command:"
         yield ""
         yield f"    {training.command}"
         yield ""
@@ -116,6 +115,11 @@ def _run(training: Training) -> Iterator[str]:
         rows = [(file.name, f"{file.rows:,}", f"`{file.sha256}`") for file in training.files]
         yield from table(("file", "texts", "SHA-256"), rows)
         yield ""
+
+
+def passes(training: Training) -> str:
+    """How often the run saw its training data."""
+    return "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
 
 
 def duration(seconds: float) -> str:

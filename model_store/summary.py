@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from model_store.card import duration
+from model_store.card import duration, passes
 from model_store.card_tables import in_words, percent
 from model_store.evidence import RiskCoverage
 from model_store.manifest import Calibration, Manifest, Training
@@ -47,7 +47,7 @@ def _facts(manifest: Manifest, *, size: int) -> Table:
 
 def _run(training: Training) -> str:
     took = "" if training.seconds is None else f", {duration(training.seconds)}"
-    return f"{training.epochs} epochs, seed {training.seed}{took}"
+    return f"{passes(training)}, seed {training.seed}{took}"
 
 
 def _calibration(calibration: Calibration) -> str:

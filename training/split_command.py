@@ -8,7 +8,7 @@ from rich.console import Console
 
 from training.data.examples import BadRowPolicy, DataError, Example, LeftOut
 from training.data.held_out import HeldOut, held_out_texts, without_leaks
-from training.data.readers import Format, read_examples
+from training.data.readers import Format, read_examples, unit_of
 from training.data.splitting import deal, write_json_lines
 from training.exact_options import ExactParser, Paragraphs
 
@@ -94,7 +94,7 @@ def split(
     kept, leaks = read(file), held_out_texts("drop")
     if not_in is not None:
         held_out = HeldOut([not_in], format=format, text_column=text_column, min_words=1)
-        kept = list(without_leaks(kept, held_out, leaks, path=file))
+        kept = list(without_leaks(kept, held_out, leaks, path=file, unit=unit_of(file, format)))
     shares = {"train": 1 - validation - test, "validation": validation, "test": test}
     wanted = {part: share for part, share in shares.items() if share != 0}
     if min(wanted.values()) < 0:

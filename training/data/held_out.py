@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from training.data.cache import content_hash
 from training.data.examples import DataError, Example, LeakPolicy, LeftOut
-from training.data.readers import Format, read_examples
+from training.data.readers import Format, Unit, read_examples, unit_of
 from training.data.readers.files import open_data
 from training.data.same_text import count_words, same_text
 
@@ -30,6 +29,7 @@ class Place:
 
     path: Path
     line: int
+    unit: Unit = "line"
 
 
 def held_out_texts(policy: LeakPolicy) -> LeftOut:
@@ -73,7 +73,8 @@ class HeldOut:
         if position == len(hashes) or hashes[position] != wanted:
             return None
         file, line = divmod(places[position], 1 << 32)
-        return Place(self.paths[file], line)
+        path = self.paths[file]
+        return Place(path, line, unit_of(path, self.format))
 
     def made_from(self) -> dict[str, object]:
         """All that decides which texts are held out; of the names only the extensions count, as for other files."""
@@ -122,7 +123,9 @@ class HeldOut:
         )
 
 
-def without_leaks(examples: Iterable[Example], held_out: HeldOut, leaks: LeftOut, *, path: Path) -> Iterator[Example]:
+def without_leaks(
+    examples: Iterable[Example], held_out: HeldOut, leaks: LeftOut, *, path: Path, unit: Unit = "line"
+) -> Iterator[Example]:
     """The examples whose texts are not held out; the others are reported to ``leaks``.
 
     Args:
@@ -130,6 +133,7 @@ def without_leaks(examples: Iterable[Example], held_out: HeldOut, leaks: LeftOut
         held_out: what must not be among them.
         leaks: stops at the first such text, or counts it.
         path: for messages.
+        unit: what that file is counted in; ``unit_of`` knows.
 
     Raises:
         DataError: a text is held out and ``leaks`` stops there, or a held-out file cannot be used.
@@ -139,7 +143,7 @@ def without_leaks(examples: Iterable[Example], held_out: HeldOut, leaks: LeftOut
         if place is None:
             yield example
         else:
-            leaks.report(_leak(path, example, place))
+            leaks.report(_leak(path, example, place, unit=unit))
 
 
 def texts_without_leaks(texts: Iterable[str], held_out: HeldOut, leaks: LeftOut, *, path: Path) -> Iterator[str]:
@@ -148,21 +152,16 @@ def texts_without_leaks(texts: Iterable[str], held_out: HeldOut, leaks: LeftOut,
     return (example.text for example in without_leaks(numbered, held_out, leaks, path=path))
 
 
-def _leak(path: Path, example: Example, place: Place) -> DataError:
+def _leak(path: Path, example: Example, place: Place, *, unit: Unit) -> DataError:
     quoted = example.text if len(example.text) <= _QUOTED else f"{example.text[:_QUOTED]}..."
     return DataError(
         path,
         example.line,
-        problem=f'the text "{quoted}" is held out: it stands in {place.path}, {_unit(place.path)} {place.line:,}.',
+        problem=f'the text "{quoted}" is held out: it stands in {place.path}, {place.unit} {place.line:,}.',
         fix="A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
         "count them, or take that file out of --data.held_out.",
-        unit=_unit(path),
+        unit=unit,
     )
-
-
-def _unit(path: Path) -> Literal["line", "row"]:
-    """What a place in the file is counted in: Parquet has no lines."""
-    return "row" if ".parquet" in path.suffixes else "line"
 
 
 def _hash_of(text: str) -> int:

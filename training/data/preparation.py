@@ -18,7 +18,7 @@ from training.data.examples import BadRowPolicy, DataError, Example, LeakPolicy,
 from training.data.flat_arrays import FlatArrayWriter, map_array
 from training.data.held_out import HeldOut, held_out_texts, without_leaks
 from training.data.progress import watched
-from training.data.readers import Format, read_examples
+from training.data.readers import Format, read_examples, unit_of
 from training.data.readers.files import open_data
 from training.data.readers.reading import Trees
 from training.data.tokenized import UNLABELLED, TokenizedExamples
@@ -80,7 +80,8 @@ class LabelledFile:
             bad_rows=bad_rows,
         )
         if self.held_out is not None:
-            examples = without_leaks(examples, self.held_out, leaks, path=self.path)
+            unit = unit_of(self.path, self.options.format)
+            examples = without_leaks(examples, self.held_out, leaks, path=self.path, unit=unit)
         return watched(examples, f"Reading {self.path.name}")
 
     def made_from(self) -> dict[str, object]:

@@ -58,11 +58,11 @@ def test_training_stops_and_names_both_places_and_the_way_out(files, measured_on
 
 
 def test_rows_of_parquet_are_called_rows_on_both_sides(tmp_path):
-    held_out = tmp_path / "test.parquet"
+    held_out, scores = tmp_path / "test.parquet", tmp_path / "scores.pq"
     parquet.write_table(pa.table({"text": ["a warm and funny evening"]}), held_out)
-    texts = ["one", "A warm and funny evening!"]
-    with pytest.raises(DataError, match=r"scores\.parquet, row 2: .* stands in .*test\.parquet, row 1\."):
-        list(texts_without_leaks(texts, HeldOut([held_out]), held_out_texts("stop"), path=tmp_path / "scores.parquet"))
+    parquet.write_table(pa.table({"text": ["one", "A warm and funny evening!"], "label": ["pos", "neg"]}), scores)
+    with pytest.raises(DataError, match=r"scores\.pq, row 2: .* stands in .*test\.parquet, row 1\."):
+        prepare({"train": str(scores), "validation": str(scores)}, held_out=[str(held_out)], format="parquet")
 
 
 def test_going_on_with_other_texts_held_out_is_refused(files, measured_on):
@@ -125,18 +125,18 @@ def write_parquet(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "write", "line"),
+    ("name", "write", "place"),
     [
-        ("test.txt", write_trees, 1),
-        ("test.csv", write_texts_alone, 3),
-        ("test.jsonl.gz", write_zipped_json, 1),
-        ("test.parquet", write_parquet, 1),
+        ("test.txt", write_trees, (1, "line")),
+        ("test.csv", write_texts_alone, (3, "line")),
+        ("test.jsonl.gz", write_zipped_json, (1, "line")),
+        ("test.parquet", write_parquet, (1, "row")),
     ],
 )
-def test_a_held_out_file_may_have_any_format_and_no_labels(tmp_path, name, write, line):
+def test_a_held_out_file_may_have_any_format_and_no_labels(tmp_path, name, write, place):
     path = tmp_path / name
     write(path)
-    assert HeldOut([path]).find("A warm and funny evening") == Place(path, line)
+    assert HeldOut([path]).find("A warm and funny evening") == Place(path, *place)
 
 
 def test_the_first_of_several_files_is_named_and_repeats_count_once(tmp_path, measured_on):

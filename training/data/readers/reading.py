@@ -15,6 +15,7 @@ from training.data.readers.trees import looks_like_a_tree, read_trees
 
 Format = Literal["auto", "csv", "tsv", "jsonl", "parquet", "lines", "trees"]
 Trees = Literal["root", "phrases"]
+Unit = Literal["line", "row"]
 _KnownFormat = Literal["csv", "tsv", "jsonl", "parquet", "lines", "trees"]
 
 _FORMAT_OF_EXTENSION: dict[str, _KnownFormat] = {
@@ -56,17 +57,30 @@ def read_examples(
     Raises:
         DataError: the file cannot be used, or a row cannot and ``bad_rows`` stops there.
     """
-    chosen = _sniffed(path) if format == "auto" else format
+    chosen = _chosen(path, format)
     checker = RowChecker(
         path=path,
         label_from=_label_from(chosen, label_column),
-        unit="row" if chosen == "parquet" else "line",
+        unit=_counted_in(chosen),
         ptb_tokens=ptb_tokens and chosen != "trees",
         label_map=label_map,
         allowed_labels=allowed_labels,
     )
     rows = _rows(path, chosen, text_column=text_column, label_column=label_column, trees=trees, bad_rows=bad_rows)
     return _examples(rows, checker, bad_rows=bad_rows)
+
+
+def unit_of(path: Path, format: Format = "auto") -> Unit:  # noqa: A002 - as above
+    """What a place in a file is counted in: Parquet has no lines."""
+    return _counted_in(_chosen(path, format))
+
+
+def _chosen(path: Path, format_: Format) -> _KnownFormat:
+    return _sniffed(path) if format_ == "auto" else format_
+
+
+def _counted_in(format_: _KnownFormat) -> Unit:
+    return "row" if format_ == "parquet" else "line"
 
 
 def _examples(rows: Iterator[Row], checker: RowChecker, *, bad_rows: LeftOut) -> Iterator[Example]:
