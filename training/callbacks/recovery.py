@@ -1,8 +1,5 @@
 """Recovery from steps whose loss or gradient is not finite: skip, go back, and in the end stop and say why."""
 
-import copy
-import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +13,16 @@ from torch.optim import Optimizer
 
 from training.callbacks.checkpoint_files import IN_MEMORY, DurableCheckpoints
 from training.callbacks.gradients import gradients_of, parameters_of, total_norm
+from training.callbacks.skipped_steps import described, write_report
+from training.callbacks.snapshots import snapshot, with_smaller_learning_rates
 from training.data.tokenized import Batch
 
-REPORT = "non_finite_steps.json"
-"""In the run folder: the last steps that were skipped, with the rows of their batches."""
-
 REPORTED_STEPS = 20
-"""How many of them are kept."""
+"""How many skipped steps are kept, the last ones."""
 
 PROVING_STEPS = 20
 """Steps that must follow a snapshot without one being skipped before it counts as a good state: weights can be spoilt a
 little before the loss shows it."""
-
-LEARNING_RATES = ("lr", "initial_lr", "max_lr", "min_lr")
-"""Where optimisers and schedules keep learning rates in a parameter group."""
-
 
 class RolledBack(Exception):  # noqa: N818 - no error while ``fit_with_recovery`` catches it
     """Training goes back to ``checkpoint``, which is a copy in memory."""
@@ -108,7 +100,7 @@ class Recovery(lightning.Callback):
     ) -> None:
         """Takes a snapshot when one is due: here everything of the batch before is done, and nothing of this one."""
         if batch_idx % trainer.accumulate_grad_batches == 0 and self._snapshot_is_due(trainer):
-            self._candidate, self._steps_since_candidate = _snapshot(trainer), 0
+            self._candidate, self._steps_since_candidate = snapshot(trainer), 0
             self._good = self._good or self._candidate
         self._batches.append(batch)
 
@@ -131,7 +123,8 @@ class Recovery(lightning.Callback):
         self._step_skipped = trainer.strategy.reduce_boolean_decision(not bool(finite), all=False)
         if not self._step_skipped:
             return
-        self._bad_steps = [*self._bad_steps, self._described(trainer, pl_module, norm)][-REPORTED_STEPS:]
+        step = described(trainer, pl_module, losses=self._losses, norm=norm, batches=self._batches)
+        self._bad_steps = [*self._bad_steps, step][-REPORTED_STEPS:]
         for parameter in parameters:
             parameter.grad = None
         # Clipping by value fails where there is nothing to clip; it is Lightning's next act, and reads this.
@@ -195,24 +188,6 @@ class Recovery(lightning.Callback):
         if self._candidate is not None and self._steps_since_candidate >= PROVING_STEPS:
             self._good, self._candidate = self._candidate, None
 
-    def _described(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, norm: Tensor
-    ) -> dict[str, Any]:
-        bad = [
-            name
-            for name, parameter in pl_module.named_parameters()
-            if parameter.grad is not None and not torch.isfinite(total_norm([parameter.grad]))
-        ]
-        return {
-            "step": trainer.global_step,
-            "epoch": trainer.current_epoch,
-            "process": trainer.global_rank,
-            "losses": [_as_json(loss) for loss in self._losses],
-            "gradient_norm": _as_json(norm),
-            "parameters_with_bad_gradient": bad,
-            "rows": [row for batch in self._batches for row in batch.rows.tolist()],
-        }
-
     def _tell(self, trainer: lightning.Trainer) -> None:
         last = self._bad_steps[-1]
         rank_zero_info(
@@ -223,11 +198,11 @@ class Recovery(lightning.Callback):
             logger.log_metrics({"recovery/skipped": float(self.skipped)}, step=last["step"])
 
     def _go_back(self, trainer: lightning.Trainer) -> None:
-        report = self._write_report(trainer)
+        report = write_report(trainer, self._bad_steps, skipped=self.skipped, went_back=self.went_back)
         if self._good is None or self.went_back >= self.rollbacks:
             raise DivergedError(self._advice(trainer, report))
         self.in_a_row, self.went_back = 0, self.went_back + 1
-        checkpoint = _with_smaller_learning_rates(self._good, self.factor)
+        checkpoint = with_smaller_learning_rates(self._good, self.factor)
         checkpoint["callbacks"][self.state_key] = self.state_dict()
         message = (
             f"{self.patience} steps in a row were not finite. Going back from step {trainer.global_step} to step "
@@ -236,20 +211,6 @@ class Recovery(lightning.Callback):
         )
         rank_zero_info(message)
         raise RolledBack(message, checkpoint)
-
-    def _write_report(self, trainer: lightning.Trainer) -> Path:
-        path = Path(trainer.default_root_dir) / REPORT
-        at_once = zip(*_of_all_processes(trainer, self._bad_steps), strict=True)  # all processes skip the same steps
-        if trainer.is_global_zero:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            content = {
-                "rows_are": "positions, from 0, among the usable rows of the training file",
-                "skipped_steps": self.skipped,
-                "went_back": self.went_back,
-                "last_skipped": [step for steps in at_once for step in steps],
-            }
-            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        return path
 
     def _advice(self, trainer: lightning.Trainer, report: Path) -> str:
         rates = sorted({group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups})
@@ -307,63 +268,8 @@ def _check(patience: int, rollbacks: int, factor: float, snapshot_every_n_steps:
         raise ValueError(message)
 
 
-def _snapshot(trainer: lightning.Trainer) -> dict[str, Any]:
-    """A whole checkpoint in memory, on every process: what ``Trainer.save_checkpoint`` writes, of rank 0 alone."""
-    checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)  # noqa: SLF001 - no public way
-    copied: dict[str, Any] = _copied(checkpoint)
-    return copied
-
-
-def _copied(value: Any) -> Any:  # noqa: ANN401 - a checkpoint's values are of any kind
-    """Deep, with tensors on the CPU."""
-    if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, dict):
-        return {key: _copied(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_copied(part) for part in value]
-    return copy.deepcopy(value)
-
-
-def _with_smaller_learning_rates(checkpoint: dict[str, Any], factor: float) -> dict[str, Any]:
-    """The checkpoint with every learning rate of optimisers and schedules multiplied; tensors are shared."""
-    optimizers = [
-        {
-            **state,
-            "param_groups": [
-                {name: value * factor if name in LEARNING_RATES else value for name, value in group.items()}
-                for group in state["param_groups"]
-            ],
-        }
-        for state in checkpoint["optimizer_states"]
-    ]
-    schedules = [
-        {
-            name: [rate * factor for rate in value] if name in {"base_lrs", "_last_lr"} else value
-            for name, value in state.items()
-        }
-        for state in checkpoint["lr_schedulers"]
-    ]
-    callbacks = dict(checkpoint["callbacks"])
-    return {**checkpoint, "optimizer_states": optimizers, "lr_schedulers": schedules, "callbacks": callbacks}
-
-
 def _leave_averages(trainer: lightning.Trainer) -> None:
     """Weight averages take no account of a step that was not taken: to them it is as if they had seen it already."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by Lightning's callback connector
         if isinstance(callback, WeightAveraging):
             callback.load_state_dict({"latest_update_step": trainer.global_step})
-
-
-def _of_all_processes(trainer: lightning.Trainer, value: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    if trainer.world_size == 1:
-        return [value]
-    gathered: list[list[dict[str, Any]]] = [[] for _ in range(trainer.world_size)]
-    torch.distributed.all_gather_object(gathered, value)
-    return gathered
-
-
-def _as_json(value: Tensor) -> float | str:
-    """The number, or its name: JSON has no word for NaN and infinity."""
-    number = float(value)
-    return number if math.isfinite(number) else str(number)

@@ -1,0 +1,179 @@
+"""The servers that ``serving.py`` compares: each started as its users start it, in a process of its own.
+
+As a script it is FastAPI's and LitServe's: ``python benchmarks/servers.py NAME PORT``.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import bentoml
+import litserve
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+# Python looks first in this script's own folder, where "training" is a script and not the package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.load import Load, request_bytes, run
+from model_store import SentimentModel
+from service.answers import Answers
+from service.schemas import PredictRequest, PredictResponse
+from service.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+TEXT = (
+    "The movie was terribly exciting from the first scene to the last, and I would gladly see it again "
+    "with all of my friends."
+)
+CEILING = "bentoml"
+READY_SECONDS = 90.0  # on a busy machine; otherwise about 10
+FIRST_ANSWER_SECONDS = 10.0
+END_SECONDS = 10.0
+HIDE = 'import sys\nsys.modules["uvloop"] = None\n'
+
+
+class EmptyRequest(BaseModel):
+    """The same body as the service's."""
+
+    texts: list[str]
+
+
+class EmptyResponse(BaseModel):
+    """As little as an answer can be."""
+
+    label: str
+
+
+@bentoml.service(name="empty")
+class Empty:
+    """BentoML and nothing else."""
+
+    @bentoml.api(route="/v1/predict")
+    async def predict(self, _request: EmptyRequest, /) -> EmptyResponse:
+        """Nothing is computed."""
+        return EmptyResponse(label="positive")
+
+
+class SentimentAPI(litserve.LitAPI):
+    """The model as LitServe wants it; in its own process there."""
+
+    def setup(self, device: str) -> None:  # noqa: ARG002
+        """Loads the model."""
+        self.answers = make_answers()
+
+    def decode_request(self, request: PredictRequest) -> PredictRequest:
+        """LitServe reads the body's type here."""
+        return request
+
+    def predict(self, x: PredictRequest) -> PredictResponse:
+        """One request's answer."""
+        return self.answers.predict(x)
+
+    def encode_response(self, output: PredictResponse) -> PredictResponse:
+        """LitServe writes the JSON."""
+        return output
+
+
+def make_answers() -> Answers:
+    """The bare model behind the service's schemas, without its limits on work and without its metrics."""
+    return Answers(SentimentModel.load(), Settings())
+
+
+def serve(name: str, port: int) -> None:
+    """Runs one of the two servers that this script is, until the process ends."""
+    if name == "litserve":
+        server = litserve.LitServer(SentimentAPI(api_path="/v1/predict"), accelerator="cpu", workers_per_device=1)
+        server.run(host="127.0.0.1", port=port, num_api_servers=1, generate_client_file=False)
+        return
+    app, answers, executor = FastAPI(), make_answers(), ThreadPoolExecutor(1)
+
+    @app.post("/v1/predict")
+    async def predict(request: PredictRequest) -> PredictResponse:
+        return await asyncio.get_running_loop().run_in_executor(executor, answers.predict, request)
+
+    uvicorn.run(app, host="127.0.0.1", port=port)
+
+
+@contextmanager
+def running(name: str, folder: Path, *, uvloop: bool) -> Iterator[str]:
+    """A server's address while the block runs; at its end the server's processes end, and no others."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SENTIMENT_")}
+    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    environment |= {"SENTIMENT_WORKERS": "1", "SENTIMENT_THREADS": "1", "BENTOML_DO_NOT_TRACK": "true"}
+    environment["BENTOML_HOME"] = str(folder / name)  # the second server would empty the first one's metrics
+    if not uvloop and name != "litserve":
+        hidden = folder / "hidden"
+        hidden.mkdir(exist_ok=True)
+        (hidden / "sitecustomize.py").write_text(HIDE, encoding="utf-8")
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(hidden), environment.get("PYTHONPATH")]))
+    bento = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", port]
+    command = {
+        "service": [*bento, "."],
+        CEILING: [*bento, "benchmarks.servers:Empty"],
+    }.get(name, [sys.executable, __file__, name, port])
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield f"http://127.0.0.1:{port}/v1/predict"
+        finally:
+            process.terminate()
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            kill_group(process.pid)
+
+
+def kill_group(leader: int) -> None:
+    """Ends what a server left behind in the session it was started in."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def wait_until_it_answers(url: str, *, log: Path) -> None:
+    """Waits for the first answer, and shows the log where there is none."""
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        if answers_now(url):
+            return
+        time.sleep(0.2)
+    message = f"{log.stem} does not answer after {READY_SECONDS:.0f} s:\n{log.read_text(errors='replace')}"
+    raise TimeoutError(message)
+
+
+def answers_now(url: str) -> bool:
+    """Whether the address answers a request with 200; while a server starts, it refuses."""
+    load = Load(until=time.perf_counter() + READY_SECONDS, requests=1)
+    try:
+        asyncio.run(asyncio.wait_for(run(url, request_bytes(url, body(1), []), load, 1), FIRST_ANSWER_SECONDS))
+    except TimeoutError:
+        return False
+    return load.statuses["200"] == 1
+
+
+def body(texts: int) -> bytes:
+    """A request's JSON."""
+    return json.dumps({"texts": [TEXT] * texts}).encode()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))
