@@ -25,8 +25,6 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,33 +34,21 @@ from typing import Literal
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_sequence
+from torch import Tensor
 
 # Python looks first in this script's own folder, where "training" is the script itself and not the package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.contestants import IN_BFLOAT16, WITHOUT_ONEDNN, Contestant, Setup, count_tokens, make_contestants
 from training.data import tokenization
 from training.data.batches import LengthBucketedSampler
 from training.data.examples import LeftOut
 from training.data.readers import read_examples
-from training.network import SentimentNetwork
-from training.network.embedding import make_embedding
-from training.network.encoder import CellName
 from training.network.side_by_side import has_bfloat16_units
 
 SAMPLE = Path(__file__).resolve().parents[1] / "training" / "data" / "sample" / "train.csv"
 LEAST_TEXTS = 6_400  # a hundred batches, one pool of the sampler; a smaller file is repeated
-LABELS = 3
-DROPOUT = 0.2  # the task's default, the same for every contestant
-CLIP = 1.0
-LEARNING_RATE = 1e-4
 FEWEST_ROUNDS = 2  # beside the one that is not counted; quartiles need no fewer
-WITHOUT_ONEDNN = "encoder without oneDNN"
-IN_BFLOAT16 = "encoder bf16"
-
-Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +66,6 @@ class Options:
     device: str
     threads: int
     json: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """One way of training on one set of texts; ``step`` takes the training step on its n-th batch."""
-
-    name: str
-    tokens: int
-    step: Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,52 +110,18 @@ class Report:
     ratios: dict[str, Ratio]
 
 
-@dataclass(frozen=True, slots=True)
-class PaddedBatch:
-    """Zero-padded (tokens, texts) ids and the (texts, tokens) mask of real ones."""
-
-    ids: Tensor
-    mask: Tensor
-
-
-class FusedStack(nn.Module):
-    """Torch's own two-layer bidirectional LSTM in the encoder's place."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        self.stack = nn.LSTM(input_size, hidden_size, num_layers=2, bidirectional=True, dropout=DROPOUT)
-
-    def forward(self, embedded: PackedSequence) -> list[PackedSequence]:
-        """The top layer's (all tokens, 2 * hidden)."""
-        return [self.stack(embedded)[0]]
-
-
-class Unpacked(nn.Module):
-    """The encoder's network, step for step, on padded tensors: what a training loop without packing does."""
-
-    def __init__(self, network: SentimentNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, batch: PaddedBatch) -> Tensor:
-        """(texts, labels) logits. The backward direction starts in the padding, as ever without packing."""
-        network, encoder = self.network, self.network.encoder
-        below = network.embedding_dropout(network.embedding(batch.ids))  # (tokens, texts, embedding size)
-        for number, (layer, connection) in enumerate(zip(encoder.layers, encoder.connections, strict=True)):
-            output, _ = layer(encoder.dropout(below) if number else below)  # (tokens, texts, 2 * hidden)
-            representation, below = connection(below, output)
-        pooled = network.pooling(representation.transpose(0, 1), batch.mask)
-        logits: Tensor = network.head(network.dropout(pooled))
-        return logits
-
-
 def main() -> None:
     """Reads the texts, lets the contestants run for the given time, and prints what they did."""
     options = read_options()
     torch.set_num_threads(options.threads)
     texts, vocabulary = read_texts(options)
     bucketed, shuffled = choose_batches(texts, options)
-    contestants = make_contestants(bucketed, shuffled, vocabulary=vocabulary, options=options)
+    contestants = make_contestants(
+        bucketed,
+        shuffled,
+        vocabulary=vocabulary,
+        setup=Setup(options.device, options.batch_size, options.embedding_size, options.hidden_size),
+    )
     rounds = race(contestants, steps=len(bucketed), seconds=options.seconds)
     report = make_report(contestants, rounds, options=options, conditions=describe(bucketed, shuffled, options))
     show(report)
@@ -226,102 +169,6 @@ def choose_batches(texts: list[Tensor], options: Options) -> tuple[list[list[Ten
     order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0))
     shuffled = [rows.tolist() for rows in order.split(options.batch_size)[:count]]
     return [[texts[row] for row in rows] for rows in chosen], [[texts[row] for row in rows] for rows in shuffled]
-
-
-def make_contestants(
-    bucketed: list[list[Tensor]], shuffled: list[list[Tensor]], *, vocabulary: int, options: Options
-) -> list[Contestant]:
-    """Everyone, with weights, optimiser and batches on the device."""
-    packed = [pack_sequence(texts, enforce_sorted=False).to(options.device) for texts in bucketed]
-    padded = [pad(texts, options.device) for texts in shuffled]
-    tokens = count_tokens(bucketed)
-    contestants = []
-    precisions: tuple[Precision, ...] = ("fp32",) if options.device == "cpu" else ("fp32", "bf16")
-    for precision in precisions:
-        suffix = "" if len(precisions) == 1 else f" {precision}"
-        fused = make_network(vocabulary, options)
-        fused.encoder = FusedStack(options.embedding_size, options.hidden_size)  # type: ignore[assignment]
-        networks: dict[str, nn.Module] = {
-            "encoder": make_network(vocabulary, options),
-            "fused": fused,
-            "gru": make_network(vocabulary, options, cell="gru"),
-        }
-        for name, network in networks.items():
-            step = make_step(network, packed, precision=precision, options=options)
-            contestants.append(Contestant(name + suffix, tokens, step))
-        unpacked = Unpacked(make_network(vocabulary, options))
-        step = make_step(unpacked, padded, precision=precision, options=options)
-        contestants.append(Contestant("padded" + suffix, count_tokens(shuffled), step))
-    if options.device == "cpu":
-        step = make_step(make_network(vocabulary, options), packed, precision="fp32", options=options)
-        contestants.append(Contestant(WITHOUT_ONEDNN, tokens, without_onednn(step)))
-        if has_bfloat16_units():
-            step = make_step(make_network(vocabulary, options), packed, precision="bf16", options=options)
-            contestants.append(Contestant(IN_BFLOAT16, tokens, step))
-    return contestants
-
-
-def without_onednn(step: Callable[[int], None]) -> Callable[[int], None]:
-    """The same step on torch's other kernels."""
-
-    def switched_off(number: int) -> None:
-        torch.backends.mkldnn.enabled = False
-        try:
-            step(number)
-        finally:
-            torch.backends.mkldnn.enabled = True
-
-    return switched_off
-
-
-def make_network(vocabulary: int, options: Options, *, cell: CellName = "lstm") -> SentimentNetwork:
-    """The published configuration's shape; a frozen embedding, so that its optimiser step hides no difference."""
-    torch.manual_seed(0)
-    vectors = torch.randn(vocabulary, options.embedding_size)
-    return SentimentNetwork(
-        make_embedding(vocabulary, options.embedding_size, vectors=vectors, frozen=True),
-        labels=LABELS,
-        cell=cell,
-        layers=2,
-        hidden_size=options.hidden_size,
-        connection="residual",
-        pooling=["max", "mean"],
-        embedding_dropout=DROPOUT,
-        dropout=DROPOUT,
-    )
-
-
-def make_step(
-    network: nn.Module, batches: Sequence[PackedSequence | PaddedBatch], *, precision: Precision, options: Options
-) -> Callable[[int], None]:
-    """A function that takes one training step on the batch of a number."""
-    network = network.to(options.device).train()
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE)
-    labels = torch.randint(LABELS, (options.batch_size,), device=options.device)
-
-    def step(number: int) -> None:
-        with autocast(precision, options.device):
-            logits = network(batches[number])
-        functional.cross_entropy(logits.float(), labels).backward()
-        nn.utils.clip_grad_norm_(parameters, CLIP)
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return step
-
-
-def autocast(precision: Precision, device: str) -> AbstractContextManager[object]:
-    """Mixed precision where asked for."""
-    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
-def pad(texts: list[Tensor], device: str) -> PaddedBatch:
-    """A batch filled with zeros to its longest text."""
-    ids = pad_sequence(texts)  # (tokens, texts)
-    lengths = torch.tensor([len(text) for text in texts])
-    mask = torch.arange(len(ids)) < lengths.unsqueeze(1)  # (texts, tokens)
-    return PaddedBatch(ids.to(device), mask.to(device))
 
 
 def race(contestants: list[Contestant], *, steps: int, seconds: float) -> list[dict[str, float]]:
@@ -399,11 +246,6 @@ def describe(bucketed: list[list[Tensor]], shuffled: list[list[Tensor]], options
         "padded_over_real": {"bucketed": padding_ratio(bucketed), "shuffled": padding_ratio(shuffled)},
         "network": f"2 x {options.hidden_size}, bidirectional, residual; frozen embedding of {options.embedding_size}",
     }
-
-
-def count_tokens(batches: list[list[Tensor]]) -> int:
-    """Real tokens."""
-    return sum(len(text) for texts in batches for text in texts)
 
 
 def padding_ratio(batches: list[list[Tensor]]) -> float:
