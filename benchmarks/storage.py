@@ -1,0 +1,188 @@
+"""What storing a trained model's weights in less space costs and saves, each way beside the others in one run.
+
+    python benchmarks/storage.py runs/default/seed-1/checkpoints/best.ckpt data/sst/test.txt.gz [--repeats 300]
+
+- float32 throughout: the token embeddings widened too, which a frozen table never is (it is rounded to 8 bits before
+  training, so that the network learns on the very numbers that are shipped).
+- float32, float16, int8: ``export --storage``; matrices are rounded once and widened on loading.
+- int8 arithmetic: onnxruntime's dynamic quantisation of the float32 graph, which multiplies in 8 bits.
+
+Accuracy is of the labelled file, read as the checkpoint's run read its own, of all its labels. "Alone or not" is the
+largest difference that a text's company in a batch makes to a probability. Times are medians of one 26-token text on
+one thread; the ways take turns, so that a busy machine troubles all alike.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: one thread, like the model's
+
+import numpy as np
+from numpy.typing import NDArray
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import nn
+
+# Python looks first in this script's own folder, where "training" is a script and not the package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from model_store import SentimentModel
+from model_store import bundle as bundles
+from model_store.manifest import Calibration, Training
+from training import export
+from training.answering import bundle_logits, softmax
+from training.checkpoint import Checkpoint, load_checkpoint
+from training.data.examples import Example, LeftOut
+from training.data.labelled import read_labelled
+from training.network.embedding import QuantizedEmbedding
+from training.onnx_graph import build_graph
+from training.weight_storage import Storage, round_weights
+
+TEXT = (
+    "The film moves slowly at first, but its quiet performances and a wonderful final act make the whole thing feel "
+    "honest and deeply human."
+)
+WIDE = "float32 throughout"
+ARITHMETIC = "int8 arithmetic"
+STORAGES: tuple[Storage, ...] = ("float32", "float16", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One way of storing.
+
+    Attributes:
+        megabytes: of the graph's file.
+        accuracy: share of texts whose most probable label is the true one.
+        moved: texts whose most probable label is another one than with float32.
+        company: the largest difference in a probability between a text alone and in a batch.
+        milliseconds: of one text.
+    """
+
+    megabytes: float
+    accuracy: float
+    moved: int
+    company: float
+    milliseconds: float
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path, help="of a training run")
+    parser.add_argument("texts", type=Path, help="labelled file, in the form of the run's own")
+    parser.add_argument("--repeats", type=int, default=300, help="timed calls of each way")
+    options = parser.parse_args()
+    loaded = load_checkpoint(options.checkpoint)
+    examples = read_labelled(
+        options.texts, loaded.data_options, allowed_labels=loaded.task.labels, bad_rows=LeftOut("skip")
+    )
+    graphs = dict(stored(options.checkpoint))
+    models = {name: model_of(loaded, graph) for name, graph in graphs.items()}
+    seconds = take_turns(models, repeats=options.repeats)
+    scores = {name: probabilities(model, examples) for name, model in models.items()}
+    true = np.array([loaded.task.labels.index(example.label) for example in examples])
+    show(
+        {
+            name: Measured(
+                megabytes=len(graphs[name]) / 1e6,
+                accuracy=float((scores[name].argmax(1) == true).mean()),
+                moved=int((scores[name].argmax(1) != scores["float32"].argmax(1)).sum()),
+                company=company(model, examples, scores[name]),
+                milliseconds=1000 * median(seconds[name]),
+            )
+            for name, model in models.items()
+        },
+        texts=len(examples),
+    )
+
+
+def stored(checkpoint: Path) -> Iterator[tuple[str, bytes]]:
+    """Each way's name and graph; the network is read anew for each, since rounding changes it."""
+    network = load_checkpoint(checkpoint).task.network
+    if isinstance(network.embedding, QuantizedEmbedding):
+        table = network.embedding
+        network.embedding = nn.Embedding.from_pretrained(table.codes * table.scales)
+        yield WIDE, build_graph(network)
+    for storage in STORAGES:
+        network = load_checkpoint(checkpoint).task.network
+        round_weights(network, storage)
+        graph = build_graph(network, storage=storage)
+        yield storage, graph
+        if storage == "float32":
+            yield ARITHMETIC, in_8_bits(graph)
+
+
+def in_8_bits(graph: bytes) -> bytes:
+    """The graph with matrix products and recurrent layers that compute in 8 bits."""
+    with TemporaryDirectory() as folder:
+        whole, quantised = Path(folder) / "whole.onnx", Path(folder) / "quantised.onnx"
+        whole.write_bytes(graph)
+        quantize_dynamic(whole, quantised, weight_type=QuantType.QInt8)
+        return quantised.read_bytes()
+
+
+def model_of(loaded: Checkpoint, graph: bytes) -> SentimentModel:
+    """A bundle around the graph that is written nowhere."""
+    manifest = export.make_manifest(
+        loaded.task,
+        description=export.Description(name="measured", version="0.0.0", text="", max_tokens=5000),
+        calibration=Calibration(temperature=1.0, data=None, rows=0),
+        polarities=dict.fromkeys(loaded.task.labels),
+        training=Training(command=None, files=[], epochs=0, seed=None, sources=[]),
+        libraries={},
+    )
+    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
+    return export.unwritten_model(Path("measured"), manifest, files)
+
+
+def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, list[float]]:
+    """Seconds of every call."""
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    for _ in track(range(repeats), description="Timing", transient=True):
+        for name, model in models.items():
+            started = time.perf_counter()
+            model.predict([TEXT])
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def probabilities(model: SentimentModel, examples: Sequence[Example]) -> NDArray[np.float64]:
+    """(texts, labels), asked for many at a time."""
+    return softmax(bundle_logits(model, [example.text for example in examples]), temperature=1.0)
+
+
+def company(model: SentimentModel, examples: Sequence[Example], together: NDArray[np.float64]) -> float:
+    """How far a probability is from what the same text gets alone, at most; of 500 texts."""
+    texts = [example.text for example in examples[:500]]
+    alone = np.array([list(answer.scores.values()) for text in texts for answer in model.predict([text])])
+    return float(np.abs(alone - together[: len(texts)]).max())
+
+
+def show(measured: dict[str, Measured], *, texts: int) -> None:
+    """A row a way."""
+    table = Table("stored as", "MB", "accuracy", "other label", "alone or not", "ms a text", title=f"{texts:,} texts")
+    table.columns[0].no_wrap = True
+    for name, one in measured.items():
+        table.add_row(
+            name,
+            f"{one.megabytes:.1f}",
+            f"{one.accuracy:.2%}",
+            str(one.moved),
+            f"{one.company:.0e}",
+            f"{one.milliseconds:.2f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
