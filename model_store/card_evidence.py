@@ -7,6 +7,7 @@ from model_store.evidence import Behaviour, Comparison, Kept, Measurement
 from model_store.manifest import Manifest
 
 NO_FIGURE = "-"
+THIS_MODEL = "this model"
 
 
 def _measured(manifest: Manifest) -> Iterator[str]:
@@ -100,17 +101,25 @@ def _comparison(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield "Measured by one command on the same texts."
     yield ""
-    methods = list(dict.fromkeys(other.method for other in manifest.comparison))
+    names = dict.fromkeys(_method(manifest, other) for other in manifest.comparison)
+    methods = [name for name in names if name != THIS_MODEL]
     cells: dict[tuple[str, str, int], dict[str, Comparison]] = {}
     for other in manifest.comparison:
-        cells.setdefault((other.data, other.metric, other.rows), {})[other.method] = other
+        cells.setdefault((other.data, other.metric, other.rows), {})[_method(manifest, other)] = other
     ours = {(one.data, one.metric, one.rows): one for one in manifest.metrics}
     rows = []
     for (data, metric, texts), by_method in cells.items():
-        figures = [ours.get((data, metric, texts)), *(by_method.get(method) for method in methods)]
+        own = by_method.get(THIS_MODEL, ours.get((data, metric, texts)))
+        figures = [own, *(by_method.get(method) for method in methods)]
         shown = [NO_FIGURE if one is None else percent(one.value, one.low, one.high) for one in figures]
         rows.append((data, f"{texts:,}", in_words(metric), *shown))
-    yield from table(("data", "texts", "metric", "this model", *methods), rows)
+    yield from table(("data", "texts", "metric", THIS_MODEL, *methods), rows)
+
+
+def _method(manifest: Manifest, other: Comparison) -> str:
+    """Its name; for this bundle, measured beside the others, what it learnt from stands in brackets and is left out."""
+    name = other.method.partition(" (")[0]
+    return THIS_MODEL if name == f"{manifest.name} {manifest.version}" else other.method
 
 
 def _behaviour(manifest: Manifest) -> Iterator[str]:

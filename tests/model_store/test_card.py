@@ -7,7 +7,7 @@ import pytest
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.card import duration, model_card
-from model_store.evidence import Behaviour, Kept, Measurement, RiskCoverage
+from model_store.evidence import Behaviour, Comparison, Kept, Measurement, RiskCoverage
 from model_store.manifest import Calibration, Machine, Manifest, Training
 
 FIRST = Path(__file__).parent / "first_manifest.json"
@@ -45,6 +45,23 @@ def test_figures_have_their_intervals_and_each_command_its_data(manifest):
     assert "| a.csv | 50 | 80.00% (70.00 to 90.00) |" in text
     assert "a.csv, b.csv with:\n\n    do this\n" in text
     assert "c.csv with:\n\n    do that\n" in text
+
+
+def test_this_model_has_one_column_beside_other_methods(manifest):
+    here = f"{manifest.name} {manifest.version}"
+    figures = [
+        Comparison(data=data, rows=50, method=method, metric="accuracy", value=value, low=None, high=None)
+        for data, method, value in (
+            ("a.csv", f"{here} (one.csv, other.csv)", 0.8),
+            ("a.csv", "VADER", 0.7),
+            ("b.csv", "VADER", 0.6),
+        )
+    ]
+    own = Measurement(data="b.csv", rows=50, metric="accuracy", value=0.9, low=None, high=None, command="do this")
+    text = card(manifest, comparison=figures, metrics=[own])
+    assert "| data | texts | metric | this model | VADER |\n" in text
+    assert "| a.csv | 50 | accuracy | 80.00% | 70.00% |" in text
+    assert "| b.csv | 50 | accuracy | 90.00% | 60.00% |" in text
 
 
 def test_risk_and_coverage_side_by_side(manifest):
