@@ -2,8 +2,9 @@
 
     python benchmarks/inference.py [--bundle default] [--repeats 300]
 
-Medians of calls that are interleaved, so that a busy machine disturbs all of them alike; judge by the ratios. The last
-column counts the multiplications and additions of the recurrent layers alone; the last row, a product of two matrices,
+Medians of calls that are interleaved, so that a busy machine disturbs all of them alike; judge by the ratios. Each
+follows one of its own kind that is not counted, or it would pay for the others' having filled the processor's caches. The
+last column counts the multiplications and additions of the recurrent layers alone; the last row, a product of two matrices,
 shows what the same thread reaches at best.
 """
 
@@ -64,6 +65,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in track(range(options.repeats), description="Measuring", transient=True):
         for name, (call, _texts) in calls.items():
+            call()
             seconds[name].append(timed(call))
     product = statistics.median(timed(lambda: MATRIX @ MATRIX) for _ in range(options.repeats))
     reference = statistics.median(seconds["predict, 1 text"])
