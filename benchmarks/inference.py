@@ -3,9 +3,9 @@
     python benchmarks/inference.py [--bundle default] [--repeats 300]
 
 Medians of calls that are interleaved, so that a busy machine disturbs all of them alike; judge by the ratios. Each
-follows one of its own kind that is not counted, or it would pay for the others' having filled the processor's caches. The
-last column counts the multiplications and additions of the recurrent layers alone; the last row, a product of two matrices,
-shows what the same thread reaches at best.
+follows one of its own kind that is not counted, or it would pay for what the others left in the processor's caches. The
+last column counts the multiplications and additions of the recurrent layers alone; the last row, a product of two
+matrices, shows what the same thread reaches at best.
 """
 
 import argparse
