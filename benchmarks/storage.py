@@ -13,14 +13,15 @@ one thread; the ways take turns, so that a busy machine troubles all alike.
 """
 
 import argparse
+import copy
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: one thread, like the model's
 
@@ -35,6 +36,7 @@ from torch import nn
 # Python looks first in this script's own folder, where "training" is a script and not the package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.inference import TEXT, timed
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Calibration, Training
@@ -43,17 +45,13 @@ from training.answering import bundle_logits, softmax
 from training.checkpoint import Checkpoint, load_checkpoint
 from training.data.examples import Example, LeftOut
 from training.data.labelled import read_labelled
+from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding
 from training.onnx_graph import build_graph
 from training.weight_storage import Storage, round_weights
 
-TEXT = (
-    "The film moves slowly at first, but its quiet performances and a wonderful final act make the whole thing feel "
-    "honest and deeply human."
-)
 WIDE = "float32 throughout"
 ARITHMETIC = "int8 arithmetic"
-STORAGES: tuple[Storage, ...] = ("float32", "float16", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def main() -> None:
     examples = read_labelled(
         options.texts, loaded.data_options, allowed_labels=loaded.task.labels, bad_rows=LeftOut("skip")
     )
-    graphs = dict(stored(options.checkpoint))
+    graphs = dict(stored(loaded.task.network))
     models = {name: model_of(loaded, graph) for name, graph in graphs.items()}
     seconds = take_turns(models, repeats=options.repeats)
     scores = {name: probabilities(model, examples) for name, model in models.items()}
@@ -106,17 +104,16 @@ def main() -> None:
     )
 
 
-def stored(checkpoint: Path) -> Iterator[tuple[str, bytes]]:
-    """Each way's name and graph; the network is read anew for each, since rounding changes it."""
-    network = load_checkpoint(checkpoint).task.network
+def stored(network: SentimentNetwork) -> Iterator[tuple[str, bytes]]:
+    """Each way's name and graph, of a copy of the network where the way changes it."""
     if isinstance(network.embedding, QuantizedEmbedding):
-        table = network.embedding
-        network.embedding = nn.Embedding.from_pretrained(table.codes * table.scales)
-        yield WIDE, build_graph(network)
-    for storage in STORAGES:
-        network = load_checkpoint(checkpoint).task.network
-        round_weights(network, storage)
-        graph = build_graph(network, storage=storage)
+        table, widened = network.embedding, copy.deepcopy(network)
+        widened.embedding = nn.Embedding.from_pretrained(table.codes * table.scales)
+        yield WIDE, build_graph(widened)
+    for storage in get_args(Storage):
+        rounded = copy.deepcopy(network)
+        round_weights(rounded, storage)
+        graph = build_graph(rounded, storage=storage)
         yield storage, graph
         if storage == "float32":
             yield ARITHMETIC, in_8_bits(graph)
@@ -151,9 +148,7 @@ def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, 
     for _ in track(range(repeats), description="Timing", transient=True):
         for name, model in models.items():
             model.predict([TEXT])  # not counted: the weights of the others are in the processor's caches
-            started = time.perf_counter()
-            model.predict([TEXT])
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(timed(lambda model=model: model.predict([TEXT])))
     return seconds
 
 

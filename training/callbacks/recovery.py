@@ -24,6 +24,7 @@ PROVING_STEPS = 20
 """Steps that must follow a snapshot without one being skipped before it counts as a good state: weights can be spoilt a
 little before the loss shows it."""
 
+
 class RolledBack(Exception):  # noqa: N818 - no error while ``fit_with_recovery`` catches it
     """Training goes back to ``checkpoint``, which is a copy in memory."""
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 BadRowPolicy = Literal["stop", "skip"]
 LeakPolicy = Literal["stop", "drop"]
+Unit = Literal["line", "row"]
+"""What a place in a file is counted in: lines, or rows where there are no lines."""
 
 _KEPT_FOR_SUMMARY = 5  # enough to recognise one systematic fault, short enough for the end of a log
 
@@ -41,7 +43,7 @@ class DataError(ValueError):
     """
 
     def __init__(
-        self, path: Path, line: int | None, *, problem: str, fix: str, unit: Literal["line", "row"] = "line"
+        self, path: Path, line: int | None, *, problem: str, fix: str, unit: Unit = "line"
     ) -> None:
         place = f"{path}" if line is None else f"{path.name}, {unit} {line:,}"
         super().__init__(f"{place}: {problem}\n{fix}")

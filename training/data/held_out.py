@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from training.data.cache import content_hash
-from training.data.examples import DataError, Example, LeakPolicy, LeftOut
-from training.data.readers import Format, Unit, read_examples, unit_of
+from training.data.examples import DataError, Example, LeakPolicy, LeftOut, Unit
+from training.data.readers import Format, read_examples, unit_of
 from training.data.readers.files import open_data
 from training.data.same_text import count_words, same_text
 
@@ -73,8 +73,7 @@ class HeldOut:
         if position == len(hashes) or hashes[position] != wanted:
             return None
         file, line = divmod(places[position], 1 << 32)
-        path = self.paths[file]
-        return Place(path, line, unit_of(path, self.format))
+        return Place(self.paths[file], line, self._units[file])
 
     def made_from(self) -> dict[str, object]:
         """All that decides which texts are held out; of the names only the extensions count, as for other files."""
@@ -111,6 +110,11 @@ class HeldOut:
                     found.setdefault(_hash_of(same_text(example.text)), number << 32 | example.line)
         hashes = sorted(found)
         return array("Q", hashes), array("Q", (found[value] for value in hashes))
+
+    @cached_property
+    def _units(self) -> list[Unit]:
+        """What each file is counted in, found out once and not at every leak."""
+        return [unit_of(path, self.format) for path in self.paths]
 
     def _texts(self, path: Path) -> Iterator[Example]:
         # The text is named as the label too, since the readers want one and a file of texts alone has none.

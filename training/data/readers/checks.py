@@ -4,11 +4,10 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from training.data.examples import DataError, Example
+from training.data.examples import DataError, Example, Unit
 from training.data.readers.penn_treebank import join_tokens
 from training.data.readers.rows import Row, listed, row_error
 
@@ -27,7 +26,7 @@ class RowChecker:
 
     path: Path
     label_from: str
-    unit: Literal["line", "row"]
+    unit: Unit
     ptb_tokens: bool
     label_map: Mapping[str, str | None] | None
     allowed_labels: Collection[str] | None

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from training.data.examples import DataError, Example, LeftOut
+from training.data.examples import DataError, Example, LeftOut, Unit
 from training.data.readers.checks import RowChecker
 from training.data.readers.delimited import read_delimited
 from training.data.readers.files import read_text_lines
@@ -15,7 +15,6 @@ from training.data.readers.trees import looks_like_a_tree, read_trees
 
 Format = Literal["auto", "csv", "tsv", "jsonl", "parquet", "lines", "trees"]
 Trees = Literal["root", "phrases"]
-Unit = Literal["line", "row"]
 _KnownFormat = Literal["csv", "tsv", "jsonl", "parquet", "lines", "trees"]
 
 _FORMAT_OF_EXTENSION: dict[str, _KnownFormat] = {

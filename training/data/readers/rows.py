@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from training.data.examples import DataError
+from training.data.examples import DataError, Unit
 
 SKIP_BAD_ROWS = "Pass --data.on_bad_row=skip to leave such rows out and count them."
 
@@ -28,7 +27,7 @@ class Row:
     teacher: Mapping[str, float] | None = None
 
 
-def row_error(path: Path, line: int, *, problem: str, fix: str, unit: Literal["line", "row"] = "line") -> DataError:
+def row_error(path: Path, line: int, *, problem: str, fix: str, unit: Unit = "line") -> DataError:
     """An error about one row: its fix ends with how to leave such rows out."""
     return DataError(path, line, problem=problem, fix=f"{fix}\n{SKIP_BAD_ROWS}", unit=unit)
 
