@@ -107,9 +107,7 @@ def systems(options: argparse.Namespace) -> Iterator[System]:
                 )
 
 
-def measure(
-    system: System, one: LabelledSet, known: dict[tuple[Labels, str], Scores], *, seed: int
-) -> Measured | None:
+def measure(system: System, one: LabelledSet, known: dict[tuple[Labels, str], Scores], *, seed: int) -> Measured | None:
     """The system's figures on the set; None where it cannot choose among the set's labels.
 
     Args:

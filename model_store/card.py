@@ -1,14 +1,20 @@
 """The model card: a bundle's README.md, written from its manifest alone."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from model_store import card_evidence
 from model_store.card_tables import table
-from model_store.manifest import Machine, Manifest, Training
+from model_store.manifest import Arithmetic, Machine, Manifest, Training
 
 NON_COMMERCIAL = re.compile(r"non-?commercial|\bNC\b", re.IGNORECASE)
 """How licences that forbid commercial use are called, Creative Commons' among them: "CC BY-NC-SA 4.0"."""
+
+ARITHMETIC: Mapping[Arithmetic, str] = {
+    "float32": "32 bits",
+    "int8": "recurrent layers in 8 bits, each text by itself",
+}
+"""In words."""
 
 
 def model_card(manifest: Manifest) -> str:
@@ -31,6 +37,7 @@ def _heading(manifest: Manifest) -> Iterator[str]:
             ("connection", shape.connection),
             ("pooling", " + ".join(shape.pooling)),
             ("parameters", f"{shape.parameters:,}"),
+            ("arithmetic", ARITHMETIC[manifest.arithmetic]),
             ("tokens", f"{manifest.tokenizer.kind}, vocabulary of {manifest.tokenizer.vocabulary_size:,}"),
             ("longest text", f"{manifest.limits.max_tokens:,} tokens"),
             ("created", f"{manifest.created:%Y-%m-%d}"),

@@ -117,9 +117,10 @@ def _comparison(manifest: Manifest) -> Iterator[str]:
 
 
 def _method(manifest: Manifest, other: Comparison) -> str:
-    """Its name; for this bundle, measured beside the others, what it learnt from stands in brackets and is left out."""
-    name = other.method.partition(" (")[0]
-    return THIS_MODEL if name == f"{manifest.name} {manifest.version}" else other.method
+    """What its column is called."""
+    if other.method == f"{manifest.name} {manifest.version}":
+        return THIS_MODEL
+    return f"{other.method} ({other.learnt_from})" if other.learnt_from else other.method
 
 
 def _behaviour(manifest: Manifest) -> Iterator[str]:

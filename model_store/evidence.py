@@ -61,6 +61,7 @@ class Comparison(Part):
     data: str
     rows: int = Field(ge=1)
     method: str
+    learnt_from: str | None = Field(default=None, description="In words; null: from no text, or nobody said.")
     metric: str
     value: float = Field(ge=0, le=1)
     low: float | None = Field(default=None, description="Lower bound of the 95% interval; null: unknown.")

@@ -9,8 +9,10 @@ from pydantic import Field, model_validator
 from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
 from model_store.part import Part
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever an older reader would misunderstand a newer bundle."""
+
+Arithmetic = Literal["float32", "int8"]
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -129,7 +131,7 @@ class Training(Part):
 class Manifest(Part):
     """The whole of manifest.json."""
 
-    format_version: Literal[1]
+    format_version: Literal[1, 2]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     version: str = Field(min_length=1)
     description: str
@@ -137,6 +139,11 @@ class Manifest(Part):
     labels: list[Label] = Field(min_length=2)
     architecture: Architecture
     tokenizer: TokenizerCard
+    arithmetic: Arithmetic = Field(
+        default="float32",
+        description="How the recurrent layers multiply. int8 rounds by the range of all that is computed together, so "
+        "that each text is computed by itself: then its answer is the same in any company.",
+    )
     calibration: Calibration
     limits: Limits
     metrics: list[Measurement]

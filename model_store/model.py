@@ -46,9 +46,7 @@ class SentimentModel:
         self._polarities = _polarities(bundle.manifest)
 
     @classmethod
-    def load(
-        cls, folder: str | Path = "default", *, threads: int = 1, device: Device = "cpu"
-    ) -> "SentimentModel":
+    def load(cls, folder: str | Path = "default", *, threads: int = 1, device: Device = "cpu") -> "SentimentModel":
         """Loads and verifies a bundle; ``default`` is the one that ships with the project.
 
         Args:
@@ -58,7 +56,7 @@ class SentimentModel:
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer format; the message names the file.
-            DeviceError: the device is not there.
+            DeviceError: the device is not there, or is none for the bundle's arithmetic.
         """
         require_device(device)
         return cls(bundles.read(bundles.resolve(folder)), threads=threads, device=device)
@@ -67,9 +65,7 @@ class SentimentModel:
         """Splits a text into tokens; raises ``TextError`` where it cannot be answered."""
         return self._tokenizer.tokenize(text, truncate=truncate)
 
-    def predict(
-        self, texts: Sequence[str], *, explain: bool = False, truncate: Truncation = "end"
-    ) -> list[Prediction]:
+    def predict(self, texts: Sequence[str], *, explain: bool = False, truncate: Truncation = "end") -> list[Prediction]:
         """The sentiment of each text, in order; with ``explain``, what every token contributes to every label.
 
         Raises:
@@ -108,7 +104,7 @@ class SentimentModel:
         numbers = self.layer_numbers(layers)
         outputs = ["logits", *(["contributions"] if explain else []), *(f"layer_{number}" for number in numbers)]
         answers: list[Prediction | None] = [None] * len(texts)
-        for positions in _batches([len(text) for text in texts]):
+        for positions in self._runs([len(text) for text in texts]):
             before_each_run()
             values = self._run([texts[position] for position in positions], outputs)
             scores = _softmax(values["logits"].astype(np.float64) / self.manifest.calibration.temperature)
@@ -135,6 +131,12 @@ class SentimentModel:
             if number not in numbers:
                 numbers.append(number)
         return numbers
+
+    def _runs(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Positions of the texts that are computed together."""
+        if self.manifest.arithmetic == "int8":  # its rounding goes by the range of all that is computed together
+            return ([position] for position in range(len(lengths)))
+        return _batches(lengths)
 
     def _tokenize_all(self, texts: Sequence[str], truncate: Truncation) -> list[TokenizedText]:
         if isinstance(texts, str):
@@ -192,6 +194,12 @@ def require_device(device: Device) -> None:
 
 
 def _session(bundle: bundles.Bundle, threads: int, device: Device) -> onnxruntime.InferenceSession:
+    if device != "cpu" and bundle.manifest.arithmetic == "int8":
+        message = (
+            f"The device {device} was asked for, but {bundle.manifest.name} computes in 8 bits, which is made for "
+            "processors. Choose the device cpu, or export the model with --arithmetic float32."
+        )
+        raise DeviceError(message)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

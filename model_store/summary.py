@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from model_store.card import duration, passes
+from model_store.card import ARITHMETIC, duration, passes
 from model_store.card_tables import in_words, percent
 from model_store.evidence import RiskCoverage
 from model_store.manifest import Calibration, Manifest, Training
@@ -34,6 +34,7 @@ def _facts(manifest: Manifest, *, size: int) -> Table:
     facts = {
         "what it is": manifest.description,
         "encoder": f"{shape.layers} x {shape.hidden_size}, {direction} {shape.cell}, {shape.parameters:,} parameters",
+        "arithmetic": ARITHMETIC[manifest.arithmetic],
         "size": f"{size / 1e6:.1f} MB",
         "labels": ", ".join(manifest.label_names),
         "calibration": _calibration(manifest.calibration),

@@ -89,6 +89,7 @@ def model_card(model: SentimentModel, settings: Settings) -> ModelCard:
         labels=manifest.labels,
         architecture=manifest.architecture,
         tokenizer=manifest.tokenizer,
+        arithmetic=manifest.arithmetic,
         calibration=manifest.calibration,
         metrics=manifest.metrics,
         risk_coverage=manifest.risk_coverage,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
-from model_store.manifest import Architecture, Calibration, Label, TokenizerCard, Training
+from model_store.manifest import Architecture, Arithmetic, Calibration, Label, TokenizerCard, Training
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
 
@@ -295,6 +295,7 @@ class ModelCard(_Response):
     labels: list[Label] = Field(description="In the order of the logits.")
     architecture: Architecture
     tokenizer: TokenizerCard
+    arithmetic: Arithmetic = Field(description="How the recurrent layers multiply.")
     calibration: Calibration
     metrics: list[Measurement]
     risk_coverage: list[RiskCoverage] = Field(description="What leaving out the least sure answers does.")

@@ -9,7 +9,7 @@ import pytorch_lightning as lightning
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
-from model_store.manifest import Calibration, Training
+from model_store.manifest import Arithmetic, Calibration, Training
 from training import export
 from training.data import tokenization
 from training.data.examples import LeftOut
@@ -66,7 +66,17 @@ def sure_bundle(tiny_task: SentimentTask, tiny_bundle: Path, tmp_path_factory: p
     return folder
 
 
-def _write_tiny_bundle(folder: Path, task: SentimentTask, calibration: Calibration) -> None:
+@pytest.fixture(scope="session")
+def tiny_8_bit_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same network, which computes in 8 bits."""
+    folder = tmp_path_factory.mktemp("bundles") / "tiny-8-bit"
+    _write_tiny_bundle(folder, tiny_task, Calibration(temperature=1.5, data=None, rows=0), arithmetic="int8")
+    return folder
+
+
+def _write_tiny_bundle(
+    folder: Path, task: SentimentTask, calibration: Calibration, *, arithmetic: Arithmetic = "float32"
+) -> None:
     manifest = export.make_manifest(
         task,
         description=export.Description(name="tiny", version="1", text="An untrained model for tests.", max_tokens=400),
@@ -74,8 +84,10 @@ def _write_tiny_bundle(folder: Path, task: SentimentTask, calibration: Calibrati
         polarities=default_polarities(task.labels),
         training=Training(command=None, files=[], epochs=0, seed=7, sources=[]),
         libraries={},
+        arithmetic=arithmetic,
     )
-    files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: build_graph(task.network)}
+    graph = build_graph(task.network, arithmetic=arithmetic)
+    files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: graph}
     export.write_bundle(folder, manifest, files, overwrite=False)
 
 

@@ -18,9 +18,8 @@ from training.data.examples import BadRowPolicy, DataError, LeftOut
 from training.data.labelled import READING, read_labelled
 from training.data.module import short_name
 from training.data.readers import Format
-from training.evidence_files import EvidenceError
+from training.evidence_files import EvidenceError, attached
 from training.exact_options import ExactParser, Paragraphs
-from training.export_command import attached
 
 DESCRIPTION = """\
 Attaches to a bundle what was measured once it existed, and writes its manifest and card anew, both or neither. Graph,

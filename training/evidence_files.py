@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from model_store import SentimentModel, TextError
 from model_store.evidence import Behaviour, Comparison, KnownFailure
+from model_store.manifest import Manifest
 from model_store.part import Part
 
 PartT = TypeVar("PartT", bound=Part)
@@ -50,9 +51,8 @@ def _figures(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if not isinstance(figures, dict) or not all(isinstance(figure, dict) for figure in figures.values()):
         yield entry
         return
-    learnt = f" ({entry['learnt_from']})" if entry.get("learnt_from") else ""
     for metric, figure in figures.items():
-        yield {**entry, "method": f"{entry.get('system')}{learnt}", "metric": metric, **figure}
+        yield {**entry, "method": entry.get("system"), "metric": metric, **figure}
 
 
 def read_known_failures(path: Path, model: SentimentModel) -> tuple[list[KnownFailure], list[str]]:
@@ -79,6 +79,27 @@ def read_known_failures(path: Path, model: SentimentModel) -> tuple[list[KnownFa
         else:
             failures.append(KnownFailure(text=text, expected=expected, label=answer.label, score=answer.score))
     return failures, right
+
+
+def attached(
+    manifest: Manifest,
+    model: SentimentModel,
+    *,
+    behaviour: Path | None,
+    comparison: Path | None,
+    known_failures: Path | None,
+) -> tuple[Manifest, list[str]]:
+    """The manifest with what the reports say in place of what it said before, and what a person should know of it."""
+    changes: dict[str, Any] = {}
+    notes = []
+    if behaviour is not None:
+        changes["behaviour"] = read_behaviour(behaviour)
+    if comparison is not None:
+        changes["comparison"] = read_comparison(comparison)
+    if known_failures is not None:
+        changes["known_failures"], right = read_known_failures(known_failures, model)
+        notes = [f"No failure of this bundle, so left out: {text}" for text in right]
+    return manifest.model_copy(update=changes), notes
 
 
 def _parts(path: Path, part: type[PartT], entries: Sequence[tuple[int, dict[str, Any]]]) -> list[PartT]:

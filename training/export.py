@@ -18,6 +18,7 @@ from model_store import bundle as bundles
 from model_store.card import model_card
 from model_store.manifest import (
     Architecture,
+    Arithmetic,
     Calibration,
     Label,
     Limits,
@@ -25,12 +26,16 @@ from model_store.manifest import (
     TokenizerCard,
     Training,
 )
+from training.answering import softmax
 from training.data import tokenization
 from training.data.examples import Example
 from training.task import SentimentTask
 
 PARITY = 1e-5
 """The largest difference between a bundle's numbers and the network's with which a bundle is written."""
+
+ROUNDING = 0.05
+"""The most that 8-bit arithmetic may change a probability of a label, at temperature 1."""
 
 PARITY_TEXTS = 256
 BATCH = 64
@@ -72,6 +77,29 @@ def check_parity(task: SentimentTask, graph: bytes, texts: Iterable[list[Tensor]
     return worst
 
 
+def check_rounding(task: SentimentTask, graph: bytes, texts: Iterable[list[Tensor]]) -> float:
+    """The most by which a graph with 8-bit arithmetic changes a probability, each text computed by itself.
+
+    Raises:
+        ParityError: it exceeds ``ROUNDING``.
+    """
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for batch in texts:
+        with torch.inference_mode():
+            logits = task.network(pack_sequence(batch, enforce_sorted=False))  # (texts, labels)
+        found = np.concatenate([session.run(["logits"], _padded([text]))[0] for text in batch])  # (texts, labels)
+        wanted, got = (softmax(numbers, temperature=1.0) for numbers in (logits.numpy(), found))
+        worst = max(worst, float(np.abs(wanted - got).max()))
+    if not worst <= ROUNDING:
+        message = (
+            f"8-bit arithmetic changes a probability by {worst:.3f}, more than {ROUNDING}; no bundle was written. "
+            "Export with --arithmetic float32."
+        )
+        raise ParityError(message)
+    return worst
+
+
 def real_batches(task: SentimentTask, examples: Sequence[Example]) -> list[list[Tensor]]:
     """Ragged batches of real texts for the parity check, in the order of the file and so of mixed length."""
     return list(_batches(task, examples[:PARITY_TEXTS]))
@@ -94,13 +122,14 @@ def make_manifest(
     polarities: dict[str, float | None],
     training: Training,
     libraries: dict[str, str],
+    arithmetic: Arithmetic = "float32",
 ) -> Manifest:
     """Everything but the files and what is measured, which are known last."""
     hyper = task.hparams
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     biases = task.network.head.bias.tolist()
     return Manifest(
-        format_version=1,
+        format_version=2,
         name=description.name,
         version=description.version,
         description=description.text,
@@ -124,6 +153,7 @@ def make_manifest(
             vocabulary_size=pipeline.get_vocab_size(),
             unknown_token=str(tokenization.unknown_token(pipeline)),
         ),
+        arithmetic=arithmetic,
         calibration=calibration,
         limits=Limits(max_tokens=description.max_tokens),
         metrics=[],

@@ -1,16 +1,15 @@
-"""``python -m training export``: a checkpoint becomes a bundle."""
+"""``python -m training export``: a checkpoint becomes a bundle. Its options: ``export_options``."""
 
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from model_store import BundleError, SentimentModel
+from model_store import BundleError
 from model_store import bundle as bundles
 from model_store.manifest import Calibration, Machine, Manifest, Training, TrainingFile
 from training import export, measuring
@@ -19,90 +18,27 @@ from training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.data.examples import DataError, Example, LeftOut
 from training.data.labelled import read_labelled
 from training.data.module import short_name
-from training.data.readers import Format
-from training.evidence_files import EvidenceError, read_behaviour, read_comparison, read_known_failures
+from training.evidence_files import EvidenceError, attached
 from training.exact_options import ExactParser, Paragraphs
+from training.export_options import DESCRIPTION, ExportError, Options, check
+from training.network.options import OptionError
 from training.onnx_graph import build_graph
 from training.polarity import default_polarities
-from training.weight_storage import Storage, round_weights
+from training.rare_tokens import VocabularyError, leave_out_rare
+from training.task import SentimentTask
+from training.weight_storage import round_weights
 
-DESCRIPTION = """\
-Proves the ONNX graph equal to the network, calibrates it, chooses from which score on an answer is confident, measures
-all this, and writes a bundle with its card.
-
-  python -m training export runs/sample/checkpoints/best.ckpt --to my-model
-  python -m training export best.ckpt --to my-model --validation '[sst/dev.txt.gz, imdb/validation.jsonl.gz]'
-
-Temperature and threshold are fitted on the texts of all validation files together, each text counting the same, so that
-a bundle for several domains is calibrated on several. One label map serves all files: a label that it lacks stays as it
-is where the model has it. The threshold is the smallest with which confident answers are right as often as
---target_accuracy says. Where all answers together are, every answer is confident; where not even the surest are (20
-answers at least, for 95%), none is. Texts without a token are left out of everything, as in training.
-"""
-
-INTENDED_USE = (
-    "Labelling texts of the kinds it was measured on, with the figures below as what to expect.",
-    "Showing which words speak for a label: contributions are exact, and add up to the decision.",
+EXPECTED = (
+    BundleError,
+    CheckpointError,
+    DataError,
+    EvidenceError,
+    export.ParityError,
+    ExportError,
+    OptionError,
+    VocabularyError,
 )
-NOT_INTENDED_FOR = (
-    "Decisions about a person that no person reviews.",
-    "Texts in another language, or of another kind, than it was measured on, without measuring it there first.",
-)
-
-
-class ExportError(ValueError):
-    """The command was asked for something it cannot do; the message says what to pass."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a person asks of an export.
-
-    Args:
-        checkpoint: what ``fit`` wrote, such as runs/sample/checkpoints/best.ckpt.
-        to: the bundle's folder.
-        validation: labelled file, or several as '[a, b]', for calibration and the parity check; by default the run's.
-        test: further labelled file, or several as '[a, b]', whose figures go into the card.
-        calibrated: pass false where no labelled text is at hand; scores then keep temperature 1.
-        target_accuracy: how often confident answers should be right, between 0 and 1.
-        format: of all those files; by default as the run read its own. Pass auto where they differ.
-        label_map: label in the files to the model's label; null leaves rows out. By default the run's.
-        name: the model's name in answers: lower-case letters, digits, dots, dashes.
-        version: the model's version in answers.
-        description: one sentence for the card.
-        intended_use: sentences for the card.
-        not_intended_for: sentences for the card.
-        polarity: polarity of labels in [-1, 1], such as {"joy": 1, "anger": -1}; usual names are known.
-        max_tokens: longer texts are cut when they are served.
-        storage: of the weight matrices: float32, float16 (half the file) or int8 (a quarter). The network is rounded
-            first, so that all figures are of what is shipped; arithmetic stays in 32 bits, so speed does not change.
-        behaviour: JSON report of ``evaluate --behaviour``, for the card.
-        comparison: JSON report of ``benchmarks/accuracy.py``, for the card.
-        known_failures: JSON list of {"text", "expected"}: what the bundle gets wrong, shown with its own answers.
-        overwrite: replace a bundle that is already there.
-    """
-
-    checkpoint: Path
-    _: KW_ONLY
-    to: Path
-    validation: Path | list[Path] | None = None
-    test: Path | list[Path] | None = None
-    calibrated: bool = True
-    target_accuracy: float = 0.95
-    format: Format | None = None
-    label_map: dict[str, str | None] | None = None
-    name: str = "sentiment"
-    version: str = "1"
-    description: str = "A sentiment classifier that explains itself token by token."
-    intended_use: tuple[str, ...] = INTENDED_USE
-    not_intended_for: tuple[str, ...] = NOT_INTENDED_FOR
-    polarity: dict[str, float] | None = None
-    max_tokens: int = 5000
-    storage: Storage = "float32"
-    behaviour: Path | None = None
-    comparison: Path | None = None
-    known_failures: Path | None = None
-    overwrite: bool = False
+"""What is wrong with what the command was given, not with the command."""
 
 
 def main(arguments: list[str]) -> None:
@@ -118,7 +54,7 @@ def main(arguments: list[str]) -> None:
             formatter_class=Paragraphs,
         )
         export_checkpoint(options, command=shlex.join(["python", "-m", "training", "export", *arguments]))
-    except (BundleError, CheckpointError, DataError, EvidenceError, export.ParityError, ExportError) as error:
+    except EXPECTED as error:
         # The readers name their options as fit has them; here they stand without the group.
         sys.stderr.write(f"{error}\n".replace("--data.", "--"))
         raise SystemExit(1) from None
@@ -126,15 +62,14 @@ def main(arguments: list[str]) -> None:
 
 def export_checkpoint(options: Options, *, command: str) -> None:
     """Does what ``DESCRIPTION`` says; ``command`` is what the card shows beside the figures."""
-    _check(options)
+    check(options)
     loaded = load_checkpoint(options.checkpoint)
     validation = _read(_validation_files(options, loaded), options, loaded)
     test = _read(_several(options.test), options, loaded)
-    round_weights(loaded.task.network, options.storage)
-    graph = build_graph(loaded.task.network, storage=options.storage)
+    left_out = leave_out_rare(loaded, min_count=options.min_count) if options.min_count else 0
+    round_weights(loaded.task.network, options.storage, arithmetic=options.arithmetic)
     texts = [example for _, examples in validation for example in examples]
-    batches = export.real_batches(loaded.task, texts) if texts else export.random_batches(loaded.task)
-    difference = export.check_parity(loaded.task, graph, batches)
+    graph, proof = _proven(loaded.task, options, texts)
     manifest = export.make_manifest(
         loaded.task,
         description=export.Description(
@@ -149,6 +84,7 @@ def export_checkpoint(options: Options, *, command: str) -> None:
         polarities=_polarities(loaded.task.labels, options.polarity or {}),
         training=_training(loaded.origin()),
         libraries=loaded.run.get("libraries", {}),
+        arithmetic=options.arithmetic,
     )
     files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
     model = export.unwritten_model(options.to, manifest, files)
@@ -167,28 +103,20 @@ def export_checkpoint(options: Options, *, command: str) -> None:
         known_failures=options.known_failures,
     )
     export.write_bundle(options.to, manifest, files, overwrite=options.overwrite)
-    _report(options.to, manifest, difference=difference, notes=notes)
+    _report(options.to, manifest, proof=proof, left_out=left_out, notes=notes)
 
 
-def attached(
-    manifest: Manifest,
-    model: SentimentModel,
-    *,
-    behaviour: Path | None,
-    comparison: Path | None,
-    known_failures: Path | None,
-) -> tuple[Manifest, list[str]]:
-    """The manifest with what the reports say in place of what it said before, and what a person should know of it."""
-    changes: dict[str, Any] = {}
-    notes = []
-    if behaviour is not None:
-        changes["behaviour"] = read_behaviour(behaviour)
-    if comparison is not None:
-        changes["comparison"] = read_comparison(comparison)
-    if known_failures is not None:
-        changes["known_failures"], right = read_known_failures(known_failures, model)
-        notes = [f"No failure of this bundle, so left out: {text}" for text in right]
-    return manifest.model_copy(update=changes), notes
+def _proven(task: SentimentTask, options: Options, texts: Sequence[Example]) -> tuple[bytes, str]:
+    """The graph, and in words how near the network it is."""
+    batches = export.real_batches(task, texts) if texts else export.random_batches(task)
+    if options.arithmetic == "float32":
+        graph = build_graph(task.network, storage=options.storage)
+        return graph, f"equals the network to {export.check_parity(task, graph, batches):.1e}"
+    difference = export.check_parity(task, build_graph(task.network), batches)
+    graph = build_graph(task.network, storage=options.storage, arithmetic=options.arithmetic)
+    changed = export.check_rounding(task, graph, batches)
+    in_words = f"in 32 bits equals the network to {difference:.1e}, in 8 changes a probability by {changed:.3f} at most"
+    return graph, in_words
 
 
 def _measured(
@@ -214,19 +142,6 @@ def _measured(
             "risk_coverage": [measuring.abstaining(file, calibration) for file in [*whole, *every]],
         }
     )
-
-
-def _check(options: Options) -> None:
-    """Refuses, before any work, what would be refused after it."""
-    if options.to.exists() and not options.overwrite:
-        raise BundleError(options.to, "already exists; choose another folder or pass --overwrite=true")
-    if not 0 < options.target_accuracy < 1:
-        message = f"--target_accuracy is {options.target_accuracy}, but it should lie between 0 and 1, such as 0.95"
-        raise ExportError(message)
-    if options.behaviour is not None:
-        read_behaviour(options.behaviour)
-    if options.comparison is not None:
-        read_comparison(options.comparison)
 
 
 def _several(paths: Path | list[Path] | None) -> list[Path]:
@@ -287,10 +202,11 @@ def _training(origin: Mapping[str, Any]) -> Training:
     )
 
 
-def _report(folder: Path, manifest: Manifest, *, difference: float, notes: Sequence[str]) -> None:
+def _report(folder: Path, manifest: Manifest, *, proof: str, left_out: int, notes: Sequence[str]) -> None:
     console = Console(stderr=True)
-    temperature = manifest.calibration.temperature
-    console.print(f"Wrote {folder}: equals the network to {difference:.1e}, temperature {temperature:.3f}.")
+    console.print(f"Wrote {folder}: {proof}; temperature {manifest.calibration.temperature:.3f}.")
+    if left_out:
+        console.print(f"  Left out {left_out:,} rare tokens; {manifest.tokenizer.vocabulary_size:,} stay.")
     for metric in manifest.metrics:
         console.print(f"  {metric.data}: {metric.metric.replace('_', ' ')} {metric.value:.2%} of {metric.rows:,} texts")
     for file in manifest.risk_coverage:

@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from model_store.manifest import Arithmetic
 from training.network import SentimentNetwork
 from training.network.connections import Connection, Dense, Highway, Residual
 from training.network.embedding import Embedding, QuantizedEmbedding
 from training.network.encoder import GATES, CellName, StackedEncoder
 from training.network.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
 from training.network.row_codes import coded
-from training.weight_storage import Storage
+from training.weight_storage import LARGEST_FACTOR, Storage
 
 OPSET = 17
+RUNTIME_OPERATORS = "com.microsoft"
+"""The domain of ONNX Runtime's own operators, version 1."""
+
 IR_VERSION = 8
 
 GATE_ORDER: dict[CellName, list[int]] = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn": [0]}
@@ -35,8 +39,9 @@ LOWEST = float(np.finfo(np.float32).min)
 class GraphBuilder:
     """Collects nodes and weights; every method returns the name of the value it makes."""
 
-    def __init__(self, storage: Storage = "float32") -> None:
+    def __init__(self, storage: Storage = "float32", arithmetic: Arithmetic = "float32") -> None:
         self.storage = storage
+        self.arithmetic = arithmetic
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
 
@@ -82,9 +87,15 @@ class GraphBuilder:
         return self.weight(np.array(value, dtype=np.float32), "number")
 
 
-def build_graph(network: SentimentNetwork, *, storage: Storage = "float32") -> bytes:
-    """The network as a serialised ONNX model; stored in less than 32 bits, it equals what ``round_weights`` leaves."""
-    graph = GraphBuilder(storage)
+def build_graph(
+    network: SentimentNetwork, *, storage: Storage = "float32", arithmetic: Arithmetic = "float32"
+) -> bytes:
+    """The network as a serialised ONNX model.
+
+    Stored in less than 32 bits, it equals what ``round_weights`` leaves. With ``arithmetic`` int8, which takes LSTM
+    cells, what goes into a matrix is rounded too, and the graph is near the network, not equal to it.
+    """
+    graph = GraphBuilder(storage, arithmetic)
     position = _positions(graph)  # (1, tokens, 1)
     length = graph.add("Reshape", graph.add("Cast", "lengths", to=TensorProto.INT64), graph.integers(-1, 1, 1))
     mask = graph.add("Less", position, length)  # (texts, tokens, 1)
@@ -150,16 +161,36 @@ def _recur(graph: GraphBuilder, layer: nn.Module, cell: CellName, below: str) ->
     }
     if cell == "gru":
         attributes["linear_before_reset"] = 1  # torch applies the reset gate after the recurrent product
-    states = graph.add(
-        cell.upper(),
-        below,
-        graph.matrix(stacked("weight_ih"), f"{cell}.W"),  # (directions, gates * hidden, input size)
-        graph.matrix(stacked("weight_hh"), f"{cell}.R"),  # (directions, gates * hidden, hidden)
-        graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{cell}.B"),
-        "lengths",
-        **attributes,
-    )  # (tokens, directions, texts, hidden)
-    return graph.add("Reshape", graph.add("Transpose", states, perm=[0, 2, 1, 3]), graph.integers(0, 0, -1))
+    read, kept = stacked("weight_ih"), stacked("weight_hh")  # (directions, gates * hidden, input size or hidden)
+    bias = graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{cell}.B")
+    if graph.arithmetic == "int8":
+        states = _recur_in_8_bits(graph, below, bias, read=read, kept=kept, attributes=attributes)
+    else:
+        matrices = graph.matrix(read, f"{cell}.W"), graph.matrix(kept, f"{cell}.R")
+        states = graph.add(cell.upper(), below, *matrices, bias, "lengths", **attributes)
+    by_text = graph.add("Transpose", states, perm=[0, 2, 1, 3])  # (tokens, texts, directions, hidden)
+    return graph.add("Reshape", by_text, graph.integers(0, 0, -1))
+
+
+def _recur_in_8_bits(
+    graph: GraphBuilder,
+    below: str,
+    bias: str,
+    *,
+    read: NDArray[np.float32],
+    kept: NDArray[np.float32],
+    attributes: dict[str, Any],
+) -> str:
+    """An LSTM whose matrices are codes with a scale a row; the operator wants them as (directions, columns, rows)."""
+    codes, scales, zeros = [], [], []
+    for values, name in ((read, "W"), (kept, "R")):
+        whole, scale = coded(torch.from_numpy(values), largest=LARGEST_FACTOR)
+        codes.append(graph.weight(whole.transpose(1, 2), f"lstm.{name}"))
+        scales.append(graph.weight(scale.squeeze(-1), f"lstm.{name}.scales"))
+        zeros.append(graph.weight(torch.zeros(scale.shape[:2], dtype=torch.int8), f"lstm.{name}.zeros"))
+    no_start = ["", "", ""]  # hidden and cell states begin at zero, and there are no peepholes
+    inputs = [below, *codes, bias, "lengths", *no_start, scales[0], zeros[0], scales[1], zeros[1]]
+    return graph.add("DynamicQuantizeLSTM", *inputs, domain=RUNTIME_OPERATORS, **attributes)
 
 
 def _reordered(parameter: Tensor, cell: CellName) -> NDArray[np.float32]:
@@ -242,8 +273,9 @@ def _serialise(graph: GraphBuilder, *, layers: int, network: SentimentNetwork) -
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
         graph.weights,
     )
-    model = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="sentiment-encoder"
-    )
+    operators = [helper.make_opsetid("", OPSET)]
+    if graph.arithmetic == "int8":
+        operators.append(helper.make_opsetid(RUNTIME_OPERATORS, 1))
+    model = helper.make_model(made, opset_imports=operators, ir_version=IR_VERSION, producer_name="sentiment-encoder")
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())

@@ -27,9 +27,7 @@ def training_loss(
         teacher_weight: how much the distance counts beside cross-entropy.
     """
     texts = len(labels)
-    loss = cross_entropy(
-        logits, labels, ignore_index=UNLABELLED, reduction="sum", label_smoothing=label_smoothing
-    )
+    loss = cross_entropy(logits, labels, ignore_index=UNLABELLED, reduction="sum", label_smoothing=label_smoothing)
     if teacher is not None:
         taught = ~teacher.isnan().any(dim=1)  # (texts,)
         difference = _centred(logits[taught]) - _centred(teacher[taught])  # (taught texts, labels)

@@ -48,8 +48,8 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_a_newer_format_asks_for_an_upgrade(copy):
-    edit_manifest(copy, format_version=2, something_new=True)
-    with pytest.raises(BundleError, match=r"manifest.json: is of format 2 .* reads up to 1: upgrade the project"):
+    edit_manifest(copy, format_version=3, something_new=True)
+    with pytest.raises(BundleError, match=r"manifest.json: is of format 3 .* reads up to 2: upgrade the project"):
         SentimentModel.load(copy)
 
 

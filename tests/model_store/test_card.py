@@ -50,18 +50,24 @@ def test_figures_have_their_intervals_and_each_command_its_data(manifest):
 def test_this_model_has_one_column_beside_other_methods(manifest):
     here = f"{manifest.name} {manifest.version}"
     figures = [
-        Comparison(data=data, rows=50, method=method, metric="accuracy", value=value, low=None, high=None)
-        for data, method, value in (
-            ("a.csv", f"{here} (one.csv, other.csv)", 0.8),
-            ("a.csv", "VADER", 0.7),
-            ("b.csv", "VADER", 0.6),
+        Comparison(data=data, rows=50, method=method, learnt_from=learnt_from, metric="accuracy", value=value)
+        for data, method, learnt_from, value in (
+            ("a.csv", here, "one.csv, other.csv", 0.8),
+            ("a.csv", "VADER", None, 0.7),
+            ("a.csv", "fastText", "IMDb", 0.5),
+            ("b.csv", "VADER", None, 0.6),
         )
     ]
     own = Measurement(data="b.csv", rows=50, metric="accuracy", value=0.9, low=None, high=None, command="do this")
     text = card(manifest, comparison=figures, metrics=[own])
-    assert "| data | texts | metric | this model | VADER |\n" in text
-    assert "| a.csv | 50 | accuracy | 80.00% | 70.00% |" in text
-    assert "| b.csv | 50 | accuracy | 90.00% | 60.00% |" in text
+    assert "| data | texts | metric | this model | VADER | fastText (IMDb) |\n" in text
+    assert "| a.csv | 50 | accuracy | 80.00% | 70.00% | 50.00% |" in text
+    assert "| b.csv | 50 | accuracy | 90.00% | 60.00% | - |" in text
+
+
+def test_the_card_says_how_it_multiplies(manifest):
+    assert "| arithmetic | 32 bits |" in card(manifest)
+    assert "| arithmetic | recurrent layers in 8 bits, each text by itself |" in card(manifest, arithmetic="int8")
 
 
 def test_risk_and_coverage_side_by_side(manifest):

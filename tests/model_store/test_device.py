@@ -23,6 +23,12 @@ def test_a_gpu_that_fails_to_start_is_an_error_and_not_silently_the_processor(ti
         SentimentModel.load(tiny_bundle, device="cuda")
 
 
+def test_8_bit_arithmetic_is_not_sent_to_a_gpu(tiny_8_bit_bundle, monkeypatch):
+    monkeypatch.setattr(running, "require_device", lambda _: None)
+    with pytest.raises(DeviceError, match=r"computes in 8 bits.*--arithmetic float32"):
+        SentimentModel.load(tiny_8_bit_bundle, device="cuda")
+
+
 def test_work_is_cut_into_runs_and_can_be_ended_between_them(tiny_bundle, monkeypatch):
     monkeypatch.setattr(running, "PADDED_TOKENS_A_BATCH", 2)
     model = SentimentModel.load(tiny_bundle)

@@ -92,6 +92,22 @@ def test_the_same_text_alone_and_among_63_others(either, sample_texts):
             np.testing.assert_allclose(crowded.representations[layer], alone.representations[layer], atol=1e-5)
 
 
+def test_in_8_bits_company_does_not_change_a_single_bit(tiny_8_bit_bundle, sample_texts):
+    model = SentimentModel.load(tiny_8_bit_bundle)
+    texts = [GOOD, *sample_texts[:30], " ".join(sample_texts[:20])]
+    runs = []
+    tokenized = [model.tokenize(text) for text in texts]
+    together = model.predict_tokenized(tokenized, explain=True, layers=[1, 2], before_each_run=lambda: runs.append(1))
+    assert len(runs) == len(texts)  # so a request can be ended between any two
+    for text, crowded in zip(texts, together, strict=True):
+        (alone,) = model.represent([text], layers=[1, 2])
+        np.testing.assert_array_equal(crowded.logits, alone.logits)
+        for layer in (1, 2):
+            np.testing.assert_array_equal(crowded.representations[layer], alone.representations[layer])
+        total = crowded.contributions.sum(axis=0) + bias(model)
+        np.testing.assert_allclose(total, crowded.logits, atol=1e-5)
+
+
 def test_more_texts_than_one_batch_come_back_in_order(model, sample_texts):
     texts = sample_texts * 3
     answers = model.predict(texts)

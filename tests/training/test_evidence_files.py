@@ -45,7 +45,8 @@ def test_a_system_may_have_several_figures_on_its_data(write):
         "figures": {"accuracy": bounds, "macro_f1": {**bounds, "value": 0.83}},
     }  # fmt: skip
     first, second = read_comparison(write({"libraries": {}, "measured": [system]}))
-    assert first.model_dump() == {"data": "SST-2 test", "method": "TF-IDF + LR (IMDb)", "metric": "accuracy", **bounds}
+    method = {"method": "TF-IDF + LR", "learnt_from": "IMDb"}
+    assert first.model_dump() == {"data": "SST-2 test", **method, "metric": "accuracy", **bounds}
     assert (second.metric, second.value) == ("macro_f1", 0.83)
 
 

@@ -1,11 +1,26 @@
 """What export decides by itself, and what it refuses."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from training import export
 from training.onnx_graph import build_graph
+from training.weight_storage import round_weights
+
+
+def test_8_bit_arithmetic_may_change_probabilities_a_little_and_no_more(tiny_task):
+    task = copy.deepcopy(tiny_task)
+    round_weights(task.network, "int8", arithmetic="int8")
+    batches = export.random_batches(task)
+    graph = build_graph(task.network, storage="int8", arithmetic="int8")
+    assert 0 < export.check_rounding(task, graph, batches) <= 0.05
+    with torch.no_grad():
+        task.network.head.weight.mul_(-5)
+    with pytest.raises(export.ParityError, match="--arithmetic float32"):
+        export.check_rounding(task, graph, batches)
 
 
 def test_a_graph_of_other_weights_is_not_written(tiny_task):

@@ -13,11 +13,13 @@ from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Training
 from training.cli import main
+from training.data.cache import content_hash
 from training.data.tokenization import subword_pipeline
 from training.task import SentimentTask
 
 FINE = {"0": "negative", "1": "negative", "2": "neutral", "3": "positive", "4": "positive"}
 DIGITS = {"negative": "0", "neutral": "2", "positive": "4"}
+FILES = ("model.onnx", "tokenizer.json")
 INVISIBLE = "\u200b\u2060"  # sub-word pipelines drop such characters, so a text of nothing else has no token
 
 
@@ -144,6 +146,37 @@ def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_pat
     assert model.predict(["fine"])[0].confident is None
     (measured,) = model.manifest.risk_coverage
     assert (measured.data, measured.rows, measured.confident) == ("sample/test.csv", 60, None)
+
+
+def test_a_bundle_may_compute_in_8_bits_and_lack_what_training_hardly_held(checkpoint, rows, tmp_path, capsys):
+    content = torch.load(checkpoint, weights_only=True)
+    train = SAMPLE / "train.csv"
+    content["datamodule_hyper_parameters"]["train"] = str(train)
+    read = {"part": "train", "name": "sample/train.csv", "rows": 480, "sha256": content_hash(train)}
+    content["SentimentData"] = {"files": [read]}
+    path = tmp_path / "best.ckpt"
+    torch.save(content, path)
+    whole = exported(path, tmp_path / "whole")
+    capsys.readouterr()
+    small = exported(path, tmp_path / "small", "--arithmetic", "int8", "--min_count", "20", "--storage", "int8")
+    said = " ".join(capsys.readouterr().err.split())
+    left_out = whole.manifest.tokenizer.vocabulary_size - small.manifest.tokenizer.vocabulary_size
+    assert left_out > 50
+    assert f"Left out {left_out:,} rare tokens" in said
+    assert "in 32 bits equals the network to" in said
+    assert "in 8 changes a probability by 0.0" in said
+    assert (whole.manifest.arithmetic, small.manifest.arithmetic) == ("float32", "int8")
+    assert all(
+        (tmp_path / "small" / name).stat().st_size < (tmp_path / "whole" / name).stat().st_size for name in FILES
+    )
+    answers = small.predict([row["text"] for row in rows])
+    assert all(sum(answer.scores.values()) == pytest.approx(1) for answer in answers)
+
+
+def test_a_count_below_zero_is_refused_before_any_work(checkpoint, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        exported(checkpoint, tmp_path / "b", "--min_count", "-1")
+    assert "--min_count is -1, but it should be 0, which keeps every token, or more" in capsys.readouterr().err
 
 
 def test_the_card_names_the_run_whose_weights_it_began_with(checkpoint, tmp_path):

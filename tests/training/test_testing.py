@@ -89,7 +89,8 @@ def test_a_file_without_neutral_is_compared_by_the_polar_accuracy(checkpoint, ro
     printed = capsys.readouterr().out
     three = report(tmp_path, checkpoint, FILE)
     assert two["figures"]["polar_accuracy"] == three["figures"]["polar_accuracy"] | {
-        bound: two["figures"]["polar_accuracy"][bound] for bound in ("low", "high")  # other texts are drawn
+        bound: two["figures"]["polar_accuracy"][bound]
+        for bound in ("low", "high")  # other texts are drawn
     }
     assert two["figures"]["polar_accuracy"]["rows"] == 40
     assert two["by_label"][1] | {"precision": None} == {

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from training.network.options import OptionError
 from training.network.row_codes import coded
-from training.weight_storage import round_weights, rounded
+from training.weight_storage import LARGEST_FACTOR, round_weights, rounded
 
 
 def test_each_row_of_codes_has_its_own_scale():
@@ -38,6 +38,24 @@ def test_biases_stay_whole():
     before = layer.bias.clone()
     round_weights(layer, "int8")
     assert layer.bias.equal(before)
+
+
+def test_what_is_multiplied_in_8_bits_fits_16_after_two_products():
+    layer = nn.LSTM(5, 4, bidirectional=True)
+    head = nn.Linear(4, 2)
+    before = head.weight.clone()
+    round_weights(nn.ModuleList([layer, head]), "float32", arithmetic="int8")
+    assert head.weight.equal(before)  # stays in 32 bits
+    for matrix in (layer.weight_ih_l0, layer.weight_hh_l0, layer.weight_ih_l0_reverse, layer.weight_hh_l0_reverse):
+        codes = matrix / (matrix.abs().amax(dim=1, keepdim=True) / LARGEST_FACTOR)
+        assert_close(codes, codes.round(), atol=1e-4, rtol=0)
+    assert 2 * 255 * LARGEST_FACTOR < 2**15
+
+
+@pytest.mark.parametrize("layer", [nn.GRU(3, 2), nn.RNN(3, 2)])
+def test_8_bit_arithmetic_is_for_lstm_cells(layer):
+    with pytest.raises(OptionError, match=f"cell lstm alone, and this network has {type(layer).__name__} layers"):
+        round_weights(nn.ModuleList([layer]), "int8", arithmetic="int8")
 
 
 def test_an_unknown_storage_is_refused():

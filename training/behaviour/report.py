@@ -145,4 +145,3 @@ def _rates(counted: FamilyResult | Total) -> tuple[str, str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-

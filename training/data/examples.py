@@ -42,9 +42,7 @@ class DataError(ValueError):
         unit: what ``line`` counts.
     """
 
-    def __init__(
-        self, path: Path, line: int | None, *, problem: str, fix: str, unit: Unit = "line"
-    ) -> None:
+    def __init__(self, path: Path, line: int | None, *, problem: str, fix: str, unit: Unit = "line") -> None:
         place = f"{path}" if line is None else f"{path.name}, {unit} {line:,}"
         super().__init__(f"{place}: {problem}\n{fix}")
         self.path = path

@@ -6,11 +6,11 @@ from torch import Tensor
 LARGEST_CODE = 127
 
 
-def coded(weights: Tensor) -> tuple[Tensor, Tensor]:
+def coded(weights: Tensor, *, largest: int = LARGEST_CODE) -> tuple[Tensor, Tensor]:
     """(..., size) weights as 8-bit codes of the same shape, and (..., 1) scales: codes times scales are the weights.
 
-    Each row has its own scale, by which its largest number is 127; rounding moves a number by at most half of it.
+    Each row has its own scale, by which its largest code is ``largest``; rounding moves a number by at most half of it.
     """
-    largest = weights.abs().amax(dim=-1, keepdim=True)
-    scales = torch.where(largest > 0, largest / LARGEST_CODE, torch.ones_like(largest))
-    return (weights / scales).round().clamp(-LARGEST_CODE, LARGEST_CODE).to(torch.int8), scales
+    most = weights.abs().amax(dim=-1, keepdim=True)
+    scales = torch.where(most > 0, most / largest, torch.ones_like(most))
+    return (weights / scales).round().clamp(-largest, largest).to(torch.int8), scales

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from conftest import Matrix
+from one_matrix import Matrix
 from pytorch_lightning.loggers import CSVLogger
 
 from training.callbacks.gradient_telemetry import GradientTelemetry

@@ -6,7 +6,7 @@ import json
 import pytest
 import pytorch_lightning as lightning
 import torch
-from conftest import Matrix
+from one_matrix import Matrix
 from programs import SAMPLE, run
 from pytorch_lightning.callbacks import EMAWeightAveraging
 

@@ -280,18 +280,14 @@ def test_a_fresh_highway_layer_mostly_carries():
 @pytest.mark.parametrize("suffix", ["", "_reverse"])
 def test_forget_gate_starts_open_in_both_directions(suffix):
     # Jozefowicz et al. 2015, section 2.2: a forget bias of 1. Torch adds two biases, so one of them is 0.
-    (layer,) = StackedEncoder(
-        4, cell="lstm", layers=1, hidden_size=3, bidirectional=True, connection="none"
-    ).layers
+    (layer,) = StackedEncoder(4, cell="lstm", layers=1, hidden_size=3, bidirectional=True, connection="none").layers
     assert getattr(layer, f"bias_ih_l0{suffix}").tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
     assert getattr(layer, f"bias_hh_l0{suffix}").eq(0).all()
 
 
 @pytest.mark.parametrize(("cell", "gates"), [("lstm", 4), ("gru", 3), ("rnn", 1)])
 def test_recurrent_weights_start_orthogonal_gate_by_gate(cell, gates):
-    (layer,) = StackedEncoder(
-        4, cell=cell, layers=1, hidden_size=5, bidirectional=True, connection="none"
-    ).layers
+    (layer,) = StackedEncoder(4, cell=cell, layers=1, hidden_size=5, bidirectional=True, connection="none").layers
     for name in ("weight_hh_l0", "weight_hh_l0_reverse"):
         for gate in getattr(layer, name).chunk(gates):
             assert_close(gate @ gate.T, torch.eye(5), atol=1e-5, rtol=0)

@@ -1,0 +1,119 @@
+"""Leaves out of a trained network what its training texts hardly hold: rare tokens, and their rows in the embedding.
+
+Of a pretrained vocabulary a good part stands in no text of a task: other alphabets, names, other trades. The network
+never learnt what such tokens do, so a word that needs one is better spelt in the pieces that it knows, and what cannot
+be spelt is better called unknown. Numbers of tokens change, so this is done once training is over.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from training.checkpoint import Checkpoint
+from training.data import tokenization
+from training.data.examples import DataError
+from training.data.module import SentimentData
+from training.data.preparation import LabelledFile, tokenize
+from training.network.embedding import Embedding, QuantizedEmbedding, make_embedding
+from training.task import SentimentTask
+
+
+class VocabularyError(ValueError):
+    """A vocabulary from which no token can be taken; the message says why."""
+
+
+def leave_out_rare(checkpoint: Checkpoint, *, min_count: int) -> int:
+    """Takes tokens that the run's training texts hold fewer than ``min_count`` times from the task, in place.
+
+    The unknown token stays, and so does every letter and digit of ASCII by itself: what is left out is spelt with them.
+
+    Returns:
+        How many tokens were left out.
+
+    Raises:
+        DataError: a training file is missing, or is not the one the run learnt from.
+        VocabularyError: the vocabulary is neither of words nor of word pieces.
+    """
+    task = checkpoint.task
+    pipeline = json.loads(task.tokenizer_json)
+    model = pipeline["model"]
+    if model["type"] not in {"WordPiece", "WordLevel"}:
+        message = (
+            f"tokens can be left out of a WordPiece or a WordLevel vocabulary, and this one is {model['type']}; "
+            "export without --min_count"
+        )
+        raise VocabularyError(message)
+    counts = occurrences(checkpoint)
+    spelling = str(model.get("continuing_subword_prefix", ""))
+    kept = [
+        token
+        for token, number in sorted(model["vocab"].items(), key=lambda entry: int(entry[1]))
+        if counts[number] >= min_count or token == model["unk_token"] or _spells(token.removeprefix(spelling))
+    ]
+    rows = torch.tensor([model["vocab"][token] for token in kept])
+    model["vocab"] = {token: number for number, token in enumerate(kept)}
+    _put(task, pipeline, _selected(task.network.embedding, rows))
+    return len(counts) - len(kept)
+
+
+def occurrences(checkpoint: Checkpoint) -> Tensor:
+    """(vocabulary,) how often the network met each token in an epoch of training, words not dropped.
+
+    Raises:
+        DataError: a training file is missing, or is not the one the run learnt from.
+    """
+    data = SentimentData(**checkpoint.data_options)
+    counts = torch.zeros(Tokenizer.from_str(checkpoint.task.tokenizer_json).get_vocab_size(), dtype=torch.long)
+    for file, sha256 in zip(data.files["train"], _hashes(checkpoint.files), strict=True):
+        _require_same(file, sha256)
+        read = tokenize(
+            file,
+            checkpoint.task.tokenizer_json,
+            max_tokens=data.max_tokens,
+            allowed_labels=None,
+            cache_folder=data.cache_folder,
+        )
+        counts += torch.bincount(read.examples.ids.long(), minlength=len(counts))
+    return counts
+
+
+def _hashes(files: Sequence[dict[str, Any]]) -> list[str]:
+    return [file["sha256"] for file in files if file["part"] == "train"]
+
+
+def _require_same(file: LabelledFile, sha256: str) -> None:
+    if file.sha256 != sha256:
+        raise DataError(
+            Path(file.path),
+            None,
+            problem=f"it is not the file that the run learnt from, whose SHA-256 is {sha256}.",
+            fix="Bring that file back, or export without --min_count.",
+        )
+
+
+def _spells(token: str) -> bool:
+    return len(token) == 1 and token.isascii() and token.isalnum()
+
+
+def _selected(embedding: Embedding, rows: Tensor) -> Embedding:
+    """The embedding of those rows alone, in their order."""
+    if isinstance(embedding, QuantizedEmbedding):
+        table = QuantizedEmbedding(len(rows), embedding.embedding_dim)
+        table.codes.copy_(embedding.codes[rows])
+        table.scales.copy_(embedding.scales[rows])
+        return table
+    vectors = embedding.weight.detach()[rows]
+    return make_embedding(*vectors.shape, vectors=vectors, frozen=False)
+
+
+def _put(task: SentimentTask, pipeline: dict[str, Any], embedding: Embedding) -> None:
+    task.tokenizer_json = json.dumps(pipeline, ensure_ascii=False, separators=(",", ":"))
+    task.network.embedding = embedding
+    unknown = tokenization.unknown_token(Tokenizer.from_str(task.tokenizer_json))
+    if task.network.word_dropout.unknown_id is not None and unknown is not None:
+        task.network.word_dropout.unknown_id = pipeline["model"]["vocab"][unknown]
