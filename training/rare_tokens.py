@@ -7,7 +7,6 @@ be spelt is better called unknown. Numbers of tokens change, so this is done onc
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -89,7 +88,7 @@ def _hashes(files: Sequence[dict[str, Any]]) -> list[str]:
 def _require_same(file: LabelledFile, sha256: str) -> None:
     if file.sha256 != sha256:
         raise DataError(
-            Path(file.path),
+            file.path,
             None,
             problem=f"it is not the file that the run learnt from, whose SHA-256 is {sha256}.",
             fix="Bring that file back, or export without --min_count.",

@@ -16,10 +16,11 @@ from training.reproduction.steps import attach, steps
 
 DESCRIPTION = """\
 Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score them and trains
-one student a seed. One of these and a classifier of n-grams then score the unlabelled reviews, every student learns on
-with them too, and is exported. The student that validation likes best becomes TO/bundle, is put to the behavioural
-suite, and gets that on its card; mean and spread of every figure over the seeds go to TO/metrics.json. Every step is a
-command of its own, printed before it runs. Run again, what is done is kept, and a step that was stopped goes on.
+one student a seed. One of these and a classifier of n-grams then score the unlabelled reviews. Every student learns on
+with them too, ends with a short run on what reviews seldom say, and is exported. The student that validation likes best
+becomes TO/bundle, is put to the behavioural suite, and gets that on its card; mean and spread of every figure over the
+seeds go to TO/metrics.json. Every step is a command of its own, printed before it runs. Run again, what is done is
+kept, and a step that was stopped goes on.
 
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def conclude(recipe: Recipe) -> None:
     """Writes what came of the seeds, and puts the one that validation likes best in its place."""
-    folders = [recipe.student(seed) for seed in range(1, recipe.seeds + 1)]
+    folders = [recipe.last(seed) for seed in range(1, recipe.seeds + 1)]
     validated = {folder: json.loads((folder / "metrics.json").read_text())["best"]["value"] for folder in folders}
     best = min(folders, key=validated.__getitem__)  # of losses
     figures = [_figures(folder / "bundle") for folder in folders]

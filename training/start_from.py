@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from torch import Tensor, nn
+
 from training.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from training.network.embedding import QuantizedEmbedding
 from training.task import SentimentTask
 
 
@@ -10,6 +13,7 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
     """Puts a checkpoint's weights into a task that was made for new data.
 
     Optimiser, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
+    An embedding that was frozen may learn from now on; it begins with the 8-bit numbers that it had.
 
     Args:
         task: of the same network, tokenizer and labels.
@@ -36,7 +40,7 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
             "from the training files changes with them."
         )
         raise CheckpointError(message)
-    weights, wanted = earlier.state_dict(), task.state_dict()
+    weights, wanted = _weights(earlier, for_task=task), task.state_dict()
     different = sorted(
         name
         for name in weights.keys() | wanted.keys()
@@ -51,3 +55,13 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
         raise CheckpointError(message)
     task.load_state_dict(weights)
     return checkpoint
+
+
+def _weights(earlier: SentimentTask, *, for_task: SentimentTask) -> dict[str, Tensor]:
+    """The state dict, with a frozen table as the weights of one that learns where the task's learns."""
+    weights: dict[str, Tensor] = earlier.state_dict()
+    table = earlier.network.embedding
+    if isinstance(table, QuantizedEmbedding) and isinstance(for_task.network.embedding, nn.Embedding):
+        del weights["network.embedding.codes"], weights["network.embedding.scales"]
+        weights["network.embedding.weight"] = table.codes * table.scales
+    return weights

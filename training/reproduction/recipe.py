@@ -67,6 +67,16 @@ class Recipe:
         return self.to / "scores" / "reviews.parquet"
 
     @property
+    def made_up_texts(self) -> Path:
+        """Texts from templates, which every run reads."""
+        return self.texts / "made-up.jsonl"
+
+    @property
+    def last_made_up_texts(self) -> Path:
+        """More of them, for the last run; twice as many of a family, since each is read once."""
+        return self.texts / "made-up-last.jsonl"
+
+    @property
     def training_trees(self) -> Path:
         """The treebank's training sentences: the file itself, or the part of it that ``prepare`` cuts."""
         return self.texts / "trees.txt" if self.trees else self.treebank("train")
@@ -82,3 +92,7 @@ class Recipe:
     def student(self, seed: int) -> Path:
         """The run folder of a student, which begins where the first one of its seed ended."""
         return self.to / f"seed-{seed}"
+
+    def last(self, seed: int) -> Path:
+        """The run folder of its last, short run."""
+        return self.to / f"last-{seed}"

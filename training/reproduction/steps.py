@@ -37,6 +37,9 @@ THREE = {number: label.removeprefix("very ") for number, label in FIVE.items()}
 SECOND_RATE = 1e-3
 """The highest learning rate of a student that begins with learnt weights: half that of one that begins anew."""
 
+LAST_RATE = 5e-4
+"""Half of that again, for its last run."""
+
 RARE = 8
 """Word pieces that all training texts together hold fewer times are left out of what is shipped."""
 
@@ -113,11 +116,12 @@ def first_student(recipe: Recipe, seed: int) -> Step:
 
 
 def student(recipe: Recipe, seed: int) -> list[Step]:
-    """Training it on, and making a bundle of it."""
-    folder = recipe.student(seed)
+    """Training it on, and on, and making a bundle of it."""
+    folder, last = recipe.student(seed), recipe.last(seed)
     return [
         Step(f"Train the student, seed {seed}", partial(is_finished, folder), partial(train, recipe, seed)),
-        Step(f"Export it, seed {seed}", (folder / BUNDLE).exists, partial(export, recipe, seed)),
+        Step(f"End with short texts, seed {seed}", partial(is_finished, last), partial(train_last, recipe, seed)),
+        Step(f"Export it, seed {seed}", (last / BUNDLE).exists, partial(export, recipe, seed)),
     ]
 
 
@@ -139,6 +143,14 @@ def train(recipe: Recipe, seed: int) -> None:
     _train(recipe, seed, _learnt(recipe, recipe.whole_reviews), to=recipe.student(seed), options=options)
 
 
+def train_last(recipe: Recipe, seed: int) -> None:
+    """A short run on what the long one on reviews diluted: phrases, labelled reviews, and many more made-up texts."""
+    learnt = [recipe.phrases, recipe.texts / "imdb-train.jsonl", recipe.made_up_texts, recipe.last_made_up_texts]
+    begin = f"--start_from={recipe.student(seed) / 'checkpoints' / 'best.ckpt'}"
+    options = [begin, f"--model.learning_rate={LAST_RATE}", "--trainer.max_epochs=1"]
+    _train(recipe, seed, learnt, to=recipe.last(seed), options=options)
+
+
 def export_first(recipe: Recipe) -> None:
     """Calibrated, so that its probabilities and those of the n-grams may be averaged."""
     _export(recipe, recipe.first(FIRST))
@@ -148,7 +160,7 @@ def export(recipe: Recipe, seed: int) -> None:
     """Made small and fast, calibrated on both kinds of texts, measured on the test files."""
     made = ["--arithmetic=int8", f"--min_count={RARE}"]
     described = ["--name=sentiment-bilstm", "--version=2.4.0", "--description", DESCRIPTION]
-    _export(recipe, recipe.student(seed), *made, "--test", _listed(_tests(recipe)), *described)
+    _export(recipe, recipe.last(seed), *made, "--test", _listed(_tests(recipe)), *described)
 
 
 def attach(recipe: Recipe) -> None:
@@ -183,8 +195,7 @@ def _train(recipe: Recipe, seed: int, learnt: list[Path], *, to: Path, options: 
 
 
 def _learnt(recipe: Recipe, *scored: Path) -> list[Path]:
-    labelled = [recipe.texts / f"{name}.jsonl" for name in ("imdb-train", "made-up")]
-    return [recipe.phrases, recipe.lines, *scored, *labelled]
+    return [recipe.phrases, recipe.lines, *scored, recipe.texts / "imdb-train.jsonl", recipe.made_up_texts]
 
 
 def _export(recipe: Recipe, folder: Path, *options: str) -> None:

@@ -50,7 +50,8 @@ def prepare(recipe: Recipe) -> None:
     for name, examples in parts.items():
         write_json_lines(recipe.texts / f"{name}.jsonl", evenly(examples, recipe.reviews))
     (recipe.texts / "sentences.txt").write_text("\n".join(drawn) + "\n", encoding="utf-8")
-    write_json_lines(recipe.texts / "made-up.jsonl", made_up_texts(most=recipe.made_up, seed=SEED))
+    write_json_lines(recipe.made_up_texts, made_up_texts(when="always", most=recipe.made_up, seed=SEED))
+    write_json_lines(recipe.last_made_up_texts, made_up_texts(when="last", most=2 * recipe.made_up, seed=SEED))
     if recipe.trees:
         with gzip.open(recipe.treebank("train"), "rt", encoding="utf-8") as lines:
             recipe.training_trees.write_text("".join(islice(lines, recipe.trees)), encoding="utf-8")

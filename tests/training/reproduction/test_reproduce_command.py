@@ -23,7 +23,7 @@ class Commands:
         self.called = []
         self.words = {}
         self.every = []
-        self.validation = {"seed-1": 0.8, "seed-2": 0.7}
+        self.validation = {"last-1": 0.8, "last-2": 0.7}
 
     def __call__(self, *arguments):
         words = [str(argument) for argument in arguments]
@@ -66,7 +66,7 @@ def reproduce(recipe):
 
 
 FIRST = ["distill teacher", "distill score", "distill score", "distill student", "distill student"]
-MADE = [*FIRST, "export", "distill ngrams", "distill score", *["distill student", "export"] * 2]
+MADE = [*FIRST, "export", "distill ngrams", "distill score", *["distill student", "distill student", "export"] * 2]
 ATTACHED = ["evaluate", "card"]
 
 
@@ -89,11 +89,14 @@ def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
 
 def test_a_first_student_reads_all_that_was_prepared_and_the_next_begins_with_its_weights(recipe, commands):
     reproduce(recipe)
-    first, _, second, _ = (words for words in commands.every if words[:2] == ["distill", "student"])
-    learnt = [{Path(path).name for path in json.loads(_after("--data.train", words))} for words in (first, second)]
+    first, _, second, last, *_ = (words for words in commands.every if words[:2] == ["distill", "student"])
+    runs = (first, second, last)
+    learnt = [{Path(path).name for path in json.loads(_after("--data.train", words))} for words in runs]
     assert learnt[0] == {"phrases.parquet", "sentences.parquet", "imdb-train.jsonl", "made-up.jsonl"}
     assert learnt[1] == {*learnt[0], "reviews.parquet"}
+    assert learnt[2] == {"phrases.parquet", "imdb-train.jsonl", "made-up.jsonl", "made-up-last.jsonl"}
     assert f"--start_from={recipe.first(1) / 'checkpoints' / 'best.ckpt'}" in second
+    assert f"--start_from={recipe.student(1) / 'checkpoints' / 'best.ckpt'}" in last
     assert not any(word.startswith("--start_from") for word in first)
 
 
@@ -135,18 +138,18 @@ def test_a_student_that_was_stopped_is_not_done(recipe, commands):
 def test_validation_alone_chooses_the_student(recipe):
     reproduce(recipe)
     chosen = json.loads((recipe.to / "metrics.json").read_text())
-    assert chosen["chosen"] == "seed-2"
-    assert bundles.read(recipe.to / "bundle").manifest == bundles.read(recipe.student(2) / "bundle").manifest
+    assert chosen["chosen"] == "last-2"
+    assert bundles.read(recipe.to / "bundle").manifest == bundles.read(recipe.last(2) / "bundle").manifest
 
 
 def test_figures_are_means_over_the_seeds(recipe, monkeypatch):
-    values = {"seed-1": {"sst, accuracy": 0.5}, "seed-2": {"sst, accuracy": 0.7}}
-    for name, value in (("seed-1", 0.8), ("seed-2", 0.9)):
+    values = {"last-1": {"sst, accuracy": 0.5}, "last-2": {"sst, accuracy": 0.7}}
+    for name, value in (("last-1", 0.8), ("last-2", 0.9)):
         Commands.leave(recipe.to / name / "metrics.json", json.dumps({"best": {"value": value}}))
         Commands.leave(recipe.to / name / "bundle" / "manifest.json", "{}")
     monkeypatch.setattr(reproduce_command, "_figures", lambda folder: values[folder.parent.name])
     reproduce_command.conclude(recipe)
     content = json.loads((recipe.to / "metrics.json").read_text())
-    assert content["chosen"] == "seed-1"
+    assert content["chosen"] == "last-1"
     assert content["figures"]["sst, accuracy"]["mean"] == pytest.approx(0.6)
     assert content["figures"]["sst, accuracy"]["spread"] == pytest.approx(0.1 * 2**0.5)
