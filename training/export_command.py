@@ -66,7 +66,9 @@ def export_checkpoint(options: Options, *, command: str) -> None:
     loaded = load_checkpoint(options.checkpoint)
     validation = _read(_validation_files(options, loaded), options, loaded)
     test = _read(_several(options.test), options, loaded)
-    left_out = leave_out_rare(loaded, min_count=options.min_count) if options.min_count else 0
+    left_out = 0
+    if options.min_count:
+        left_out = leave_out_rare(loaded, min_count=options.min_count, files=_several(options.counted))
     round_weights(loaded.task.network, options.storage, arithmetic=options.arithmetic)
     texts = [example for _, examples in validation for example in examples]
     graph, proof = _proven(loaded.task, options, texts)

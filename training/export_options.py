@@ -64,8 +64,9 @@ class Options:
         storage: of the weight matrices: float32, float16 (half the file) or int8 (a quarter). The network is rounded
             first, so that all figures are of what is shipped. It changes nothing about speed.
         arithmetic: float32, or int8 for an LSTM that is computed in 8 bits, each text by itself.
-        min_count: tokens that the run's training texts hold fewer times are left out of the vocabulary; 0 keeps all.
-            The run's training files are read again.
+        min_count: tokens that the training texts hold fewer times are left out of the vocabulary; 0 keeps all.
+        counted: file, or several as '[a, b]', whose texts count for that, read as the run read its own; by default the
+            run's training files. Name all where the run began with the weights of another one.
         behaviour: JSON report of ``evaluate --behaviour``, for the card.
         comparison: JSON report of ``benchmarks/accuracy.py``, for the card.
         known_failures: JSON list of {"text", "expected"}: what the bundle gets wrong, shown with its own answers.
@@ -91,6 +92,7 @@ class Options:
     storage: Storage = "float32"
     arithmetic: Arithmetic = "float32"
     min_count: int = 0
+    counted: Path | list[Path] | None = None
     behaviour: Path | None = None
     comparison: Path | None = None
     known_failures: Path | None = None

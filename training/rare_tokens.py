@@ -7,6 +7,7 @@ be spelt is better called unknown. Numbers of tokens change, so this is done onc
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,10 +27,16 @@ class VocabularyError(ValueError):
     """A vocabulary from which no token can be taken; the message says why."""
 
 
-def leave_out_rare(checkpoint: Checkpoint, *, min_count: int) -> int:
-    """Takes tokens that the run's training texts hold fewer than ``min_count`` times from the task, in place.
+def leave_out_rare(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Path] = ()) -> int:
+    """Takes tokens that the training texts hold fewer than ``min_count`` times from the task, in place.
 
     The unknown token stays, and so does every letter and digit of ASCII by itself: what is left out is spelt with them.
+
+    Args:
+        checkpoint: whose task is changed.
+        min_count: of a token that stays.
+        files: whose texts count, read as the run read its own; by default the run's own. A run that began with another
+            one's weights knows more than its own files hold.
 
     Returns:
         How many tokens were left out.
@@ -47,7 +54,7 @@ def leave_out_rare(checkpoint: Checkpoint, *, min_count: int) -> int:
             "export without --min_count"
         )
         raise VocabularyError(message)
-    counts = occurrences(checkpoint)
+    counts = occurrences(checkpoint, files=files)
     spelling = str(model.get("continuing_subword_prefix", ""))
     kept = [
         token
@@ -60,16 +67,18 @@ def leave_out_rare(checkpoint: Checkpoint, *, min_count: int) -> int:
     return len(counts) - len(kept)
 
 
-def occurrences(checkpoint: Checkpoint) -> Tensor:
-    """(vocabulary,) how often the network met each token in an epoch of training, words not dropped.
+def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor:
+    """(vocabulary,) how often each token stands in the files, as far as training reads their texts.
 
     Raises:
-        DataError: a training file is missing, or is not the one the run learnt from.
+        DataError: a file is missing, or one of the run's own is not the one it learnt from.
     """
-    data = SentimentData(**checkpoint.data_options)
+    given = {"train": [str(path) for path in files]} if files else {}
+    data = SentimentData(**(checkpoint.data_options | given))
+    if not files:
+        _require_same(data.files["train"], checkpoint.files)
     counts = torch.zeros(Tokenizer.from_str(checkpoint.task.tokenizer_json).get_vocab_size(), dtype=torch.long)
-    for file, sha256 in zip(data.files["train"], _hashes(checkpoint.files), strict=True):
-        _require_same(file, sha256)
+    for file in data.files["train"]:
         read = tokenize(
             file,
             checkpoint.task.tokenizer_json,
@@ -81,18 +90,16 @@ def occurrences(checkpoint: Checkpoint) -> Tensor:
     return counts
 
 
-def _hashes(files: Sequence[dict[str, Any]]) -> list[str]:
-    return [file["sha256"] for file in files if file["part"] == "train"]
-
-
-def _require_same(file: LabelledFile, sha256: str) -> None:
-    if file.sha256 != sha256:
-        raise DataError(
-            file.path,
-            None,
-            problem=f"it is not the file that the run learnt from, whose SHA-256 is {sha256}.",
-            fix="Bring that file back, or export without --min_count.",
-        )
+def _require_same(files: Sequence[LabelledFile], recorded: Sequence[dict[str, Any]]) -> None:
+    hashes = [file["sha256"] for file in recorded if file["part"] == "train"]
+    for file, sha256 in zip(files, hashes, strict=True):
+        if file.sha256 != sha256:
+            raise DataError(
+                file.path,
+                None,
+                problem=f"it is not the file that the run learnt from, whose SHA-256 is {sha256}.",
+                fix="Bring that file back, or name the files that count with --counted.",
+            )
 
 
 def _spells(token: str) -> bool:

@@ -91,6 +91,16 @@ def test_texts_of_kept_tokens_get_the_same_answer_and_others_are_spelt(train, fr
     assert Tokenizer.from_str(task.tokenizer_json).encode("映").tokens == ["[UNK]"]
 
 
+def test_files_of_an_earlier_run_count_where_they_are_named(train, tmp_path):
+    earlier = tmp_path / "earlier.csv"
+    earlier.write_text("text,label\nzebra nissan zebra,negative\n", encoding="utf-8")
+    checkpoint = trained_on(train, pieces_pipeline())
+    counts = dict(zip(PIECES, occurrences(checkpoint, files=[train, earlier]).tolist(), strict=False))
+    assert (counts["the"], counts["zebra"], counts["nissan"]) == (3, 3, 1)
+    leave_out_rare(checkpoint, min_count=2, files=[train, earlier])
+    assert "zebra" in Tokenizer.from_str(checkpoint.task.tokenizer_json).get_vocab()
+
+
 def test_a_word_that_is_left_out_of_words_is_unknown(train):
     checkpoint = trained_on(train, tokenization.word_pipeline(["the", "plot", "is", "zebra"]))
     assert leave_out_rare(checkpoint, min_count=2) == 2  # [PAD] and zebra

@@ -100,6 +100,13 @@ def test_a_first_student_reads_all_that_was_prepared_and_the_next_begins_with_it
     assert not any(word.startswith("--start_from") for word in first)
 
 
+def test_the_vocabulary_of_what_is_shipped_is_that_of_all_its_runs(recipe, commands):
+    reproduce(recipe)
+    runs = [words for words in commands.every if words[:2] == ["distill", "student"]]
+    read = {path for words in runs for path in json.loads(_after("--data.train", words))}
+    assert set(json.loads(_after("--counted", commands.words["export"]))) == read
+
+
 def test_every_student_is_kept_from_the_files_it_is_measured_on(recipe, commands):
     reproduce(recipe)
     for words in commands.every:
