@@ -4,7 +4,8 @@ None of them is a text that the behavioural suite asks. The suite's families abo
 a model that has read these; which ones, and how it does on the others, docs/behaviour.md tells.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ FOLDER = Path(__file__).parent / "templates"
 
 When = Literal["always", "last"]
 
-LAST = frozenset({"denial", "fact", "report"})
+LAST = frozenset({"denial", "fact", "report", "strength"})
 """Capabilities whose texts a student reads in its last, short run alone."""
 
 
@@ -38,7 +39,8 @@ def made_up_texts(*, when: When, most: int, seed: int) -> Iterator[Example]:
                 yield Example(text=text, label=family.expect, line=number)
 
 
-def suite_texts() -> Collection[str]:
+@cache
+def suite_texts() -> frozenset[str]:
     """Every text that the behavioural suite asks as it is run by default, in the form in which texts are compared."""
     every = (case for family in read_families() for case in cases(family, most=CASES_A_FAMILY, seed=SEED))
-    return {same_text(text) for case in every for text in case}
+    return frozenset(same_text(text) for case in every for text in case)
