@@ -99,3 +99,20 @@ def test_a_checkpoint_of_something_else_is_refused(checkpoint, other, said):
     with pytest.raises(CheckpointError, match=re.escape(f"{checkpoint}: {said}")):
         start_from(other, checkpoint)
     assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+
+
+def test_an_embedding_that_was_frozen_may_learn_from_now_on(tmp_path):
+    labels, pipeline = ["bad", "good"], tokenization.word_pipeline(["fine", "cold"]).to_str()
+    vectors = torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
+    frozen = SentimentTask(labels, pipeline, vectors, freeze_embedding=True, hidden_size=3, layers=1).eval()
+    path = tmp_path / "best.ckpt"
+    loops = {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}}
+    content = {"state_dict": frozen.state_dict(), "hyper_parameters": dict(frozen.hparams), "loops": loops}
+    torch.save({**content, "datamodule_hyper_parameters": {}}, path)
+    learning = SentimentTask(labels, pipeline, torch.zeros(4, 6), hidden_size=3, layers=1).eval()
+    start_from(learning, path)
+    assert learning.network.embedding.weight.requires_grad
+    table = frozen.network.embedding
+    torch.testing.assert_close(learning.network.embedding.weight.detach(), table.codes * table.scales)
+    ids = torch.nn.utils.rnn.pack_sequence([torch.tensor([2, 3, 1])])
+    torch.testing.assert_close(learning.network(ids), frozen.network(ids))
