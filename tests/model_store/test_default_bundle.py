@@ -20,6 +20,7 @@ def test_every_file_fits_the_repository():
     sizes = {path.name: path.stat().st_size for path in bundles.DEFAULT.iterdir()}
     assert set(sizes) == {"manifest.json", "model.onnx", "tokenizer.json", "README.md"}
     assert max(sizes.values()) <= 16 * MEGABYTE
+    assert sum(sizes.values()) <= 8_000_000
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,9 @@ def test_every_file_fits_the_repository():
         ("I can't say I liked it.", "negative"),
         ("I used to hate this place but now I love it", "positive"),
         ("not bad at all", "positive"),
+        ("Bad? No.", "neutral"),
+        ("nobody would call this unpleasant", "neutral"),
+        ("It runs for two hours.", "neutral"),
         ("The film opens on Friday.", "neutral"),
         ("Water boils at 100 degrees Celsius.", "neutral"),
         ("The train leaves at nine.", "neutral"),
@@ -47,6 +51,12 @@ def test_terribly_weighs_differently_in_other_company(model):
     assert exciting.tokens[3].text == boring.tokens[3].text == "terribly"
     towards_positive = [answer.contributions[3] @ [-1, 0, 1] for answer in (exciting, boring)]
     assert towards_positive[0] > towards_positive[1] + 0.2
+
+
+def test_company_does_not_change_a_single_bit(model):
+    texts = ["not bad at all", "The movie was terribly exciting!", "word " * 400]
+    for text, crowded in zip(texts, model.predict(texts), strict=True):
+        np.testing.assert_array_equal(model.predict([text])[0].logits, crowded.logits)
 
 
 def test_emoji_are_read(model):
