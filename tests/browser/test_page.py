@@ -50,7 +50,7 @@ def test_the_label_and_every_score_are_the_apis(page, ask):
     assert f"polarity {result['polarity']:+.2f}".replace("-", MINUS) in page.locator(".verdict-detail").inner_text()
 
 
-SURE_AND_NOT = ("A masterpiece from start to end, I loved it.", "Not bad.")
+SURE_AND_NOT = ("A masterpiece from start to end, I loved it.", "Is it any good?")
 
 
 def test_an_answer_below_the_models_threshold_is_marked_as_not_sure(page, ask):
@@ -141,6 +141,12 @@ def vectors(ask, texts):
         yield from zip(words, rows / np.linalg.norm(rows, axis=1, keepdims=True), strict=True)
 
 
+def two_digits(number):
+    """As the page writes it: with a minus sign, and none before a zero."""
+    shown = f"{number:.2f}"
+    return "0.00" if shown == "-0.00" else shown.replace("-", MINUS)
+
+
 def test_clicking_a_word_lists_the_most_similar_ones_of_both_texts(page, ask):
     compare(page)
     word(page, "terribly").click()
@@ -154,7 +160,7 @@ def test_clicking_a_word_lists_the_most_similar_ones_of_both_texts(page, ask):
     expect(rows).to_have_count(8)
     for number, (cosine, text) in enumerate(others[:8]):
         expect(rows.nth(number).locator("strong")).to_have_text(text)
-        expect(rows.nth(number).locator(".number")).to_have_text(f"{cosine:.2f}".replace("-", MINUS))
+        expect(rows.nth(number).locator(".number")).to_have_text(two_digits(cosine))
     word(page, "terribly").click()
     expect(page.locator("#similar")).to_be_hidden()
 
