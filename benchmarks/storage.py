@@ -108,8 +108,8 @@ def main() -> None:
 def stored(network: SentimentNetwork) -> Iterator[tuple[str, bytes]]:
     """Each way's name and graph, of a copy of the network where the way changes it."""
     if isinstance(network.embedding, QuantizedEmbedding):
-        table, widened = network.embedding, copy.deepcopy(network)
-        widened.embedding = nn.Embedding.from_pretrained(table.codes * table.scales)
+        widened = copy.deepcopy(network)
+        widened.embedding = nn.Embedding.from_pretrained(network.embedding.vectors)
         yield WIDE, build_graph(widened)
     for storage in get_args(Storage):
         rounded = copy.deepcopy(network)

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from training.checkpoint import Checkpoint
-from training.data import tokenization
 from training.data.examples import DataError
 from training.data.module import SentimentData
 from training.data.preparation import LabelledFile, tokenize
 from training.network.embedding import Embedding, QuantizedEmbedding, make_embedding
-from training.task import SentimentTask
 
 
 class VocabularyError(ValueError):
@@ -63,7 +60,9 @@ def leave_out_rare(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Pa
     ]
     rows = torch.tensor([model["vocab"][token] for token in kept])
     model["vocab"] = {token: number for number, token in enumerate(kept)}
-    _put(task, pipeline, _selected(task.network.embedding, rows))
+    task.tokenizer_json = json.dumps(pipeline, ensure_ascii=False, separators=(",", ":"))
+    task.network.embedding = _selected(task.network.embedding, rows)
+    task.network.word_dropout.unknown_id = model["vocab"].get(model["unk_token"])
     return len(counts) - len(kept)
 
 
@@ -77,7 +76,7 @@ def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor
     data = SentimentData(**(checkpoint.data_options | given))
     if not files:
         _require_same(data.files["train"], checkpoint.files)
-    counts = torch.zeros(Tokenizer.from_str(checkpoint.task.tokenizer_json).get_vocab_size(), dtype=torch.long)
+    counts = torch.zeros(checkpoint.task.network.embedding.num_embeddings, dtype=torch.long)
     for file in data.files["train"]:
         read = tokenize(
             file,
@@ -115,11 +114,3 @@ def _selected(embedding: Embedding, rows: Tensor) -> Embedding:
         return table
     vectors = embedding.weight.detach()[rows]
     return make_embedding(*vectors.shape, vectors=vectors, frozen=False)
-
-
-def _put(task: SentimentTask, pipeline: dict[str, Any], embedding: Embedding) -> None:
-    task.tokenizer_json = json.dumps(pipeline, ensure_ascii=False, separators=(",", ":"))
-    task.network.embedding = embedding
-    unknown = tokenization.unknown_token(Tokenizer.from_str(task.tokenizer_json))
-    if task.network.word_dropout.unknown_id is not None and unknown is not None:
-        task.network.word_dropout.unknown_id = pipeline["model"]["vocab"][unknown]

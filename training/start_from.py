@@ -63,5 +63,5 @@ def _weights(earlier: SentimentTask, *, for_task: SentimentTask) -> dict[str, Te
     table = earlier.network.embedding
     if isinstance(table, QuantizedEmbedding) and isinstance(for_task.network.embedding, nn.Embedding):
         del weights["network.embedding.codes"], weights["network.embedding.scales"]
-        weights["network.embedding.weight"] = table.codes * table.scales
+        weights["network.embedding.weight"] = table.vectors
     return weights

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from model_store.manifest import Arithmetic
 from training.network.options import OptionError, check_choice
-from training.network.row_codes import coded
+from training.network.row_codes import coded, widened
 
 Storage = Literal["float32", "float16", "int8"]
 
@@ -37,7 +37,7 @@ def round_weights(network: nn.Module, storage: Storage, *, arithmetic: Arithmeti
     with torch.no_grad():
         for parameter in network.parameters():
             if id(parameter) in factors:
-                parameter.copy_(_widened(*coded(parameter, largest=LARGEST_FACTOR)))
+                parameter.copy_(widened(*coded(parameter, largest=LARGEST_FACTOR)))
             elif parameter.ndim > 1:
                 parameter.copy_(rounded(parameter, storage))
 
@@ -50,7 +50,7 @@ def rounded(weights: Tensor, storage: Storage) -> Tensor:
         case "float16":
             return weights.half().float()
         case "int8":
-            return _widened(*coded(weights))
+            return widened(*coded(weights))
 
 
 def _factors(network: nn.Module) -> set[int]:
@@ -64,7 +64,3 @@ def _factors(network: nn.Module) -> set[int]:
             raise OptionError(message)
     layers = [layer for layer in network.modules() if isinstance(layer, nn.LSTM)]
     return {id(parameter) for layer in layers for parameter in layer.parameters() if parameter.ndim > 1}
-
-
-def _widened(codes: Tensor, scales: Tensor) -> Tensor:
-    return codes.float() * scales

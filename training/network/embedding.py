@@ -5,7 +5,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from training.network.row_codes import coded
+from training.network.row_codes import coded, widened
 
 
 class QuantizedEmbedding(nn.Module):
@@ -43,13 +43,18 @@ class QuantizedEmbedding(nn.Module):
         return self.codes.shape[0]
 
     @property
+    def vectors(self) -> Tensor:
+        """(rows, size) the whole table, as the numbers that it stands for."""
+        return widened(self.codes, self.scales)
+
+    @property
     def is_blank(self) -> bool:
         """Whether no vectors were ever put in: every row is zero, and being frozen stays so."""
         return not self.codes.any()
 
     def forward(self, ids: Tensor) -> Tensor:
         """(any shape) ids to (any shape, size) vectors."""
-        return self.codes[ids].to(self.scales.dtype) * self.scales[ids]
+        return widened(self.codes[ids], self.scales[ids])
 
 
 Embedding = nn.Embedding | QuantizedEmbedding

@@ -14,3 +14,8 @@ def coded(weights: Tensor, *, largest: int = LARGEST_CODE) -> tuple[Tensor, Tens
     most = weights.abs().amax(dim=-1, keepdim=True)
     scales = torch.where(most > 0, most / largest, torch.ones_like(most))
     return (weights / scales).round().clamp(-largest, largest).to(torch.int8), scales
+
+
+def widened(codes: Tensor, scales: Tensor) -> Tensor:
+    """The weights that codes and scales stand for, in the precision of the scales."""
+    return codes.to(scales.dtype) * scales
