@@ -1,0 +1,168 @@
+"""How the shipped model is made: steps, each of them a command of this project that anybody can run alone."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from training.fit.callbacks.run_record import METRICS
+from training.recipes.default.recipe import Recipe
+from training.recipes.default.texts import measured_files, prepare
+
+CONFIG = Path(os.path.relpath(Path(__file__).parents[2] / "configs" / "distilled.yaml"))
+"""As a person would type it: the command that trained a model is on its card."""
+
+HARD_TEXTS = Path(os.path.relpath(Path(__file__).parent / "hard_texts.json"))
+"""Texts on which such models go wrong; the card shows those that this one gets wrong."""
+
+BUNDLE = Path("bundle", "manifest.json")
+"""In a student's folder, once it is exported."""
+
+FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", "4": "very positive"}
+"""The treebank's labels in words. The teacher learns all five: what is very good tells more than what is good."""
+
+COARSE = {"any negative": ["very negative", "negative"], "any positive": ["positive", "very positive"]}
+"""What the labels of other data sets mean in the treebank's five classes; neutral is neutral everywhere."""
+
+TEACHER_LABELS = {**FIVE, "negative": "any negative", "neutral": "neutral", "positive": "any positive"}
+
+TEACHER_TOKENS = 384
+"""Tokens that the teacher reads of a text: all of three reviews in four."""
+
+SWAPPED = ["--counterfactuals", str(Path(os.path.relpath(Path(__file__).parent / "identity_terms.yaml")))]
+"""Texts with an identity term are scored together with others of its group in its place."""
+
+RARE = 8
+"""Word pieces that all training texts together hold fewer times are left out of what is shipped."""
+
+DESCRIPTION = (
+    "English sentiment in three classes, for single sentences and for whole reviews: "
+    "a two-layer bidirectional LSTM with a residual connection, taught by larger models."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of the work: what it is called, whether it was done before, and how it is done."""
+
+    name: str
+    is_done: Callable[[], bool]
+    work: Callable[[], None]
+
+
+def steps(recipe: Recipe) -> list[Step]:
+    """All of them, in order; a step that was stopped resumes."""
+    phrases, labelled, unlabelled = recipe.scored
+    trees = (recipe.training_trees, ["--trees=phrases", "--label_map", json.dumps(FIVE)])
+    return [
+        Step("Prepare the texts", (recipe.texts / "done").exists, partial(prepare, recipe)),
+        Step("Fine-tune the teacher", (recipe.teacher / "model.safetensors").exists, partial(fine_tune, recipe)),
+        Step("Score the treebank's phrases", phrases.exists, partial(score, recipe, *trees, to=phrases)),
+        Step("Score labelled texts", labelled.exists, partial(score, recipe, recipe.labelled, SWAPPED, to=labelled)),
+        Step(
+            "Score unlabelled texts",
+            unlabelled.exists,
+            partial(score, recipe, recipe.unlabelled, ["--labelled=false", *SWAPPED], to=unlabelled),
+        ),
+        *(step for seed in range(1, recipe.seeds + 1) for step in student(recipe, seed)),
+    ]
+
+
+def fine_tune(recipe: Recipe) -> None:
+    """The teacher learns five classes from the treebank's phrases, and three of every other labelled text."""
+    train = [recipe.training_trees, recipe.labelled, recipe.teacher_made_up]
+    files = ["--train", _listed(train), "--validation", _listed(_validation(recipe)), "--to", recipe.teacher]
+    labels = ["--trees=phrases", "--label_map", json.dumps(TEACHER_LABELS), "--coarse", json.dumps(COARSE)]
+    batches = ["--batch_size=128", "--tokens_per_batch=8192", f"--max_tokens={TEACHER_TOKENS}", "--learning_rate=5e-5"]
+    options = [f"--epochs={recipe.teacher_epochs}", f"--precision={_precision(recipe)}", "--seed=1"]
+    command("distill", "teacher", recipe.base, *files, *labels, *batches, *options)
+
+
+def score(recipe: Recipe, texts: Path, reading: list[str], *, to: Path) -> None:
+    """The teacher's scores of texts, beside their labels where they have some."""
+    speed = [f"--bfloat16={str(recipe.bfloat16).lower()}", f"--max_tokens={TEACHER_TOKENS}", "--tokens_a_batch=16384"]
+    command("distill", "score", recipe.teacher, texts, *reading, *speed, "--to", to)
+
+
+def student(recipe: Recipe, seed: int) -> list[Step]:
+    """Training a student, and making a bundle of it."""
+    folder = recipe.student(seed)
+    return [
+        Step(f"Train the student, seed {seed}", partial(is_finished, folder), partial(train, recipe, seed)),
+        Step(f"Export it, seed {seed}", (folder / BUNDLE).exists, partial(export, recipe, seed)),
+    ]
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a training run came to its end."""
+    record = folder / METRICS
+    return record.is_file() and json.loads(record.read_text(encoding="utf-8"))["finished"] is True
+
+
+def train(recipe: Recipe, seed: int) -> None:
+    """A student learns from labels and from the teacher, on phrases, sentences, posts and whole reviews."""
+    held_out = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
+    command(
+        *("fit", "--config", CONFIG, "--data.train", _listed(_train(recipe))),
+        *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.embeddings),
+        *(*held_out, f"--trainer.default_root_dir={recipe.student(seed)}", f"--seed_everything={seed}"),
+        *(f"--trainer.max_epochs={recipe.epochs}", f"--trainer.precision={_precision(recipe)}", "--ckpt_path=last"),
+    )
+
+
+def export(recipe: Recipe, seed: int) -> None:
+    """Made small and fast, calibrated on the validation texts, measured on the test files."""
+    folder = recipe.student(seed)
+    command(
+        *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
+        *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(_train(recipe))),
+        *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
+        *("--name=sentiment-bilstm", "--version=3.0.0", "--description", DESCRIPTION),
+    )
+
+
+def attach(recipe: Recipe) -> None:
+    """Asks the chosen bundle what a person expects of it, and puts that and what it gets wrong on its card."""
+    bundle, report = recipe.to / "bundle", recipe.to / "behaviour"
+    command("evaluate", "--behaviour", bundle, "--to", report)
+    command("card", bundle, "--behaviour", report / "report.json", "--known_failures", HARD_TEXTS)
+
+
+def command(*arguments: object) -> None:
+    """Runs a command of the project in a process of its own, as a person would.
+
+    Raises:
+        SystemExit: it failed; with its exit status.
+    """
+    words = [str(argument) for argument in arguments]
+    Console(stderr=True).print(shlex.join(["python", "-m", "training", *words]), style="dim", highlight=False)
+    done = subprocess.run([sys.executable, "-m", "training", *words], check=False)  # noqa: S603 - ourselves
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def _train(recipe: Recipe) -> list[Path]:
+    return [*recipe.scored, recipe.made_up_texts]
+
+
+def _precision(recipe: Recipe) -> str:
+    return "bf16-mixed" if recipe.bfloat16 else "32"
+
+
+def _validation(recipe: Recipe) -> list[Path]:
+    return [recipe.treebank("dev"), recipe.validation]
+
+
+def _tests(recipe: Recipe) -> list[Path]:
+    return [recipe.treebank("test"), *measured_files(recipe)]
+
+
+def _listed(paths: list[Path]) -> str:
+    return json.dumps([str(path) for path in paths])
