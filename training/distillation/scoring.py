@@ -29,7 +29,12 @@ class ScoringError(ValueError):
 
 
 def score_texts(
-    texts: Sequence[Text], scorer: TeacherScorer, *, to: Path, teachers: str, settings: Mapping[str, object] | None = None
+    texts: Sequence[Text],
+    scorer: TeacherScorer,
+    *,
+    to: Path,
+    teachers: str,
+    settings: Mapping[str, object] | None = None,
 ) -> None:
     """Writes text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 
