@@ -229,7 +229,7 @@ def _add(parser: ArgumentParser, parameter: _Parameter) -> None:
 
 def _arguments_of(component: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a function or dataclass by name, from the options' values."""
-    hints = get_type_hints(component.__init__ if inspect.isclass(component) else component, include_extras=True)  # type: ignore[misc]
+    hints = get_type_hints(component.__init__ if inspect.isclass(component) else component, include_extras=True)
     arguments: dict[str, Any] = {}
     for name in inspect.signature(component).parameters:
         annotation = hints[name]
