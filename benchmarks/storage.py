@@ -34,7 +34,7 @@ from benchmarks.inference import TEXT, timed
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
-from training.data.examples import Example, LeftOut
+from training.data.examples import Example, SkippedRows
 from training.data.labelled import read_labelled
 from training.evaluation.predictions import bundle_logits, softmax
 from training.export import bundle as export
@@ -76,7 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     loaded = load_checkpoint(options.checkpoint)
     examples = read_labelled(
-        options.texts, loaded.data_options, allowed_labels=loaded.task.labels, bad_rows=LeftOut("skip")
+        options.texts, loaded.data_options, allowed_labels=loaded.task.labels, bad_rows=SkippedRows("skip")
     )
     graphs = dict(stored(loaded.task.network))
     models = {

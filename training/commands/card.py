@@ -13,7 +13,7 @@ from model_store import BundleError, SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Manifest
 from training.commands.parser import ExactParser, Paragraphs
-from training.data.examples import BadRowPolicy, DataError, LeftOut
+from training.data.examples import BadRowPolicy, DataError, SkippedRows
 from training.data.labelled import READING, read_labelled
 from training.data.module import short_name
 from training.data.readers import Format
@@ -120,7 +120,7 @@ def _measured(options: Options, model: SentimentModel) -> Sequence[Answers]:
     reading = {name: getattr(options, name) for name in READING}
     found = []
     for path in paths:
-        bad_rows = LeftOut(options.on_bad_row)
+        bad_rows = SkippedRows(options.on_bad_row)
         examples = read_labelled(path, reading, allowed_labels=model.manifest.label_names, bad_rows=bad_rows)
         found.append(answers(model, examples, data=short_name(path)))
     return found

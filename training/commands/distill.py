@@ -10,7 +10,7 @@ from rich.console import Console
 
 from model_store import BundleError
 from training.commands.parser import ExactParser
-from training.data.examples import BadRowPolicy, DataError, Example, LeftOut
+from training.data.examples import BadRowPolicy, DataError, Example, SkippedRows
 from training.data.file_lists import Files, paths
 from training.data.progress import watched
 from training.data.readers import Format, read_examples
@@ -264,7 +264,7 @@ def _labelled(files: Files, **reading: Any) -> list[Example]:  # noqa: ANN401 - 
     return [
         example
         for path in paths(files)
-        for example in watched(read_examples(path, **reading, bad_rows=LeftOut("stop")), f"Reading {path.name}")
+        for example in watched(read_examples(path, **reading, bad_rows=SkippedRows("stop")), f"Reading {path.name}")
     ]
 
 

@@ -14,7 +14,7 @@ from model_store import bundle as bundles
 from model_store.manifest import Calibration, Machine, Manifest, Training, TrainingFile
 from training.commands.export_options import DESCRIPTION, ExportError, Options, check
 from training.commands.parser import ExactParser, Paragraphs
-from training.data.examples import DataError, Example, LeftOut
+from training.data.examples import DataError, Example, SkippedRows
 from training.data.labelled import read_labelled
 from training.data.module import short_name
 from training.evaluation import measurements
@@ -177,7 +177,7 @@ def _read(paths: Sequence[Path], options: Options, loaded: Checkpoint) -> list[t
     reading = run | {name: value for name, value in given.items() if value is not None}
     known = loaded.task.labels
     return [
-        (name, read_labelled(path, reading, allowed_labels=known, bad_rows=LeftOut(run["on_bad_row"])))
+        (name, read_labelled(path, reading, allowed_labels=known, bad_rows=SkippedRows(run["on_bad_row"])))
         for name, path in zip(names, paths, strict=True)
     ]
 

@@ -7,8 +7,8 @@ from jsonargparse import auto_cli
 from rich.console import Console
 
 from training.commands.parser import ExactParser, Paragraphs
-from training.data.examples import BadRowPolicy, DataError, Example, LeftOut
-from training.data.leakage import HeldOut, held_out_texts, without_leaks
+from training.data.examples import BadRowPolicy, DataError, Example, SkippedRows
+from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
 from training.data.readers import Format, read_examples, unit_of
 from training.data.splitting import deal, write_json_lines
 
@@ -76,7 +76,7 @@ def split(
         on_bad_row: stop at a row that cannot be used, or skip and count it.
         seed: decides which text goes where.
     """
-    bad_rows = LeftOut(on_bad_row)
+    bad_rows = SkippedRows(on_bad_row)
 
     def read(path: Path) -> list[Example]:
         return list(
@@ -91,10 +91,10 @@ def split(
             )
         )
 
-    kept, leaks = read(file), held_out_texts("drop")
+    kept, leaks = read(file), skipped_leaks("drop")
     if not_in is not None:
-        held_out = HeldOut([not_in], format=format, text_column=text_column, min_words=1)
-        kept = list(without_leaks(kept, held_out, leaks, path=file, unit=unit_of(file, format)))
+        held_out = LeakageFilter([not_in], format=format, text_column=text_column, min_words=1)
+        kept = list(drop_leaks(kept, held_out, leaks, path=file, unit=unit_of(file, format)))
     shares = {"train": 1 - validation - test, "validation": validation, "test": test}
     wanted = {part: share for part, share in shares.items() if share != 0}
     if min(wanted.values()) < 0:

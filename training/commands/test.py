@@ -16,7 +16,7 @@ from rich.text import Text
 
 from model_store import BundleError
 from training.commands.parser import ExactParser, Paragraphs
-from training.data.examples import BadRowPolicy, DataError, Example, LeftOut
+from training.data.examples import BadRowPolicy, DataError, Example, SkippedRows
 from training.data.labelled import read_labelled
 from training.data.module import short_name
 from training.data.readers import Format
@@ -116,7 +116,7 @@ def measure_model(
         "label_map": label_map,
     }
     options = contender.reading | {name: value for name, value in given.items() if value is not None}
-    bad_rows = LeftOut(on_bad_row)
+    bad_rows = SkippedRows(on_bad_row)
     examples = read_labelled(file, options, trees=trees, allowed_labels=contender.labels, bad_rows=bad_rows)
     report = measure(contender, examples, file=file, bad_rows=bad_rows, seed=seed)
     _print(report)
@@ -125,7 +125,7 @@ def measure_model(
         to.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
 
 
-def measure(contender: Contender, examples: list[Example], *, file: Path, bad_rows: LeftOut, seed: int) -> Report:
+def measure(contender: Contender, examples: list[Example], *, file: Path, bad_rows: SkippedRows, seed: int) -> Report:
     """Scores every example and works out the figures; a text that holds no token is left out and counted.
 
     Raises:

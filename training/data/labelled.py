@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from training.data.examples import Example, LeftOut
+from training.data.examples import Example, SkippedRows
 from training.data.readers import read_examples
 from training.data.readers.reading import Trees
 
@@ -18,7 +18,7 @@ def read_labelled(
     *,
     trees: Trees = "root",
     allowed_labels: Collection[str] | None = None,
-    bad_rows: LeftOut,
+    bad_rows: SkippedRows,
 ) -> list[Example]:
     """Every usable row.
 

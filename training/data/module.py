@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 
 from training.data.batches import LengthBucketedSampler
 from training.data.cache import default_folder
-from training.data.examples import DataError, LeakPolicy, LeftOut
+from training.data.examples import DataError, LeakPolicy, SkippedRows
 from training.data.file_lists import Files, paths
-from training.data.leakage import MIN_WORDS, HeldOut, held_out_texts
+from training.data.leakage import MIN_WORDS, LeakageFilter, skipped_leaks
 from training.data.readers import Format
 from training.data.tokenized import Batch, TokenizedExamples
 from training.data.tokenized_files import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
@@ -108,7 +108,7 @@ class SentimentData(lightning.LightningDataModule):
             on_bad_row=on_bad_row,
         )
         apart = paths(held_out)
-        self.held_out = HeldOut(apart, text_column=text_column, min_words=held_out_min_words) if apart else None
+        self.held_out = LeakageFilter(apart, text_column=text_column, min_words=held_out_min_words) if apart else None
         self.files = {
             "train": [
                 LabelledFile(path, options, trees=trees, held_out=self.held_out, on_leak=on_leak)
@@ -128,8 +128,8 @@ class SentimentData(lightning.LightningDataModule):
         self.max_tokens = max_tokens
         self.seed = seed
         self.sources = sources
-        self.bad_rows = LeftOut(on_bad_row)
-        self.leaks = held_out_texts(on_leak)
+        self.bad_rows = SkippedRows(on_bad_row)
+        self.leaks = skipped_leaks(on_leak)
         self.tokenizer = tokenizer
         self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
         self._build_pipeline = partial(
@@ -271,8 +271,8 @@ class SentimentData(lightning.LightningDataModule):
         self._examples[part] = TokenizedExamples.together([file.numbered_by(self.labels) for file in read])
         self._read[part] = read
         for source, file in zip(self.files[part], read, strict=True):
-            self.bad_rows.include(file.bad_rows)
-            self.leaks.include(file.leaks)
+            self.bad_rows.merge(file.bad_rows)
+            self.leaks.merge(file.leaks)
             if file.without_tokens:
                 rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts that hold no token.")
 

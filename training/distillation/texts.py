@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.examples import LeftOut
+from training.data.examples import SkippedRows
 from training.data.progress import watched
 from training.data.readers import read_examples
 from training.data.readers.files import read_text_lines
@@ -40,7 +40,7 @@ def read_texts(path: Path, options: ReadingOptions, *, labelled: bool, trees: Tr
     Raises:
         DataError: the file cannot be used, or a row cannot and the options say to stop there.
     """
-    bad_rows = LeftOut(options.on_bad_row)
+    bad_rows = SkippedRows(options.on_bad_row)
     if not labelled and options.format == "lines":
         yield from (Text(line.strip(), None) for _, line in read_text_lines(path, bad_rows))
         return

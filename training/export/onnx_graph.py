@@ -22,7 +22,7 @@ from training.network.connections import Connection, Dense, Highway, Residual
 from training.network.embedding import Embedding, QuantizedEmbedding
 from training.network.encoder import GATES, CellName, StackedEncoder
 from training.network.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
-from training.network.quantization import coded
+from training.network.quantization import quantize_rows
 
 OPSET = 17
 RUNTIME_OPERATORS = "com.microsoft"
@@ -73,7 +73,7 @@ class GraphBuilder:
             case "float16":
                 whole = self.add("Cast", self.weight(tensor.half(), name), to=TensorProto.FLOAT)
             case "int8":
-                codes, scales = coded(tensor)
+                codes, scales = quantize_rows(tensor)
                 widened = self.add("Cast", self.weight(codes, name), to=TensorProto.FLOAT)
                 whole = self.add("Mul", widened, self.weight(scales, f"{name}.scales"))
         return self.add("Transpose", whole, perm=[1, 0]) if transposed else whole
@@ -184,7 +184,7 @@ def _recur_in_8_bits(
     """An LSTM whose matrices are codes with a scale a row; the operator wants them as (directions, columns, rows)."""
     codes, scales, zeros = [], [], []
     for values, name in ((read, "W"), (kept, "R")):
-        whole, scale = coded(torch.from_numpy(values), largest=LARGEST_FACTOR)
+        whole, scale = quantize_rows(torch.from_numpy(values), largest=LARGEST_FACTOR)
         codes.append(graph.weight(whole.transpose(1, 2), f"lstm.{name}"))
         scales.append(graph.weight(scale.squeeze(-1), f"lstm.{name}.scales"))
         zeros.append(graph.weight(torch.zeros(scale.shape[:2], dtype=torch.int8), f"lstm.{name}.zeros"))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from model_store.manifest import Arithmetic
-from training.network.quantization import coded, widened
+from training.network.quantization import dequantize, quantize_rows
 from training.network.validation import OptionError, check_choice
 
 Storage = Literal["float32", "float16", "int8"]
@@ -37,7 +37,7 @@ def round_weights(network: nn.Module, storage: Storage, *, arithmetic: Arithmeti
     with torch.no_grad():
         for parameter in network.parameters():
             if id(parameter) in factors:
-                parameter.copy_(widened(*coded(parameter, largest=LARGEST_FACTOR)))
+                parameter.copy_(dequantize(*quantize_rows(parameter, largest=LARGEST_FACTOR)))
             elif parameter.ndim > 1:
                 parameter.copy_(rounded(parameter, storage))
 
@@ -50,7 +50,7 @@ def rounded(weights: Tensor, storage: Storage) -> Tensor:
         case "float16":
             return weights.half().float()
         case "int8":
-            return widened(*coded(weights))
+            return dequantize(*quantize_rows(weights))
 
 
 def _factors(network: nn.Module) -> set[int]:

@@ -10,7 +10,7 @@ from training.lecture.formatting import scientific, short
 from training.lecture.plots import BLUE, GREEN, ORANGE, PURPLE, EndLabel, finished, label_ends, new_plot
 from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.settings import Settings
-from training.network.encoder import GATES, CellName, initialise
+from training.network.encoder import GATES, CellName, initialize
 
 CLAIM = Claim(
     name="linear",
@@ -133,7 +133,7 @@ def encoder_starts(units: int, *, seed: int) -> list[Start]:
     }
     starts = []
     for cell, layer in modules.items():
-        initialise(layer, cell)
+        initialize(layer, cell)
         blocks = layer.weight_hh_l0.detach().double().chunk(GATES[cell])  # type: ignore[operator]
         starts += [Start(cell, gate, seed, spectral_radius(block)) for gate, block in enumerate(blocks)]
     return starts

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from training.network.connections import ConnectionName, Dense, make_connection
-from training.network.padded_kernels import Rectangle, lay_out, read_side_by_side
+from training.network.padded_kernels import PaddedLayout, pad_layout, run_padded
 from training.network.regularization import LockedDropout, dropped_weights, read_with_weights
-from training.network.validation import MOST_LAYERS, check_chance, check_choice, check_whole_number
+from training.network.validation import MAX_LAYERS, check_choice, check_int, check_probability
 
 CellName = Literal["lstm", "gru", "rnn"]
 
@@ -70,10 +70,10 @@ class StackedEncoder(nn.Module):
     ) -> None:
         super().__init__()
         check_choice("cell", cell, choices=get_args(CellName))
-        check_whole_number("layers", layers, least=1, most=MOST_LAYERS)
-        check_whole_number("hidden_size", hidden_size, least=1)
-        check_chance("dropout", dropout)
-        check_chance("weight_drop", weight_drop)
+        check_int("layers", layers, minimum=1, maximum=MAX_LAYERS)
+        check_int("hidden_size", hidden_size, minimum=1)
+        check_probability("dropout", dropout)
+        check_probability("weight_drop", weight_drop)
         self.cell: CellName = cell
         self.output_size = (2 if bidirectional else 1) * hidden_size
         self.weight_drop = weight_drop
@@ -85,7 +85,7 @@ class StackedEncoder(nn.Module):
         width = input_size
         for number in range(layers):
             layer = _MODULES[cell](width, hidden_size, bidirectional=bidirectional)
-            initialise(layer, cell)
+            initialize(layer, cell)
             joined = make_connection(connection, input_size=width, output_size=self.output_size)
             self.layers.append(layer)
             self.norms.append(nn.LayerNorm(width) if layer_norm and number else nn.Identity())
@@ -94,7 +94,7 @@ class StackedEncoder(nn.Module):
 
     def forward(self, embedded: PackedSequence) -> list[PackedSequence]:
         """Reads (all tokens, input size); returns each layer's (all tokens, directions * hidden), lowest first."""
-        rectangle = lay_out(embedded) if self.training else None
+        rectangle = pad_layout(embedded) if self.training else None
         below = embedded
         representations = []
         for number, connection in enumerate(self.connections):
@@ -103,7 +103,7 @@ class StackedEncoder(nn.Module):
             below = repack(joined.above, below)
         return representations
 
-    def _read(self, number: int, below: PackedSequence, rectangle: Rectangle | None) -> PackedSequence:
+    def _read(self, number: int, below: PackedSequence, rectangle: PaddedLayout | None) -> PackedSequence:
         """What the layer makes of (all tokens, input size): (all tokens, directions * hidden)."""
         layer = cast("RecurrentLayer", self.layers[number])
         if number:
@@ -111,7 +111,7 @@ class StackedEncoder(nn.Module):
         below = self.locked_dropout(below)
         weight_drop = self.weight_drop if self.training else 0.0
         if rectangle is not None:
-            return read_side_by_side(layer, below, rectangle, weights=dropped_weights(layer, weight_drop))
+            return run_padded(layer, below, rectangle, weights=dropped_weights(layer, weight_drop))
         if weight_drop:
             return read_with_weights(layer, below, weights=dropped_weights(layer, weight_drop))
         output: PackedSequence = layer(below)[0]
@@ -123,7 +123,7 @@ def repack(data: Tensor, like: PackedSequence) -> PackedSequence:
     return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
 
 
-def initialise(layer: nn.Module, cell: CellName) -> None:
+def initialize(layer: nn.Module, cell: CellName) -> None:
     """Orthogonal recurrent weights and Glorot input weights gate by gate, zero biases, and an open forget gate.
 
     The orthogonal start keeps a gradient's norm over time (Saxe et al. 2013); a forget bias of 1 lets a fresh LSTM

@@ -18,7 +18,7 @@ MOST_FILLING = 1.25
 """Places of the rectangle to real tokens up to which it is faster; length-bucketed batches stay below 1.1."""
 
 
-class Rectangle(NamedTuple):
+class PaddedLayout(NamedTuple):
     """Where the tokens of packed texts stand in a (steps, texts) rectangle, for each direction.
 
     ``rows`` (directions, steps * texts): the packed row that is read at each place; a text's filling repeats its first
@@ -36,7 +36,7 @@ def has_bfloat16_units() -> bool:
     return supported
 
 
-def lay_out(states: PackedSequence) -> Rectangle | None:
+def pad_layout(states: PackedSequence) -> PaddedLayout | None:
     """The rectangle for these texts, or None where torch's packed kernel is the better or the only way.
 
     That is off the CPU, where cuDNN reads ragged texts at full speed; under autocast where the CPU lacks the units that
@@ -57,18 +57,18 @@ def lay_out(states: PackedSequence) -> Rectangle | None:
     forward_rows = torch.where(real, (sizes.cumsum(0) - sizes).unsqueeze(1), 0) + text
     rows = torch.stack([forward_rows, forward_rows.gather(0, mirrored)])
     places = torch.stack([(step * texts + text)[real], (mirrored * texts + text)[real]])
-    return Rectangle(rows.flatten(1), places, texts)
+    return PaddedLayout(rows.flatten(1), places, texts)
 
 
-def read_side_by_side(
-    layer: nn.LSTM | nn.GRU | nn.RNN, states: PackedSequence, rectangle: Rectangle, *, weights: Mapping[str, Tensor]
+def run_padded(
+    layer: nn.LSTM | nn.GRU | nn.RNN, states: PackedSequence, rectangle: PaddedLayout, *, weights: Mapping[str, Tensor]
 ) -> PackedSequence:
     """What ``layer`` makes of packed texts, (all tokens, input size) to (all tokens, directions * hidden).
 
     Args:
         layer: a one-layer recurrent module.
         states: what it reads.
-        rectangle: from ``lay_out``.
+        rectangle: from ``pad_layout``.
         weights: the layer's weights by name, which may differ from the stored ones.
     """
     outputs = []

@@ -11,7 +11,7 @@ from torch.func import functional_call
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
-from training.network.validation import OptionError, check_chance
+from training.network.validation import OptionError, check_probability
 
 
 class WordDropout(nn.Module):
@@ -26,7 +26,7 @@ class WordDropout(nn.Module):
 
     def __init__(self, chance: float, *, unknown_id: int | None) -> None:
         super().__init__()
-        check_chance("word_dropout", chance)
+        check_probability("word_dropout", chance)
         if chance and unknown_id is None:
             message = f"word_dropout is {chance}, but the tokenizer has no unknown token to put in a word's place"
             raise OptionError(message)
@@ -51,7 +51,7 @@ class LockedDropout(nn.Module):
 
     def __init__(self, chance: float) -> None:
         super().__init__()
-        check_chance("locked_dropout", chance)
+        check_probability("locked_dropout", chance)
         self.chance = chance
 
     def forward(self, states: PackedSequence) -> PackedSequence:

@@ -316,8 +316,8 @@ import sys
 from training.data import tokenized_files
 from training.data.module import SentimentData
 
-read, files = preparation.read_examples, []
-preparation.read_examples = lambda path, **options: (files.append(path.name), read(path, **options))[1]
+read, files = tokenized_files.read_examples, []
+tokenized_files.read_examples = lambda path, **options: (files.append(path.name), read(path, **options))[1]
 print("ready", flush=True)
 sys.stdin.readline()
 data = SentimentData(sys.argv[1], sys.argv[2], min_count=1)

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequenc
 from torch.testing import assert_close
 
 from training.network.encoder import StackedEncoder
-from training.network.padded_kernels import lay_out, read_side_by_side
+from training.network.padded_kernels import pad_layout, run_padded
 from training.network.regularization import (
     LockedDropout,
     WordDropout,
@@ -39,7 +39,7 @@ def by_torch(layer, states, chance):
 
 
 def by_rectangle(layer, states, chance):
-    return read_side_by_side(layer, states, lay_out(states), weights=dropped_weights(layer, chance))
+    return run_padded(layer, states, pad_layout(states), weights=dropped_weights(layer, chance))
 
 
 def make_layer(cell="lstm", hidden_size=40):

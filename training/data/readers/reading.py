@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from training.data.examples import DataError, Example, LeftOut, Unit
+from training.data.examples import DataError, Example, SkippedRows, Unit
 from training.data.readers.checks import RowChecker
 from training.data.readers.delimited import read_delimited
 from training.data.readers.files import read_text_lines
@@ -36,7 +36,7 @@ def read_examples(
     ptb_tokens: bool = False,
     label_map: Mapping[str, str | None] | None = None,
     allowed_labels: Collection[str] | None = None,
-    bad_rows: LeftOut,
+    bad_rows: SkippedRows,
 ) -> Iterator[Example]:
     """Read a file's examples one at a time, in the file's order.
 
@@ -82,13 +82,13 @@ def _counted_in(format_: _KnownFormat) -> Unit:
     return "row" if format_ == "parquet" else "line"
 
 
-def _examples(rows: Iterator[Row], checker: RowChecker, *, bad_rows: LeftOut) -> Iterator[Example]:
+def _examples(rows: Iterator[Row], checker: RowChecker, *, bad_rows: SkippedRows) -> Iterator[Example]:
     usable, dropped, bad_before = 0, 0, bad_rows.count
     for row in rows:
         try:
             example = checker.example(row)
         except DataError as error:
-            bad_rows.report(error)
+            bad_rows.record(error)
             continue
         if example is None:
             dropped += 1
@@ -100,7 +100,7 @@ def _examples(rows: Iterator[Row], checker: RowChecker, *, bad_rows: LeftOut) ->
 
 
 def _rows(
-    path: Path, format_: _KnownFormat, *, text_column: str, label_column: str, trees: Trees, bad_rows: LeftOut
+    path: Path, format_: _KnownFormat, *, text_column: str, label_column: str, trees: Trees, bad_rows: SkippedRows
 ) -> Iterator[Row]:
     match format_:
         case "csv" | "tsv":
@@ -128,7 +128,7 @@ def _sniffed(path: Path) -> _KnownFormat:
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     if suffixes and suffixes[-1] in _FORMAT_OF_EXTENSION:
         return _FORMAT_OF_EXTENSION[suffixes[-1]]
-    first = next(read_text_lines(path, LeftOut("skip")), (0, ""))[1]
+    first = next(read_text_lines(path, SkippedRows("skip")), (0, ""))[1]
     if first.startswith("{"):  # JSON Lines under another name, often .json: as "lines" its labels would be nonsense
         return "jsonl"
     return "trees" if looks_like_a_tree(first) else "lines"
@@ -144,7 +144,7 @@ def _label_from(format_: _KnownFormat, label_column: str) -> str:
             return f'in column "{label_column}"'
 
 
-def _nothing_usable(path: Path, *, bad: int, dropped: int, bad_rows: LeftOut) -> DataError:
+def _nothing_usable(path: Path, *, bad: int, dropped: int, bad_rows: SkippedRows) -> DataError:
     first = [error.headline for error in bad_rows.first if error.path == path][:1]
     return DataError(
         path,

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 from training.data.readers import read_examples
 
 
@@ -26,7 +26,7 @@ def read():
     """(line, label, text) of every example; a bad row stops."""
 
     def read(path, **options):
-        examples = read_examples(path, bad_rows=LeftOut("stop"), **options)
+        examples = read_examples(path, bad_rows=SkippedRows("stop"), **options)
         return [(example.line, example.label, example.text) for example in examples]
 
     return read
@@ -37,7 +37,7 @@ def examples():
     """Every example whole; a bad row stops."""
 
     def examples(path, **options):
-        return list(read_examples(path, bad_rows=LeftOut("stop"), **options))
+        return list(read_examples(path, bad_rows=SkippedRows("stop"), **options))
 
     return examples
 
@@ -47,10 +47,10 @@ def read_past():
     """(line, label, text) of every good example, and every bad row's error. Stopping gives the first of them."""
 
     def read_past(path, **options):
-        bad_rows = LeftOut("skip")
+        bad_rows = SkippedRows("skip")
         examples = list(read_examples(path, bad_rows=bad_rows, **options))
         with pytest.raises(DataError) as stopped:
-            list(read_examples(path, bad_rows=LeftOut("stop"), **options))
+            list(read_examples(path, bad_rows=SkippedRows("stop"), **options))
         assert str(stopped.value) == str(bad_rows.first[0])
         assert len(bad_rows.first) == bad_rows.count
         assert all("--data.on_bad_row=skip" in str(error) for error in bad_rows.first)
