@@ -12,14 +12,12 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from model_store.manifest import CellName, ConnectionName, PoolingName
 from training.data import tokenization
 from training.data.tokenized import Batch
 from training.fit.loss import training_loss
 from training.network import SentimentNetwork
-from training.network.connections import ConnectionName
 from training.network.embedding import QuantizedEmbedding, make_embedding
-from training.network.encoder import CellName
-from training.network.pooling import PoolingName
 from training.network.validation import OptionError, check_choice, check_int, check_positive, check_probability
 
 ScheduleName = Literal["one_cycle", "plateau", "constant"]

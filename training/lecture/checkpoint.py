@@ -14,7 +14,7 @@ from training.data.readers import read_examples
 from training.fit.checkpoint import load_checkpoint
 from training.lecture.settings import SAMPLE, DiagnosisError, Settings
 from training.network import SentimentNetwork
-from training.network.encoder import RecurrentLayer
+from training.network.cells import RecurrentLayer
 
 MOST_TEXTS = 200
 MOST_TOKENS = 200

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from training.network.connections import ConnectionName
+from model_store.manifest import CellName, ConnectionName, PoolingName
 from training.network.embedding import Embedding
-from training.network.encoder import CellName, StackedEncoder, repack
-from training.network.pooling import Pooling, PoolingName
+from training.network.encoder import StackedEncoder, repack
+from training.network.pooling import Pooling
 from training.network.regularization import WordDropout
 from training.network.validation import check_int, check_probability
 

@@ -11,6 +11,7 @@ from torch.func import functional_call
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
+from training.network.cells import RecurrentLayer
 from training.network.validation import OptionError, check_probability
 
 
@@ -75,7 +76,7 @@ def text_of_token(states: PackedSequence) -> Tensor:
     return (torch.arange(len(starts)) - starts).to(states.data.device)
 
 
-def dropped_weights(layer: nn.LSTM | nn.GRU | nn.RNN, chance: float) -> dict[str, Tensor]:
+def dropped_weights(layer: RecurrentLayer, chance: float) -> dict[str, Tensor]:
     """A recurrent layer's weights by name, with single connections of its recurrent matrices cut, in every direction.
 
     DropConnect on the hidden-to-hidden weights (Merity et al. 2017, section 2): the same cut for all texts and all
@@ -89,7 +90,7 @@ def dropped_weights(layer: nn.LSTM | nn.GRU | nn.RNN, chance: float) -> dict[str
 
 
 def read_with_weights(
-    layer: nn.LSTM | nn.GRU | nn.RNN, states: PackedSequence, *, weights: Mapping[str, Tensor]
+    layer: RecurrentLayer, states: PackedSequence, *, weights: Mapping[str, Tensor]
 ) -> PackedSequence:
     """Runs the layer on other weights than its own: (all tokens, input size) to (all tokens, directions * hidden)."""
     stored = dict(layer.named_parameters())
