@@ -8,7 +8,7 @@ from pathlib import Path
 
 from training.data.examples import Example, SkippedRows
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
-from training.data.readers import read_examples
+from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import read_text_lines
 from training.data.readers.penn_treebank import join_tokens
 
@@ -41,7 +41,7 @@ def sets_to_measure(folder: Path, *, yelp_rows: int, seed: int) -> Iterator[Labe
     yield _set("IMDb test", TWO, _read(folder / "imdb" / "test.jsonl.gz", label_map=_BINARY))
     reviews = folder / "cr" / "custrev.txt"
     # Four of its 3,775 lines have a label and no text.
-    options = {"format": "lines", "ptb_tokens": True, "label_map": _BINARY, "bad_rows": SkippedRows("skip")}
+    options = {"format": "lines", "ptb_tokens": True, "label_map": _BINARY, "on_bad_row": "skip"}
     yield _set("CR", TWO, _read(reviews, **options))
     yield from _amazon(folder / "amazon_reviews" / "reviews.jsonl.gz")
     yield _set("Yelp sentences test", TWO, _sampled(_yelp(folder / "yelp_sentences"), yelp_rows, seed))
@@ -88,7 +88,7 @@ def _sampled(examples: Iterator[Example], rows: int, seed: int) -> list[Example]
 
 
 def _read(path: Path, **options: object) -> Iterator[Example]:
-    return read_examples(path, **{"bad_rows": SkippedRows("stop"), **options})  # type: ignore[arg-type]
+    return read_examples(path, ReadingOptions.among(options))
 
 
 def _set(name: str, labels: tuple[str, ...], examples: object) -> LabelledSet:

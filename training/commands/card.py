@@ -14,9 +14,8 @@ from model_store import bundle as bundles
 from model_store.manifest import Manifest
 from training.commands.parser import ExactParser, Paragraphs
 from training.data.examples import BadRowPolicy, DataError, SkippedRows
-from training.data.labelled import READING, read_labelled
 from training.data.module import short_name
-from training.data.readers import Format
+from training.data.readers import Format, ReadingOptions, read_examples
 from training.evaluation import measurements
 from training.evaluation.predictions import Answers, answers
 from training.export import bundle as export
@@ -117,11 +116,12 @@ def write_card(options: Options, *, command: str) -> None:
 
 def _measured(options: Options, model: SentimentModel) -> Sequence[Answers]:
     paths = [options.measure] if isinstance(options.measure, Path) else options.measure or []
-    reading = {name: getattr(options, name) for name in READING}
+    reading = ReadingOptions.among(vars(options))
     found = []
     for path in paths:
         bad_rows = SkippedRows(options.on_bad_row)
-        examples = read_labelled(path, reading, allowed_labels=model.manifest.label_names, bad_rows=bad_rows)
+        known = model.manifest.label_names
+        examples = list(read_examples(path, reading, allowed_labels=known, bad_rows=bad_rows))
         found.append(answers(model, examples, data=short_name(path)))
     return found
 

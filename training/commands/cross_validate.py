@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from training.commands.repeat import RESUME, Run, resolved_config, train_and_summarise
-from training.data.examples import DataError, Example, SkippedRows
-from training.data.labelled import read_labelled
+from training.data.examples import DataError, Example
+from training.data.readers import ReadingOptions, read_examples
 from training.data.splitting import deal, write_json_lines
 
 DESCRIPTION = """\
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
         parser.error("phrases of one sentence would stand on both sides of a fold: pass --data.trees=root")
     root = Path(config["trainer"]["default_root_dir"])
     try:
-        examples = read_labelled(Path(data["train"]), data, bad_rows=SkippedRows(data["on_bad_row"]))
+        examples = list(read_examples(Path(data["train"]), ReadingOptions.among(data)))
         folds = deal(examples, [1] * chosen.folds, seed=int(config["seed_everything"]))
     except DataError as error:
         parser.exit(1, f"{error}\n")

@@ -2,20 +2,19 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from jsonargparse import auto_cli
 from rich.console import Console
 
 from model_store import BundleError
 from training.commands.parser import ExactParser
-from training.data.examples import BadRowPolicy, DataError, Example, SkippedRows
+from training.data.examples import BadRowPolicy, DataError, Example
 from training.data.file_lists import Files, paths
 from training.data.progress import watched
-from training.data.readers import Format, read_examples
-from training.data.readers.reading import Trees
-from training.data.tokenized_files import ReadingOptions
+from training.data.readers import Format, ReadingOptions, Trees, read_examples
 from training.distillation.augmentation import augmented
 from training.distillation.counterfactuals import read_groups, with_counterfactuals
 from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams
@@ -124,12 +123,14 @@ def teacher(
         precision: bf16-mixed is about twice as fast on processors and GPUs with bfloat16 units.
         seed: of the new head, the order of texts and dropout.
     """
-    read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
-    learnt = _labelled(train, trees=trees, **read)
+    read = ReadingOptions(
+        format=format, text_column=text_column, label_column=label_column, trees=trees, label_map=label_map
+    )
+    learnt = _labelled(train, read)
     coarse = coarse or {}
     own = {example.label for example in learnt} - set(coarse)
     labels = sorted(own.union(*coarse.values()))
-    checked = _labelled(validation, trees="root", **read)
+    checked = _labelled(validation, replace(read, trees="root"))
     schedule = Schedule(
         epochs=epochs,
         batch_size=batch_size,
@@ -180,8 +181,10 @@ def ngrams(
     if to.suffix != SUFFIX:
         message = f"--to is {to}; a teacher of n-grams is known by the end of its name: {to}{SUFFIX}"
         raise TeacherError(message)
-    read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
-    learnt = _labelled(train, trees=trees, **read)
+    read = ReadingOptions(
+        format=format, text_column=text_column, label_column=label_column, trees=trees, label_map=label_map
+    )
+    learnt = _labelled(train, read)
     with Console(stderr=True).status(f"Fitting {len(learnt):,} texts"):
         classifier = fit_ngrams(learnt, longest=longest, least_texts=least_texts, regularization=regularization)
     save_ngrams(classifier, to)
@@ -242,11 +245,12 @@ def score(
         format=format,
         text_column=text_column,
         label_column=label_column,
+        trees=trees,
         ptb_tokens=ptb_tokens,
         label_map=label_map,
         on_bad_row=on_bad_row,
     )
-    every = [text for path in paths(texts) for text in read_texts(path, options, labelled=labelled, trees=trees)]
+    every = [text for path in paths(texts) for text in read_texts(path, options, labelled=labelled)]
     if variants:
         every = list(augmented(every, variants=variants, seed=seed))
     if counterfactuals is not None:
@@ -260,11 +264,9 @@ def score(
         console.print(f"The teacher agrees with {right / labelled_texts:.1%} of the {labelled_texts:,} labels.")
 
 
-def _labelled(files: Files, **reading: Any) -> list[Example]:  # noqa: ANN401 - the options of ``read_examples``
+def _labelled(files: Files, options: ReadingOptions) -> list[Example]:
     return [
-        example
-        for path in paths(files)
-        for example in watched(read_examples(path, **reading, bad_rows=SkippedRows("stop")), f"Reading {path.name}")
+        example for path in paths(files) for example in watched(read_examples(path, options), f"Reading {path.name}")
     ]
 
 

@@ -14,9 +14,9 @@ from model_store import bundle as bundles
 from model_store.manifest import Calibration, Machine, Manifest, Training, TrainingFile
 from training.commands.export_options import DESCRIPTION, ExportError, Options, check
 from training.commands.parser import ExactParser, Paragraphs
-from training.data.examples import DataError, Example, SkippedRows
-from training.data.labelled import read_labelled
+from training.data.examples import DataError, Example
 from training.data.module import short_name
+from training.data.readers import ReadingOptions, read_examples
 from training.evaluation import measurements
 from training.evaluation.polarity import default_polarities
 from training.evaluation.predictions import Answers, answers, together
@@ -173,11 +173,10 @@ def _read(paths: Sequence[Path], options: Options, loaded: Checkpoint) -> list[t
     if len(set(names)) < len(names):
         message = f"the files {', '.join(names)} need different names, or nobody could tell their figures apart"
         raise ExportError(message)
-    given = {"format": options.format, "label_map": options.label_map}
-    reading = run | {name: value for name, value in given.items() if value is not None}
+    reading = ReadingOptions.among(run, format=options.format, label_map=options.label_map, trees="root")
     known = loaded.task.labels
     return [
-        (name, read_labelled(path, reading, allowed_labels=known, bad_rows=SkippedRows(run["on_bad_row"])))
+        (name, list(read_examples(path, reading, allowed_labels=known)))
         for name, path in zip(names, paths, strict=True)
     ]
 

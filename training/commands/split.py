@@ -7,9 +7,9 @@ from jsonargparse import auto_cli
 from rich.console import Console
 
 from training.commands.parser import ExactParser, Paragraphs
-from training.data.examples import BadRowPolicy, DataError, Example, SkippedRows
+from training.data.examples import BadRowPolicy, DataError, SkippedRows
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
-from training.data.readers import Format, read_examples, unit_of
+from training.data.readers import Format, ReadingOptions, read_examples, unit_of
 from training.data.splitting import deal, write_json_lines
 
 DESCRIPTION = """\
@@ -78,20 +78,14 @@ def split(
     """
     bad_rows = SkippedRows(on_bad_row)
 
-    def read(path: Path) -> list[Example]:
-        return list(
-            read_examples(
-                path,
-                format=format,
-                text_column=text_column,
-                label_column=label_column,
-                ptb_tokens=ptb_tokens,
-                label_map=label_map,
-                bad_rows=bad_rows,
-            )
-        )
-
-    kept, leaks = read(file), skipped_leaks("drop")
+    options = ReadingOptions(
+        format=format,
+        text_column=text_column,
+        label_column=label_column,
+        ptb_tokens=ptb_tokens,
+        label_map=label_map,
+    )
+    kept, leaks = list(read_examples(file, options, bad_rows=bad_rows)), skipped_leaks("drop")
     if not_in is not None:
         held_out = LeakageFilter([not_in], format=format, text_column=text_column, min_words=1)
         kept = list(drop_leaks(kept, held_out, leaks, path=file, unit=unit_of(file, format)))

@@ -17,9 +17,8 @@ from rich.text import Text
 from model_store import BundleError
 from training.commands.parser import ExactParser, Paragraphs
 from training.data.examples import BadRowPolicy, DataError, Example, SkippedRows
-from training.data.labelled import read_labelled
 from training.data.module import short_name
-from training.data.readers import Format
+from training.data.readers import Format, ReadingOptions, read_examples
 from training.evaluation import metrics
 from training.evaluation.metrics import Figure, LabelFigures, Outcomes
 from training.evaluation.scorer import Contender, load_contender
@@ -115,9 +114,9 @@ def measure_model(
         "ptb_tokens": ptb_tokens,
         "label_map": label_map,
     }
-    options = contender.reading | {name: value for name, value in given.items() if value is not None}
+    options = ReadingOptions.among(contender.reading, **given, trees=trees)
     bad_rows = SkippedRows(on_bad_row)
-    examples = read_labelled(file, options, trees=trees, allowed_labels=contender.labels, bad_rows=bad_rows)
+    examples = list(read_examples(file, options, allowed_labels=contender.labels, bad_rows=bad_rows))
     report = measure(contender, examples, file=file, bad_rows=bad_rows, seed=seed)
     _print(report)
     if to is not None:

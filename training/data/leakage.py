@@ -10,7 +10,7 @@ from pathlib import Path
 
 from training.data.cache import content_hash
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows, Unit
-from training.data.readers import Format, read_examples, unit_of
+from training.data.readers import Format, ReadingOptions, read_examples, unit_of
 from training.data.readers.files import open_data
 from training.data.text_fingerprint import count_words, text_fingerprint
 
@@ -118,13 +118,10 @@ class LeakageFilter:
 
     def _texts(self, path: Path) -> Iterator[Example]:
         # The text is named as the label too, since the readers want one and a file of texts alone has none.
-        return read_examples(
-            path,
-            format=self.format,
-            text_column=self.text_column,
-            label_column=self.text_column,
-            bad_rows=SkippedRows("skip"),
+        options = ReadingOptions(
+            format=self.format, text_column=self.text_column, label_column=self.text_column, on_bad_row="skip"
         )
+        return read_examples(path, options)
 
 
 def drop_leaks(

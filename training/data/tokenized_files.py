@@ -14,28 +14,15 @@ from tokenizers import Tokenizer
 
 from training.data import tokenization
 from training.data.cache import cached, content_hash
-from training.data.examples import BadRowPolicy, DataError, Example, LeakPolicy, SkippedRows
+from training.data.examples import DataError, Example, LeakPolicy, SkippedRows
 from training.data.flat_arrays import FlatArrayWriter, map_array
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
 from training.data.progress import watched
-from training.data.readers import Format, read_examples, unit_of
+from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.readers.files import open_data
-from training.data.readers.reading import Trees
 from training.data.tokenized import UNLABELLED, TokenizedExamples
 
 _LIBRARIES = ("nltk", "pyarrow", "tokenizers", "torchtext")  # those that have a say in rows, words and ids
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadingOptions:
-    """How files are read; the words are those of ``read_examples``."""
-
-    format: Format
-    text_column: str
-    label_column: str
-    ptb_tokens: bool
-    label_map: Mapping[str, str | None] | None
-    on_bad_row: BadRowPolicy
 
 
 @dataclass(frozen=True)
@@ -49,7 +36,6 @@ class LabelledFile:
 
     path: Path
     options: ReadingOptions
-    trees: Trees = "root"
     held_out: LeakageFilter | None = None
     on_leak: LeakPolicy = "stop"
 
@@ -68,17 +54,7 @@ class LabelledFile:
         self, *, allowed_labels: Collection[str] | None, bad_rows: SkippedRows, leaks: SkippedRows
     ) -> Iterator[Example]:
         """Every usable row whose text is not held out, read now, with progress on the terminal."""
-        examples = read_examples(
-            self.path,
-            format=self.options.format,
-            text_column=self.options.text_column,
-            label_column=self.options.label_column,
-            trees=self.trees,
-            ptb_tokens=self.options.ptb_tokens,
-            label_map=self.options.label_map,
-            allowed_labels=allowed_labels,
-            bad_rows=bad_rows,
-        )
+        examples = read_examples(self.path, self.options, allowed_labels=allowed_labels, bad_rows=bad_rows)
         if self.held_out is not None:
             unit = unit_of(self.path, self.options.format)
             examples = drop_leaks(examples, self.held_out, leaks, path=self.path, unit=unit)
@@ -90,7 +66,6 @@ class LabelledFile:
             "content": self.sha256,
             "extensions": [suffix.lower() for suffix in self.path.suffixes],
             "options": asdict(self.options),
-            "trees": self.trees,
             "held_out": None if self.held_out is None else {**self.held_out.fingerprint(), "on_leak": self.on_leak},
             "code": _code_version(),
         }

@@ -179,7 +179,7 @@ class Pooling(nn.Module):
     def __init__(self, names: list[PoolingName], size: int, *, bidirectional: bool) -> None:
         super().__init__()
         if not names or len(set(names)) != len(names) or not set(names) <= set(POOLINGS):
-            message = f"pooling is {names}; expected one or more different names of {', '.join(POOLINGS)}"
+            message = f"pooling is {names}; expected one or more distinct names of {', '.join(POOLINGS)}"
             raise OptionError(message)
         self.names = names
         self.output_size = len(names) * size

@@ -9,10 +9,10 @@ import pytest
 from pyarrow import parquet
 
 from tests.support.programs import run
-from training.data.examples import DataError, Example, SkippedRows
+from training.data.examples import DataError, Example
 from training.data.leakage import LeakageFilter, Place, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.module import SentimentData
-from training.data.readers import read_examples
+from training.data.readers import ReadingOptions, read_examples
 from training.data.text_fingerprint import count_words
 
 ROWS = [
@@ -207,7 +207,7 @@ def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
     for name, counted in (("stsa.fine.test", 1702), ("stsa.binary.test", 1431)):
         leaks = skipped_leaks("drop")
         path = real_data / "sst" / name
-        sentences = list(read_examples(path, bad_rows=SkippedRows("stop")))
+        sentences = list(read_examples(path))
         kept = list(drop_leaks(sentences, mr, leaks, path=path))
         assert counted <= leaks.count <= 1.06 * counted
         assert leaks.count + len(kept) == len(sentences)
@@ -218,7 +218,7 @@ def test_imdb_train_is_stopped_for_its_test_file(real_data):
     # 123 rows are on both sides (data/README.md).
     train, test = (real_data / "imdb" / f"{part}.jsonl.gz" for part in ("train", "test"))
     leaks = skipped_leaks("drop")
-    for _ in drop_leaks(read_examples(train, bad_rows=SkippedRows("stop")), LeakageFilter([test]), leaks, path=train):
+    for _ in drop_leaks(read_examples(train), LeakageFilter([test]), leaks, path=train):
         pass
     assert leaks.count == 123
 
@@ -229,12 +229,12 @@ def test_the_treebanks_phrases_repeat_no_test_sentence_of_four_words(real_data):
 
     def repeated(min_words):
         held_out, leaks = LeakageFilter([test], min_words=min_words), skipped_leaks("drop")
-        phrases = read_examples(train, trees="phrases", bad_rows=SkippedRows("stop"))
+        phrases = read_examples(train, ReadingOptions(trees="phrases"))
         for _ in drop_leaks(phrases, held_out, leaks, path=train):
             pass
         return leaks.count
 
     assert repeated(1) == 18
     assert repeated(3) == 0
-    sentences = read_examples(test, bad_rows=SkippedRows("stop"))
+    sentences = read_examples(test)
     assert sum(count_words(sentence.text) < 4 for sentence in sentences) == 48

@@ -59,5 +59,5 @@ def test_an_unknown_name_is_an_error_that_lists_the_table():
         StackedEncoder(3, cell="sru", layers=1, hidden_size=2, bidirectional=True, connection="none")
     with pytest.raises(OptionError, match="connection is 'skip'; expected one of none, residual, dense, highway"):
         make_connection("skip", input_size=3, output_size=4)
-    with pytest.raises(OptionError, match="expected one or more different names of max, mean, attention, last"):
+    with pytest.raises(OptionError, match="expected one or more distinct names of max, mean, attention, last"):
         Pooling(["min"], 4, bidirectional=True)
