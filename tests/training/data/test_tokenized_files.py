@@ -317,7 +317,7 @@ from training.data import tokenized_files
 from training.data.module import SentimentData
 
 read, files = tokenized_files.read_examples, []
-tokenized_files.read_examples = lambda path, *arguments, **options: (files.append(path.name), read(path, *arguments, **options))[1]
+tokenized_files.read_examples = lambda path, *more, **options: (files.append(path.name), read(path, *more, **options))[1]
 print("ready", flush=True)
 sys.stdin.readline()
 data = SentimentData(sys.argv[1], sys.argv[2], min_count=1)
