@@ -11,10 +11,9 @@ from model_store import BundleError, SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Manifest
 from training.commands.parser import parse, plain_errors
-from training.commands.reading_options import ReadingOptions
-from training.data.examples import DataError, LeftOut
-from training.data.labelled import READING, read_labelled
+from training.data.examples import DataError
 from training.data.module import short_name
+from training.data.readers import ReadingOptions, read_examples
 from training.evaluation.metrics import measurements
 from training.evaluation.predictions import Predictions, predict_file
 from training.evaluation.selective import risk_coverage
@@ -110,11 +109,9 @@ def write_card(options: CardOptions, *, command: str) -> None:
 
 def _measured(options: CardOptions, model: SentimentModel) -> Sequence[Predictions]:
     paths = [options.measure] if isinstance(options.measure, Path) else options.measure or []
-    reading = {name: getattr(options.reading, name) for name in READING}
     predictions = []
     for path in paths:
-        bad_rows = LeftOut(options.reading.on_bad_row)
-        examples = read_labelled(path, reading, allowed_labels=model.manifest.label_names, bad_rows=bad_rows)
+        examples = list(read_examples(path, options.reading, allowed_labels=model.manifest.label_names))
         predictions.append(predict_file(model, examples, data=short_name(path)))
     return predictions
 

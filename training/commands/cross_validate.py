@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from training.commands.parser import UsageError, parse, plain_errors, split_arguments
 from training.commands.repeat import Run, resolved_config, train_and_summarize
-from training.data.examples import DataError, Example, LeftOut
-from training.data.labelled import read_labelled
+from training.data.examples import DataError, Example
+from training.data.readers import ReadingOptions, read_examples
 from training.data.splitting import deal, write_json_lines
 
 DESCRIPTION = """\
@@ -71,7 +70,7 @@ def cross_validate(options: CrossValidationOptions, fit_options: Sequence[str]) 
         message = "phrases of one sentence would stand on both sides of a fold: pass --data.trees=root"
         raise UsageError(message)
     root = Path(config["trainer"]["default_root_dir"])
-    folds = _folds(Path(data["train"]), data, options.folds, seed=int(config["seed_everything"]))
+    folds = _folds(Path(data["train"]), ReadingOptions.among(data), options.folds, seed=int(config["seed_everything"]))
     runs = []
     for index in range(options.folds):
         folder = root / f"fold-{index + 1}"
@@ -79,9 +78,8 @@ def cross_validate(options: CrossValidationOptions, fit_options: Sequence[str]) 
     train_and_summarize(runs, root, resume=options.resume)
 
 
-def _folds(path: Path, reading: Mapping[str, Any], count: int, *, seed: int) -> list[list[Example]]:
-    examples = read_labelled(path, reading, bad_rows=LeftOut(reading["on_bad_row"]))
-    folds = deal(examples, [1] * count, seed=seed)
+def _folds(path: Path, reading: ReadingOptions, count: int, *, seed: int) -> list[list[Example]]:
+    folds = deal(list(read_examples(path, reading)), [1] * count, seed=seed)
     if not all(folds):
         fix = "Pass a smaller --folds."
         raise DataError(path, None, problem=f"there are fewer different texts than {count} folds.", fix=fix)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from training.commands.parser import UsageError, run
 from training.data.examples import DataError
+from training.data.readers import ReadingOptions
 from training.fit.checkpoint import CheckpointError
 from training.lecture import checkpoint as lecture_checkpoint
 from training.lecture import experiments, report
@@ -70,7 +71,7 @@ def diagnose(
         workers: experiments at a time, each on one thread; 0 for one a core.
     """
     settings = _settings(
-        config=read_fit_config(config) if config else FitConfig(ModelOptions(), {}, None, None),
+        config=read_fit_config(config) if config else FitConfig(ModelOptions(), ReadingOptions(), None, None),
         quick=quick,
         seed=seed,
         checkpoint=checkpoint,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -9,12 +10,10 @@ from rich.console import Console
 
 from model_store import BundleError
 from training.commands.parser import UsageError, run
-from training.commands.reading_options import ReadingOptions
-from training.data.examples import DataError, Example, LeftOut
+from training.data.examples import DataError, Example, SkippedRows
 from training.data.file_lists import Files, paths
 from training.data.progress import watched
-from training.data.readers import read_examples
-from training.data.readers.reading import Trees
+from training.data.readers import ReadingOptions, read_examples
 from training.distillation.augmentation import augmented
 from training.distillation.counterfactuals import read_groups, with_counterfactuals
 from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams
@@ -83,7 +82,6 @@ def teacher(
     validation: Files,
     to: Path,
     reading: ReadingOptions,
-    trees: Trees = "root",
     coarse: dict[str, list[str]] | None = None,
     epochs: int = 2,
     batch_size: int = 64,
@@ -101,8 +99,7 @@ def teacher(
         train: labelled file, or several as '[a, b]'.
         validation: labelled file, or several, that decide which epoch is kept.
         to: the teacher's folder, for ``distill score``.
-        reading: how the files are read.
-        trees: of trees in training files: the root (whole sentences), or every phrase.
+        reading: how the files are read; of validation files, trees are always whole sentences.
         coarse: labels of the files that stand for several labels of the teacher, such as
             {"any negative": [very negative, negative]}: one of them is correct, which one is unknown.
         epochs: passes over the training files.
@@ -114,11 +111,11 @@ def teacher(
         precision: bf16-mixed is about twice as fast on processors and GPUs with bfloat16 units.
         seed: of the new head, the order of texts and dropout.
     """
-    examples = _labelled(train, reading, trees=trees)
+    examples = _labelled(train, reading)
     coarse = coarse or {}
     own = {example.label for example in examples} - set(coarse)
     labels = sorted(own.union(*coarse.values()))
-    held_out = _labelled(validation, reading, trees="root")
+    held_out = _labelled(validation, replace(reading, trees="root"))
     schedule = Schedule(
         epochs=epochs,
         batch_size=batch_size,
@@ -144,7 +141,6 @@ def ngrams(
     train: Files,
     to: Path,
     reading: ReadingOptions,
-    trees: Trees = "root",
     longest: int = 3,
     least_texts: int = 2,
     regularization: float = 0.02,
@@ -155,7 +151,6 @@ def ngrams(
         train: labelled file, or several as '[a, b]'.
         to: the file to write, whose name ends in .ngrams; ``distill score`` takes it as a teacher.
         reading: how the files are read.
-        trees: of trees: the root (whole sentences), or every phrase.
         longest: number of words of the longest n-gram.
         least_texts: minimum number of texts that contain an n-gram.
         regularization: weight of the L2 penalty; larger for few texts.
@@ -163,7 +158,7 @@ def ngrams(
     if to.suffix != SUFFIX:
         message = f"--to is {to}, but the name should end in {SUFFIX}, by which n-grams are known as such: {to}{SUFFIX}"
         raise UsageError(message)
-    examples = _labelled(train, reading, trees=trees)
+    examples = _labelled(train, reading)
     with Console(stderr=True).status(f"Fitting {len(examples):,} texts"):
         classifier = fit_ngrams(examples, longest=longest, least_texts=least_texts, regularization=regularization)
     save_ngrams(classifier, to)
@@ -178,7 +173,6 @@ def score(
     to: Path,
     labelled: bool = True,
     reading: ReadingOptions,
-    trees: Trees = "root",
     merge: dict[str, str] | None = None,
     variants: int = 0,
     counterfactuals: Path | None = None,
@@ -196,7 +190,6 @@ def score(
         to: the file to write, which ``--data.train`` takes.
         labelled: --no_labelled reads texts without labels; of lines, the whole line is then the text.
         reading: how the files are read.
-        trees: for trees: the root (whole sentences), or every phrase.
         merge: teacher's label to label, such as {"very negative": negative}: merged labels' probabilities add up.
         variants: number of variants of each text, which are scored too and have no label: words masked or swapped for
             others of the same part of speech, or pieces of the text (Tang et al. 2019).
@@ -210,7 +203,7 @@ def score(
     names = [teacher] if isinstance(teacher, str) else teacher
     inference = InferenceOptions(max_tokens=max_tokens, tokens_per_batch=tokens_per_batch, bfloat16=bfloat16)
     scorer = ensemble([merge_labels(load_teacher_scorer(name, inference), merge or {}) for name in names])
-    scored = [text for path in paths(texts) for text in read_texts(path, reading, labelled=labelled, trees=trees)]
+    scored = [text for path in paths(texts) for text in read_texts(path, reading, labelled=labelled)]
     if variants:
         scored = list(augmented(scored, variants=variants, seed=seed))
     if counterfactuals is not None:
@@ -224,24 +217,12 @@ def score(
         console.print(f"The teacher agrees with {agreeing / labelled_texts:.1%} of the {labelled_texts:,} labels.")
 
 
-def _labelled(files: Files, reading: ReadingOptions, *, trees: Trees) -> list[Example]:
-    bad_rows = LeftOut(reading.on_bad_row)
+def _labelled(files: Files, reading: ReadingOptions) -> list[Example]:
+    bad_rows = SkippedRows(reading.on_bad_row)
     examples = [
         example
         for path in paths(files)
-        for example in watched(
-            read_examples(
-                path,
-                format=reading.format,
-                text_column=reading.text_column,
-                label_column=reading.label_column,
-                ptb_tokens=reading.ptb_tokens,
-                label_map=reading.label_map,
-                trees=trees,
-                bad_rows=bad_rows,
-            ),
-            f"Reading {path.name}",
-        )
+        for example in watched(read_examples(path, reading, bad_rows=bad_rows), f"Reading {path.name}")
     ]
     if bad_rows.count:
         Console(stderr=True).print(bad_rows.summary())

@@ -13,9 +13,9 @@ from model_store.manifest import Calibration, Machine, Manifest, Training, Train
 from training.commands.card import CardOptions, write_card
 from training.commands.export_options import DESCRIPTION, RENAMED, ExportOptions, check
 from training.commands.parser import UsageError, parse, plain_errors
-from training.data.examples import DataError, Example, LeftOut
-from training.data.labelled import read_labelled
+from training.data.examples import DataError, Example
 from training.data.module import short_name
+from training.data.readers import ReadingOptions, read_examples
 from training.evaluation.calibration import calibrate
 from training.evaluation.metrics import measurements
 from training.evaluation.polarity import default_polarities
@@ -157,11 +157,10 @@ def _read(paths: Sequence[Path], options: ExportOptions, loaded: Checkpoint) -> 
     if len(set(names)) < len(names):
         message = f"the files {', '.join(names)} need different names, so that the card can tell them apart"
         raise UsageError(message)
-    given = {"format": options.format, "label_map": options.label_map}
-    reading = run | {name: value for name, value in given.items() if value is not None}
+    reading = ReadingOptions.among(run, format=options.format, label_map=options.label_map, trees="root")
     known = loaded.task.labels
     return [
-        (name, read_labelled(path, reading, allowed_labels=known, bad_rows=LeftOut(run["on_bad_row"])))
+        (name, list(read_examples(path, reading, allowed_labels=known)))
         for name, path in zip(names, paths, strict=True)
     ]
 

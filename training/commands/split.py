@@ -5,10 +5,9 @@ from pathlib import Path
 from rich.console import Console
 
 from training.commands.parser import UsageError, run
-from training.commands.reading_options import ReadingOptions
-from training.data.examples import DataError, Example, LeftOut
-from training.data.leakage import HeldOut, held_out_texts, without_leaks
-from training.data.readers import read_examples, unit_of
+from training.data.examples import DataError, SkippedRows
+from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
+from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.splitting import deal, write_json_lines
 
 DESCRIPTION = """\
@@ -57,12 +56,12 @@ def split(
     if min(shares.values()) < 0 or "train" not in shares:
         message = f"--validation {validation} and --test {test} leave nothing to train on"
         raise UsageError(message)
-    bad_rows, leaks = LeftOut(reading.on_bad_row), held_out_texts("drop")
-    examples = _read(file, reading, bad_rows)
+    bad_rows, leaks = SkippedRows(reading.on_bad_row), skipped_leaks("drop")
+    examples = list(read_examples(file, reading, bad_rows=bad_rows))
     if not_in is not None:
-        held_out = HeldOut([not_in], format=reading.format, text_column=reading.text_column, min_words=1)
+        held_out = LeakageFilter([not_in], format=reading.format, text_column=reading.text_column, min_words=1)
         unit = unit_of(file, reading.format)
-        examples = list(without_leaks(examples, held_out, leaks, path=file, unit=unit))
+        examples = list(drop_leaks(examples, held_out, leaks, path=file, unit=unit))
     console = Console(stderr=True)
     for part, members in zip(shares, deal(examples, list(shares.values()), seed=seed), strict=True):
         if not members:
@@ -75,17 +74,3 @@ def split(
         console.print(f"Dropped because {not_in} has them too: {leaks.count:,}")
     if bad_rows.count:
         console.print(bad_rows.summary())
-
-
-def _read(path: Path, reading: ReadingOptions, bad_rows: LeftOut) -> list[Example]:
-    return list(
-        read_examples(
-            path,
-            format=reading.format,
-            text_column=reading.text_column,
-            label_column=reading.label_column,
-            ptb_tokens=reading.ptb_tokens,
-            label_map=reading.label_map,
-            bad_rows=bad_rows,
-        )
-    )

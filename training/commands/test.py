@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from rich.console import Console
@@ -14,10 +14,9 @@ from rich.text import Text
 
 from model_store import BundleError
 from training.commands.parser import run
-from training.commands.reading_options import ReadingOptions
-from training.data.examples import DataError, Example, LeftOut
-from training.data.labelled import read_labelled
+from training.data.examples import DataError, Example, SkippedRows
 from training.data.module import short_name
+from training.data.readers import ReadingOptions, read_examples
 from training.evaluation import metrics
 from training.evaluation.metrics import Estimate, LabelMetrics, Outcomes
 from training.evaluation.scorer import Scorer, load_scorer
@@ -37,7 +36,8 @@ with two-class results by the polar accuracy. It leaves out texts labelled neutr
 positive labels together outweigh those of the negative ones. A label that the model lacks is a bad row: rename it, or
 leave its rows out, with --label_map.
 
-Reading options that are not given are those of the checkpoint's run; for a bundle, the defaults of fit.
+Reading options that are not given are those of the checkpoint's run, for a bundle the defaults of fit; but --trees
+is root and --on_bad_row is stop for both.
 """
 
 
@@ -74,7 +74,6 @@ def measure_model(
     *,
     to: Path | None = None,
     reading: Annotated[dict[str, Any], ReadingOptions],
-    trees: Literal["root", "phrases"] = "root",
     seed: int = 0,
 ) -> None:
     """Measures a checkpoint or bundle on a labelled file; see ``DESCRIPTION``.
@@ -85,7 +84,6 @@ def measure_model(
         file: labelled text, gzipped or not.
         to: write everything as JSON to this file too.
         reading: how the file is read.
-        trees: for trees: the root (whole sentences), or every phrase.
         seed: of the bootstrap.
 
     Raises:
@@ -94,9 +92,9 @@ def measure_model(
         DataError: the file cannot be used.
     """
     scorer = load_scorer(model)
-    bad_rows = LeftOut(reading.pop("on_bad_row", "stop"))
-    options = scorer.reading | reading
-    examples = read_labelled(file, options, trees=trees, allowed_labels=scorer.labels, bad_rows=bad_rows)
+    options = ReadingOptions.among(scorer.reading, **{"trees": "root", "on_bad_row": "stop", **reading})
+    bad_rows = SkippedRows(options.on_bad_row)
+    examples = list(read_examples(file, options, allowed_labels=scorer.labels, bad_rows=bad_rows))
     report = measure(scorer, examples, file=file, bad_rows=bad_rows, seed=seed)
     _print(report)
     if to is not None:
@@ -104,7 +102,9 @@ def measure_model(
         to.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
 
 
-def measure(scorer: Scorer, examples: list[Example], *, file: Path, bad_rows: LeftOut, seed: int) -> EvaluationReport:
+def measure(
+    scorer: Scorer, examples: list[Example], *, file: Path, bad_rows: SkippedRows, seed: int
+) -> EvaluationReport:
     """Scores every example and computes the metrics; a text without a token is left out and counted.
 
     Raises:
