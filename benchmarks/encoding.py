@@ -17,9 +17,9 @@ from rich.table import Table
 from benchmarks.load import percentile
 from model_store import SentimentModel
 from service.engine import Engine
-from service.middleware.admission import Admission
-from service.middleware.request_context import Work, work_under_way
-from service.predictor import Answers, encode
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.request_context import RequestContext, request_variable
+from service.predictor import Predictor, encode
 from service.schemas import Dtype, Encoding, RepresentRequest
 from service.settings import Settings
 
@@ -34,7 +34,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     settings = Settings()
     model = SentimentModel.load()
-    answers = Answers(Engine(model, settings), settings)
+    answers = Predictor(Engine(model, settings), settings)
     text = "fine " * TOKENS
     assert len(model.tokenize(text)) == TOKENS
     matrix = np.random.default_rng(0).standard_normal((TOKENS, NUMBERS)).astype(np.float32)
@@ -58,15 +58,15 @@ def main() -> None:
     Console().print(table)
 
 
-def answered(answers: Answers, request: RepresentRequest) -> tuple[float, int]:
+def answered(answers: Predictor, request: RepresentRequest) -> tuple[float, int]:
     """The seconds of one answer beside tokenizer and model, and its size."""
-    work = Work(Admission(max_in_flight=1, max_streams=1, max_bytes=2**40), seconds=60)
-    token = work_under_way.set(work)
+    work = RequestContext(ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=2**40), seconds=60)
+    token = request_variable.set(work)
     started = time.perf_counter()
     body = answers.represent(request).model_dump_json()
     taken = time.perf_counter() - started
-    work_under_way.reset(token)
-    work.let_go()
+    request_variable.reset(token)
+    work.release()
     return taken - sum(work.stages.values()), len(body)
 
 

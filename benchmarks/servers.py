@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from benchmarks.load import Load, request_bytes, run
 from model_store import SentimentModel
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest, PredictResponse
 from service.settings import Settings
 
@@ -82,9 +82,9 @@ class SentimentAPI(litserve.LitAPI):
         return output
 
 
-def make_answers() -> Answers:
+def make_answers() -> Predictor:
     """The bare model behind the service's schemas, without its limits on work and without its metrics."""
-    return Answers(SentimentModel.load(), Settings())
+    return Predictor(SentimentModel.load(), Settings())
 
 
 def serve(name: str, port: int) -> None:

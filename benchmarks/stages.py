@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from model_store import SentimentModel, bundle
 from service.engine import Engine
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest
 from service.settings import Settings
 
@@ -55,7 +55,7 @@ def main() -> None:
     model, settings = SentimentModel.load(), Settings()
     runs = [least(lambda count=count: model.predict([TEXT] * count), rounds, calls) for count, calls in SIZES.items()]
     model._session = Remembering(model._session)  # noqa: SLF001 - there is no other way in
-    answers = Answers(Engine(model, settings), settings)
+    answers = Predictor(Engine(model, settings), settings)
     pipeline = Tokenizer.from_buffer(bundle.read(bundle.resolve("default")).tokenizer)
     columns = [timed(model, answers, pipeline, count, rounds=rounds) for count in SIZES]
     table = Table("", *(f"{count} texts, ms" for count in SIZES), title="Processor time")
@@ -65,7 +65,9 @@ def main() -> None:
     Console().print(table)
 
 
-def timed(model: SentimentModel, answers: Answers, pipeline: Tokenizer, count: int, *, rounds: int) -> dict[str, float]:
+def timed(
+    model: SentimentModel, answers: Predictor, pipeline: Tokenizer, count: int, *, rounds: int
+) -> dict[str, float]:
     """Seconds of each part for a request of so many texts."""
     texts = [TEXT] * count
     request = PredictRequest(texts=texts)

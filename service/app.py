@@ -16,10 +16,10 @@ from model_store import SentimentModel, require_device
 from service import routes
 from service.engine import Engine
 from service.errors import ClientGoneError, RequestError
-from service.executor import Inference
+from service.executor import InferenceExecutor
 from service.middleware.error_envelope import CLIENT_GONE
 from service.middleware.stack import stacked
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import EXAMPLE_TEXT, PredictRequest, PredictResponse, RepresentRequest, RepresentResponse
 from service.server import uvicorn_protocol
 from service.server.shutdown import Draining
@@ -49,8 +49,8 @@ class SentimentService:
     def __init__(self) -> None:
         model = SentimentModel.load(settings.model, device=settings.device)  # verifies every file's hash
         model.represent([EXAMPLE_TEXT])  # the first run is the slowest, and none of a client's business
-        self._answers = Answers(Engine(model, settings), settings)
-        self._inference = Inference(settings.threads)
+        self._answers = Predictor(Engine(model, settings), settings)
+        self._inference = InferenceExecutor(settings.threads)
         self._draining = Draining(settings.drain_seconds)
         # Otherwise BentoML makes a new wrapper with a new signature of the method for every request.
         vars(self).update(predict=self.predict, represent=self.represent)

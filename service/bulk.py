@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
 from service.errors import ERRORS, RequestError, invalid
-from service.predictor import Answers, UnreadableTextError
+from service.predictor import Predictor, UnansweredTextError
 from service.schemas import BulkLine, BulkOptions, LineErrorCode, UnansweredLine
 
 NDJSON = "application/x-ndjson"
@@ -38,14 +38,14 @@ HEADERS = [
 logger = logging.getLogger(__name__)
 
 
-class TooLong:
+class OversizedLine:
     """What is left of a line that was longer than allowed: nothing of its content was kept."""
 
 
-TOO_LONG = TooLong()
+OVERSIZED = OversizedLine()
 
 
-class Lines:
+class LineSplitter:
     """Cuts pieces of a body into lines, of which it holds at most one, and no more of that than is allowed."""
 
     def __init__(self, longest: int) -> None:
@@ -53,20 +53,20 @@ class Lines:
         self._begun = bytearray()
         self._too_long = False
 
-    def feed(self, piece: bytes) -> Iterator[bytes | TooLong]:
+    def feed(self, piece: bytes) -> Iterator[bytes | OversizedLine]:
         """The lines that end in this piece, without their ends. Lines without any text are passed over."""
         *ended, begun = piece.split(b"\n")
         for part in ended:
             self._append(part)
-            yield from self.rest()
+            yield from self.flush()
         self._append(begun)
 
-    def rest(self) -> Iterator[bytes | TooLong]:
+    def flush(self) -> Iterator[bytes | OversizedLine]:
         """The line that has begun, if there is one; the body's last line needs no end."""
-        line = TOO_LONG if self._too_long else bytes(self._begun)
+        line = OVERSIZED if self._too_long else bytes(self._begun)
         self._begun.clear()
         self._too_long = False
-        if isinstance(line, TooLong) or line.strip():
+        if isinstance(line, OversizedLine) or line.strip():
             yield line
 
     def _append(self, part: bytes) -> None:
@@ -77,13 +77,13 @@ class Lines:
             self._begun += part
 
 
-async def arriving(receive: Receive, *, longest: int) -> AsyncIterator[list[bytes | TooLong]]:
+async def iter_lines(receive: Receive, *, longest: int) -> AsyncIterator[list[bytes | OversizedLine]]:
     """The lines of a body, as many at a time as have arrived together.
 
     Raises:
         ClientDisconnect: the client went away before the body was complete.
     """
-    lines = Lines(longest)
+    lines = LineSplitter(longest)
     more = True
     while more:
         message = await receive()
@@ -91,13 +91,13 @@ async def arriving(receive: Receive, *, longest: int) -> AsyncIterator[list[byte
             raise ClientDisconnect
         more = message.get("more_body", False)
         complete = list(lines.feed(message.get("body", b"")))
-        yield complete if more else [*complete, *lines.rest()]
+        yield complete if more else [*complete, *lines.flush()]
 
 
-class Bulk:
+class BulkHandler:
     """The call, as an ASGI application."""
 
-    def __init__(self, answers: Answers, executor: Executor, *, longest_line: int, stall_seconds: float) -> None:
+    def __init__(self, answers: Predictor, executor: Executor, *, longest_line: int, stall_seconds: float) -> None:
         self._answers = answers
         self._executor = executor
         self._longest_line = longest_line
@@ -118,7 +118,7 @@ class Bulk:
     async def _answer_all(self, options: BulkOptions, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         number = 0
-        async for lines in arriving(receive, longest=self._longest_line):
+        async for lines in iter_lines(receive, longest=self._longest_line):
             waiting = deque(lines)
             while waiting:
                 before = len(waiting)
@@ -127,7 +127,7 @@ class Bulk:
                 async with asyncio.timeout(self._stall_seconds):
                     await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    def _answer_some(self, waiting: deque[bytes | TooLong], first: int, options: BulkOptions) -> bytes:
+    def _answer_some(self, waiting: deque[bytes | OversizedLine], first: int, options: BulkOptions) -> bytes:
         """Takes a group of lines from those that wait and answers it."""
         answers: dict[int, BaseModel] = {}
         texts: dict[int, TokenizedText] = {}
@@ -144,13 +144,13 @@ class Bulk:
         answers.update(self._results(texts, options))
         return b"".join(answers[index].model_dump_json().encode() + b"\n" for index in sorted(answers))
 
-    def _read(self, line: bytes | TooLong, index: int, options: BulkOptions) -> TokenizedText | UnansweredLine:
-        if isinstance(line, TooLong):
+    def _read(self, line: bytes | OversizedLine, index: int, options: BulkOptions) -> TokenizedText | UnansweredLine:
+        if isinstance(line, OversizedLine):
             message = f"The line is longer than {self._longest_line:,} bytes."
             return UnansweredLine(index=index, code="line_too_long", message=message)
         try:
             return self._answers.read(BulkLine.model_validate_json(line).text, options.truncate)
-        except UnreadableTextError as error:
+        except UnansweredTextError as error:
             return UnansweredLine(index=index, code=error.code, message=error.message)
         except ValidationError as error:
             wrong = invalid(error)

@@ -1,6 +1,6 @@
 """The model as the service uses it: within a request's limits, stopped when nobody waits any more, and measured.
 
-It has the methods of ``SentimentModel`` that ``Answers`` calls, so whatever is answered goes through here.
+It has the methods of ``SentimentModel`` that ``Predictor`` calls, so whatever is answered goes through here.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from model_store import Manifest, Prediction, SentimentModel, TokenizedText, Truncation
 from service import metrics
 from service.errors import RequestError
-from service.middleware.request_context import current_work
-from service.settings import BYTES_A_NUMBER, Settings
+from service.middleware.request_context import current_request
+from service.settings import BYTES_PER_NUMBER, Settings
 
 
 class Engine:
@@ -31,7 +31,7 @@ class Engine:
             TextError: as ``SentimentModel.tokenize``.
             RequestError: all texts of the request together have too many tokens, or nobody waits for the answer.
         """
-        work = current_work()
+        work = current_request()
         work.check()
         with work.stage("tokenize"):
             tokenized = self._model.tokenize(text, truncate=truncate)
@@ -49,9 +49,9 @@ class Engine:
         Raises:
             RequestError: the representations would hold too many numbers, or nobody waits for the answer.
         """
-        work = current_work()
+        work = current_request()
         if layers:
-            work.hold(BYTES_A_NUMBER * self._numbers(texts, len(layers)))
+            work.reserve(BYTES_PER_NUMBER * self._numbers(texts, len(layers)))
         with work.stage("inference"):
             predictions = self._model.predict_tokenized(
                 texts, explain=explain, layers=layers, before_each_run=work.check

@@ -12,7 +12,7 @@ from service.schemas import ErrorCode, ErrorDetail, ErrorResponse, ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ErrorKind:
     """An error's status, what it says where nothing more precise is known, and the headers that go with it."""
 
     status: int
@@ -20,32 +20,32 @@ class Meaning:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-ERRORS: Mapping[ErrorCode, Meaning] = {
-    "invalid_json": Meaning(400, "The body is not valid JSON."),
-    "bad_request": Meaning(400, "The request cannot be understood."),
-    "unauthorized": Meaning(
+ERRORS: Mapping[ErrorCode, ErrorKind] = {
+    "invalid_json": ErrorKind(400, "The body is not valid JSON."),
+    "bad_request": ErrorKind(400, "The request cannot be understood."),
+    "unauthorized": ErrorKind(
         401,
         "Send an API key, as Authorization: Bearer <key> or as X-API-Key: <key>.",
         {"www-authenticate": "Bearer"},
     ),
-    "not_found": Meaning(404, "There is nothing at this path; GET /docs lists what there is."),
-    "method_not_allowed": Meaning(405, "This path does not take this method; GET /docs lists what it takes."),
-    "body_too_slow": Meaning(408, "The body did not arrive in time.", {"connection": "close"}),
-    "body_too_large": Meaning(413, "The body is too large; send fewer texts in one request."),
-    "unsupported_media_type": Meaning(415, "Send the body as application/json, not compressed."),
-    "invalid_request": Meaning(422, "The request does not have the form that GET /docs describes."),
-    "too_many_texts": Meaning(422, "The request holds too many texts."),
-    "too_much_work": Meaning(422, "The request asks for too much at once; send fewer texts in one request."),
-    "unknown_layer": Meaning(422, "The model does not have this layer."),
-    "unknown_direction": Meaning(422, "The model does not read in this direction."),
-    "overloaded": Meaning(
+    "not_found": ErrorKind(404, "There is nothing at this path; GET /docs lists what there is."),
+    "method_not_allowed": ErrorKind(405, "This path does not take this method; GET /docs lists what it takes."),
+    "body_too_slow": ErrorKind(408, "The body did not arrive in time.", {"connection": "close"}),
+    "body_too_large": ErrorKind(413, "The body is too large; send fewer texts in one request."),
+    "unsupported_media_type": ErrorKind(415, "Send the body as application/json, not compressed."),
+    "invalid_request": ErrorKind(422, "The request does not have the form that GET /docs describes."),
+    "too_many_texts": ErrorKind(422, "The request holds too many texts."),
+    "too_much_work": ErrorKind(422, "The request asks for too much at once; send fewer texts in one request."),
+    "unknown_layer": ErrorKind(422, "The model does not have this layer."),
+    "unknown_direction": ErrorKind(422, "The model does not read in this direction."),
+    "overloaded": ErrorKind(
         429,
         "Too many requests are under way; send this one again a little later.",
         {"retry-after": "1"},  # a place is free again within milliseconds; whole seconds are all the header can say
     ),
-    "internal_error": Meaning(500, "Something went wrong here. The server's log has the details."),
-    "not_ready": Meaning(503, "The service is starting or stopping.", {"retry-after": "1"}),
-    "deadline_exceeded": Meaning(504, "The answer was not ready in time, and the work on it was stopped."),
+    "internal_error": ErrorKind(500, "Something went wrong here. The server's log has the details."),
+    "not_ready": ErrorKind(503, "The service is starting or stopping.", {"retry-after": "1"}),
+    "deadline_exceeded": ErrorKind(504, "The answer was not ready in time, and the work on it was stopped."),
 }
 
 
@@ -64,7 +64,7 @@ class RequestError(Exception):
         detail = ErrorDetail(code=self.code, message=self.message, param=self.param, request_id=request_id)
         return ErrorResponse(error=detail).model_dump_json().encode()
 
-    def protocol_body(self) -> bytes:
+    def open_inference_body(self) -> bytes:
         """What the Open Inference Protocol's clients expect instead."""
         return ProtocolError(error=self.message).model_dump_json().encode()
 
@@ -89,7 +89,7 @@ class _SchemaReport(BaseModel):
     detail: list[_Problem] = Field(min_length=1)
 
 
-def recognise(status: int, body: bytes) -> RequestError:
+def parse_error_response(status: int, body: bytes) -> RequestError:
     """What an error response made anywhere in the stack means.
 
     There are three kinds: our own envelope, BentoML's report on a schema, and anything else, of which only the status

@@ -9,19 +9,19 @@ from functools import partial
 from typing import TypeVar
 
 from service.errors import ClientGoneError, RequestError
-from service.middleware.request_context import Work, current_work
+from service.middleware.request_context import RequestContext, current_request
 
-PATIENCE = 0.02
+WATCH_AFTER_SECONDS = 0.02
 """Seconds after which it is worth a task to watch whether the client is still there; most answers are made by then."""
 
-SHORT = 400
+INLINE_CHARACTERS = 400
 """Characters in all texts of a request, up to which one that is alone is computed in the event loop: some 80 tokens, a
 few milliseconds. Handing it to a thread and watching over it takes time too, and would free the loop for nobody."""
 
 T = TypeVar("T")
 
 
-class Inference:
+class InferenceExecutor:
     """Threads for computing. ONNX Runtime and the tokenizer work without the interpreter's lock, so threads help."""
 
     def __init__(self, threads: int) -> None:
@@ -42,9 +42,9 @@ class Inference:
             RequestError: the deadline passed. What waited is not computed, what was computed stops.
             ClientGoneError: nobody waits any more; likewise.
         """
-        work = current_work()
+        work = current_request()
         start = partial(_computed, function, work, submitted=time.perf_counter())
-        if characters is not None and characters <= SHORT and work.is_alone:
+        if characters is not None and characters <= INLINE_CHARACTERS and work.is_alone:
             return start()
         context = contextvars.copy_context()
         future = asyncio.get_running_loop().run_in_executor(self.executor, partial(context.run, start))
@@ -56,7 +56,7 @@ class Inference:
             future.cancel()  # does nothing to what is done
 
 
-def _computed(function: Callable[[], T], work: Work, *, submitted: float) -> T:
+def _computed(function: Callable[[], T], work: RequestContext, *, submitted: float) -> T:
     started = time.perf_counter()
     work.passed("queue", submitted, started)
     work.check()
@@ -67,9 +67,9 @@ def _computed(function: Callable[[], T], work: Work, *, submitted: float) -> T:
     return result
 
 
-async def _finished(future: asyncio.Future[T], work: Work) -> None:
+async def _finished(future: asyncio.Future[T], work: RequestContext) -> None:
     """Waits for the future as long as somebody wants it."""
-    await asyncio.wait((future,), timeout=min(PATIENCE, work.seconds_left()))
+    await asyncio.wait((future,), timeout=min(WATCH_AFTER_SECONDS, work.seconds_left()))
     if future.done():
         return
     gone = asyncio.ensure_future(work.client_gone())

@@ -38,7 +38,7 @@ LITTLE_ENDIAN: Mapping[Dtype, np.dtype[np.float32 | np.float16]] = {
 }
 
 
-class UnreadableTextError(Exception):
+class UnansweredTextError(Exception):
     """One text that has no answer while the others have."""
 
     def __init__(self, code: TextErrorCode, message: str) -> None:
@@ -47,7 +47,7 @@ class UnreadableTextError(Exception):
         self.message = message
 
 
-class Answers:
+class Predictor:
     """One model's answers under one set of limits. Safe to call from several threads at once."""
 
     def __init__(self, model: SentimentModel | Engine, settings: Settings) -> None:
@@ -81,7 +81,7 @@ class Answers:
         """One text's tokens.
 
         Raises:
-            UnreadableTextError: the text cannot be answered; those beside it can.
+            UnansweredTextError: the text cannot be answered; those beside it can.
         """
         if len(text) > self._settings.max_characters:
             message = f"the text has {len(text):,} characters and the limit is {self._settings.max_characters:,}"
@@ -129,7 +129,7 @@ class Answers:
         for index, text in enumerate(texts):
             try:
                 readable[index] = self.read(text, truncate)
-            except UnreadableTextError as error:
+            except UnansweredTextError as error:
                 errors.append(UnansweredText(index=index, code=error.code, message=error.message))
         return readable, errors
 
@@ -203,9 +203,9 @@ def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _unreadable(code: TextErrorCode, message: str) -> UnreadableTextError:
+def _unreadable(code: TextErrorCode, message: str) -> UnansweredTextError:
     metrics.TEXT_ERRORS.labels(code).inc()
-    return UnreadableTextError(code, message)
+    return UnansweredTextError(code, message)
 
 
 def _sentence(part: TokenizedText, prediction: Prediction) -> Sentence:

@@ -13,12 +13,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_store import SentimentModel
-from service.bulk import Bulk
-from service.executor import Inference
+from service.bulk import BulkHandler
+from service.executor import InferenceExecutor
 from service.open_inference import routes as protocol_routes
-from service.open_inference.model import Protocol
+from service.open_inference.model import OpenInferenceModel
 from service.openapi import openapi
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import LimitsInForce, ModelCard
 from service.server.shutdown import Draining
 from service.settings import Settings
@@ -50,7 +50,7 @@ def create_app() -> Starlette:
             *protocol_routes.routes(),
             Mount("/assets", StaticFiles(directory=WEB)),
         ],
-        middleware=[Middleware(_SecurityHeaders)],
+        middleware=[Middleware(SecurityHeadersMiddleware)],
     )
 
 
@@ -59,15 +59,15 @@ def publish(
     model: SentimentModel,
     settings: Settings,
     *,
-    answers: Answers,
-    inference: Inference,
+    answers: Predictor,
+    inference: InferenceExecutor,
     draining: Draining,
 ) -> None:
     """Makes a loaded model's card, the limits in force and the model's answers known to the routes."""
     app.state.draining = draining
     card = model_card(model, settings)
-    app.state.protocol = Protocol(answers, inference, card, most_numbers=settings.max_request_numbers)
-    app.state.bulk = Bulk(
+    app.state.protocol = OpenInferenceModel(answers, inference, card, max_numbers=settings.max_request_numbers)
+    app.state.bulk = BulkHandler(
         answers,
         inference.executor,
         longest_line=settings.max_body_bytes,
@@ -116,7 +116,7 @@ async def _model_card(request: Request) -> Response:
 
 
 async def _bulk(request: Request) -> ASGIApp:
-    bulk: Bulk = request.app.state.bulk
+    bulk: BulkHandler = request.app.state.bulk
     return bulk
 
 
@@ -131,13 +131,14 @@ def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
     return serve
 
 
-class _SecurityHeaders:
+class SecurityHeadersMiddleware:
     """Adds the security headers to whatever the routes answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request, as ASGI has it."""
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SENTIMENT_"
 
-BYTES_A_NUMBER = 24
+BYTES_PER_NUMBER = 24
 """What one number of a representation holds while it is answered: itself, and its base64 in three copies."""
 
 SHORTEST_KEY = 16
@@ -18,7 +18,7 @@ SECRETS = {"api_keys"}
 """Settings whose values are never printed."""
 
 
-def available_processors() -> int:
+def available_cores() -> int:
     """Processors this process may use, which under an affinity mask is fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -27,7 +27,7 @@ def available_processors() -> int:
 
 def _a_share_of_the_processors(values: dict[str, Any]) -> int:
     workers: int = values.get("workers", 1)
-    return max(1, available_processors() // workers)
+    return max(1, available_cores() // workers)
 
 
 class SettingsError(ValueError):
@@ -152,11 +152,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "Settings":
-        largest = self.max_body_bytes + self.max_request_numbers * BYTES_A_NUMBER
+        largest = self.max_body_bytes + self.max_request_numbers * BYTES_PER_NUMBER
         if self.max_bytes_in_flight < largest:
             message = (
                 f"{PREFIX}MAX_BYTES_IN_FLIGHT={self.max_bytes_in_flight} cannot hold the largest single request: "
-                f"{PREFIX}MAX_BODY_BYTES + {BYTES_A_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {largest}"
+                f"{PREFIX}MAX_BODY_BYTES + {BYTES_PER_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {largest}"
             )
             raise ValueError(message)
         return self

@@ -13,7 +13,7 @@ from service.endpoints import endpoint_at
 from service.errors import RequestError
 
 
-class ApiKeys:
+class ApiKeyMiddleware:
     """Refuses calls without a key. Probes and the pages' own files need none, see ``service.endpoints``."""
 
     def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import metrics
 from service.endpoints import endpoint_at
-from service.errors import ERRORS, ClientGoneError, RequestError, recognise
+from service.errors import ERRORS, ClientGoneError, RequestError, parse_error_response
 from service.schemas import ErrorCode
 
 REQUEST_ID = "x-request-id"
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 access_logger = logging.getLogger("bentoml.access")  # under "bentoml", whose lines BentoML writes out
 
 
-class Envelope:
+class ErrorEnvelopeMiddleware:
     """Gives every request an id and every error the same shape.
 
     It never raises: an exception that leaves a middleware would leave BentoML's client without an answer.
@@ -113,7 +113,7 @@ class _Reply:
         self._held = None
         self.status = status or error.status
         self.error = error.code
-        body = error.protocol_body() if self._in_protocol else error.body(self.request_id)
+        body = error.open_inference_body() if self._in_protocol else error.body(self.request_id)
         start: Message = {"type": "http.response.start", "status": self.status, "headers": []}
         outgoing = MutableHeaders(scope=start)
         outgoing.update(headers or {})
@@ -128,7 +128,7 @@ class _Reply:
     async def _rewrite(self, held: Message) -> None:
         if held["status"] == CLIENT_GONE:
             return
-        error = recognise(held["status"], self._held_body)
+        error = parse_error_response(held["status"], self._held_body)
         # A schema error comes as 400 and leaves as 422; a status that the table does not know keeps its own.
         known = error.code not in {"bad_request", "internal_error"}
         await self.fail(error, status=None if known else held["status"], headers=Headers(raw=held["headers"]))

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import metrics
 from service.endpoints import Body, body_of, endpoint_at
 from service.errors import RequestError
-from service.middleware.admission import Admission
-from service.middleware.request_context import OnStage, Work, work_under_way
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.request_context import OnStage, RequestContext, request_variable
 
 PIECE = 256 * 1024
 """Answers are handed to the server in pieces of so many bytes, so that it waits for a client that reads slowly."""
@@ -25,21 +25,21 @@ class _StalledError(Exception):
     """The client takes nothing of its answer."""
 
 
-class Gate:
+class RequestLimitMiddleware:
     """Lets in what the process has room for. It never raises."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        admission: Admission,
+        limiter: ConcurrencyLimiter,
         max_body_bytes: int,
         deadline_seconds: float,
         on_stage: OnStage | None = None,
     ) -> None:
         self._app = app
         self._on_stage = on_stage
-        self._admission = admission
+        self._limiter = limiter
         self._max_body_bytes = max_body_bytes
         self._seconds = deadline_seconds
 
@@ -55,17 +55,17 @@ class Gate:
 
     async def _admit_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            leave = self._admission.enter("streams")
+            release_slot = self._limiter.acquire("streams")
         except RequestError as error:
             await error.response()(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)
         finally:
-            leave()
+            release_slot()
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = Work(self._admission, seconds=self._seconds, receive=receive, on_stage=self._on_stage)
+        work = RequestContext(self._limiter, seconds=self._seconds, receive=receive, on_stage=self._on_stage)
         try:
             try:
                 _refuse_media_type(scope)
@@ -73,47 +73,49 @@ class Gate:
                 body = await self._body(receive, work)
                 if body is None:
                     return
-                leave = self._admission.enter("requests")
+                release_slot = self._limiter.acquire("requests")
             except RequestError as error:
                 await error.response()(scope, receive, send)
                 return
             self._gauge()
-            await self._answer(scope, body, receive, _Answer(send, work, partial(self._leave, leave), self._seconds))
+            await self._answer(
+                scope, body, receive, _Answer(send, work, partial(self._leave, release_slot), self._seconds)
+            )
         finally:
-            work.let_go()
-            metrics.BYTES_HELD.set(self._admission.bytes_held)
+            work.release()
+            metrics.BYTES_HELD.set(self._limiter.bytes_held)
             metrics.staged(work.stages)
 
     async def _answer(self, scope: Scope, body: bytes, receive: Receive, answer: "_Answer") -> None:
         answer.work.start_clock()
-        token = work_under_way.set(answer.work)
+        token = request_variable.set(answer.work)
         try:
             await self._app(scope, _replaying(body, receive), answer.send)
         except _StalledError:
             return  # an answer that is not completed makes the server close the connection
         finally:
-            work_under_way.reset(token)
-            answer.leave()
+            request_variable.reset(token)
+            answer.release_slot()
 
     def _refuse_length(self, announced: str) -> None:
         # No limit has as many digits as are looked at, and Python refuses to read thousands of them.
         if announced.isdecimal() and int(announced[:18]) > self._max_body_bytes:
             raise self._too_large()
 
-    async def _body(self, receive: Receive, work: Work) -> bytes | None:
+    async def _body(self, receive: Receive, work: RequestContext) -> bytes | None:
         """The whole body, or None when the client went away.
 
         Raises:
             RequestError: it is too large or too slow, or there is no room for it.
         """
-        self._admission.refuse_if_full()
+        self._limiter.check_capacity()
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._read(receive, work)
         except TimeoutError:
             raise RequestError("body_too_slow") from None
 
-    async def _read(self, receive: Receive, work: Work) -> bytes | None:
+    async def _read(self, receive: Receive, work: RequestContext) -> bytes | None:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -124,7 +126,7 @@ class Gate:
             size += len(chunk)
             if size > self._max_body_bytes:
                 raise self._too_large()
-            work.hold(len(chunk))
+            work.reserve(len(chunk))
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
@@ -133,27 +135,27 @@ class Gate:
         message = f"The body is larger than {self._max_body_bytes:,} bytes; send fewer texts in one request."
         return RequestError("body_too_large", message)
 
-    def _leave(self, leave: Callable[[], None]) -> None:
-        leave()
+    def _leave(self, release_slot: Callable[[], None]) -> None:
+        release_slot()
         self._gauge()
 
     def _gauge(self) -> None:
-        metrics.IN_FLIGHT.set(self._admission.in_flight)
-        metrics.BYTES_HELD.set(self._admission.bytes_held)
+        metrics.IN_FLIGHT.set(self._limiter.in_flight)
+        metrics.BYTES_HELD.set(self._limiter.bytes_held)
 
 
 class _Answer:
     """An answer on its way out: it gives the request's place back, names its stages, and waits for a slow reader."""
 
-    def __init__(self, send: Send, work: Work, leave: Callable[[], None], seconds: float) -> None:
+    def __init__(self, send: Send, work: RequestContext, release_slot: Callable[[], None], seconds: float) -> None:
         self.work = work
-        self.leave = leave
+        self.release_slot = release_slot
         self._send = send
         self._seconds = seconds
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.leave()
+            self.release_slot()
             if self.work.stages:
                 MutableHeaders(scope=message)["server-timing"] = self.work.server_timing()
         body = message.get("body", b"")

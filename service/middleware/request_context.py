@@ -1,7 +1,7 @@
 """One request's work: until when somebody wants it, what it holds, and what its stages took.
 
 BentoML calls a handler with nothing but the request's content, so the work under way is found through a context
-variable, which ``Inference`` carries on into its threads. What has none, such as the warm-up, is not limited.
+variable, which ``InferenceExecutor`` carries on into its threads. What has none, such as the warm-up, is not limited.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from starlette.types import Receive
 
 from service.errors import RequestError
 from service.metrics import Stage
-from service.middleware.admission import Admission
+from service.middleware.concurrency import ConcurrencyLimiter
 
 OnStage = Callable[[Stage, float, float], None]
 """Is told of each stage that has passed: its start and its end, in seconds of ``time.perf_counter``."""
 
 
-class Work:
+class RequestContext:
     """What the event loop and the thread that computes know of one request.
 
     Attributes:
@@ -31,7 +31,7 @@ class Work:
 
     def __init__(
         self,
-        admission: Admission,
+        limiter: ConcurrencyLimiter,
         *,
         seconds: float,
         receive: Receive | None = None,
@@ -39,7 +39,7 @@ class Work:
     ) -> None:
         self.stages: dict[Stage, float] = {}
         self.tokens = 0
-        self._admission = admission
+        self._limiter = limiter
         self._receive = receive
         self._on_stage = on_stage
         self._last: tuple[Stage, float, float] | None = None
@@ -59,7 +59,7 @@ class Work:
     @property
     def is_alone(self) -> bool:
         """Whether the process has no other request to answer."""
-        return self._admission.in_flight == 1
+        return self._limiter.in_flight == 1
 
     def stop(self) -> None:
         """Nobody wants the answer any more: the thread stops at its next ``check``."""
@@ -70,16 +70,16 @@ class Work:
         if not self._wanted or time.monotonic() > self._deadline:
             raise RequestError("deadline_exceeded")
 
-    def hold(self, count: int) -> None:
+    def reserve(self, count: int) -> None:
         """Counts bytes that this request holds until it is answered; raises ``RequestError`` when there is no room."""
-        self._admission.hold(count)
+        self._limiter.reserve(count)
         self._held += count
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """The request is over."""
         self.stop()
         self._tell()
-        self._admission.let_go(self._held)
+        self._limiter.release(self._held)
         self._held = 0
 
     @contextmanager
@@ -120,11 +120,11 @@ class Work:
         return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.stages.items())
 
 
-_UNLIMITED = Admission(max_in_flight=0, max_streams=0, max_bytes=2**62)
+_UNLIMITED = ConcurrencyLimiter(max_in_flight=0, max_streams=0, max_bytes=2**62)
 
-work_under_way: ContextVar[Work | None] = ContextVar("work_under_way", default=None)
+request_variable: ContextVar[RequestContext | None] = ContextVar("request_variable", default=None)
 
 
-def current_work() -> Work:
+def current_request() -> RequestContext:
     """The work of the request that is being answered."""
-    return work_under_way.get() or Work(_UNLIMITED, seconds=math.inf)
+    return request_variable.get() or RequestContext(_UNLIMITED, seconds=math.inf)

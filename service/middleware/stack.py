@@ -15,11 +15,11 @@ from opentelemetry.trace import Tracer
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from service.middleware.admission import Admission
-from service.middleware.authentication import ApiKeys, cors
-from service.middleware.error_envelope import Envelope
-from service.middleware.limits import Gate
-from service.middleware.tracing import span_of_stage
+from service.middleware.authentication import ApiKeyMiddleware, cors
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.error_envelope import ErrorEnvelopeMiddleware
+from service.middleware.limits import RequestLimitMiddleware
+from service.middleware.tracing import stage_recorder
 from service.settings import Settings
 
 REPLACED = {"RunnerTrafficMetricsMiddleware", "AccessLogMiddleware", "TimeoutMiddleware", "MaxConcurrencyMiddleware"}
@@ -30,22 +30,22 @@ TRACING = "OpenTelemetryMiddleware"
 
 def layers(settings: Settings, *, tracer: Tracer | None = None) -> list[Middleware]:
     """Our layers, from the outside in. With a tracer, the stages of a request become spans."""
-    admission = Admission(
+    limiter = ConcurrencyLimiter(
         max_in_flight=settings.max_in_flight,
         max_streams=settings.max_streams,
         max_bytes=settings.max_bytes_in_flight,
     )
     keys = [key.get_secret_value() for key in settings.api_keys]
     return [
-        Middleware(Envelope, access_log=settings.access_log),
+        Middleware(ErrorEnvelopeMiddleware, access_log=settings.access_log),
         *([cors(settings.cors_origins)] if settings.cors_origins else []),
-        *([Middleware(ApiKeys, keys=keys)] if keys else []),
+        *([Middleware(ApiKeyMiddleware, keys=keys)] if keys else []),
         Middleware(
-            Gate,
-            admission=admission,
+            RequestLimitMiddleware,
+            limiter=limiter,
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_seconds,
-            on_stage=span_of_stage(tracer) if tracer else None,
+            on_stage=stage_recorder(tracer) if tracer else None,
         ),
     ]
 

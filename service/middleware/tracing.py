@@ -8,7 +8,7 @@ from service.metrics import Stage
 from service.middleware.request_context import OnStage
 
 
-def span_of_stage(tracer: Tracer) -> OnStage:
+def stage_recorder(tracer: Tracer) -> OnStage:
     """What makes a span of each stage, in the trace that is current where it is called.
 
     The times are those the stage was measured with, so a trace, the ``Server-Timing`` header and the metrics agree.

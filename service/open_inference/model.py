@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.errors import RequestError, invalid
-from service.executor import Inference
+from service.executor import InferenceExecutor
 from service.open_inference.binary_tensors import packed, strings, without_data
 from service.open_inference.schemas import (
     InferInput,
@@ -25,21 +25,21 @@ from service.open_inference.schemas import (
     ResponseTensor,
     TensorMetadata,
 )
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import ModelCard, PredictRequest, PredictResult, RepresentRequest, RepresentResult
 
 DEFAULT_OUTPUTS: Sequence[Output] = ("label", "probabilities")
 """Not all there are, as representations are a thousand times larger than these."""
 
 
-class Protocol:
+class OpenInferenceModel:
     """One model as the protocol sees it."""
 
-    def __init__(self, answers: Answers, inference: Inference, card: ModelCard, *, most_numbers: int) -> None:
+    def __init__(self, answers: Predictor, inference: InferenceExecutor, card: ModelCard, *, max_numbers: int) -> None:
         self.inference = inference
         self._answers = answers
         self._card = card
-        self._most_numbers = most_numbers
+        self._most_numbers = max_numbers
 
     def check_name(self, name: str, version: str | None) -> None:
         """Raises ``RequestError`` for a model or a version that is not the one served."""

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.errors import RequestError
-from service.open_inference.model import Protocol
+from service.open_inference.model import OpenInferenceModel
 from service.open_inference.schemas import InferResponse, ModelReady, ServerLive, ServerMetadata, ServerReady
 
 PREFIX = "/v2"
@@ -54,7 +54,7 @@ async def _ready(request: Request) -> Response:
     return _json(ServerReady(ready=True))
 
 
-def _about(answer: Callable[[Protocol, str], BaseModel]) -> Handler:
+def _about(answer: Callable[[OpenInferenceModel, str], BaseModel]) -> Handler:
     async def handle(request: Request) -> Response:
         try:
             protocol = _protocol(request)
@@ -91,9 +91,9 @@ def _inferred(response: InferResponse, behind: bytes) -> Response:
     return Response(body + behind, media_type="application/octet-stream", headers={JSON_LENGTH: str(len(body))})
 
 
-def _protocol(request: Request) -> Protocol:
+def _protocol(request: Request) -> OpenInferenceModel:
     """The protocol's view of the model; raises ``RequestError`` where the path names another one."""
-    protocol: Protocol = request.app.state.protocol
+    protocol: OpenInferenceModel = request.app.state.protocol
     protocol.check_name(request.path_params["name"], request.path_params.get("version"))
     return protocol
 

@@ -145,7 +145,7 @@ def test_a_failure_of_ours_says_nothing_of_its_inside(client, monkeypatch):
         message = "a secret of the implementation"
         raise RuntimeError(message)
 
-    monkeypatch.setattr("service.predictor.Answers._tokenize", fail)
+    monkeypatch.setattr("service.predictor.Predictor._tokenize", fail)
     response = client.post("/v1/predict", json={"texts": ["a"]})
     assert response.status_code == 500
     assert error_of(response).code == "internal_error"

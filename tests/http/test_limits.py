@@ -84,4 +84,8 @@ def test_the_end_turns_readiness_off_and_nothing_else(client, monkeypatch, path)
 @pytest.mark.usefixtures("inside")
 def test_the_layers_around_a_request_are_those_that_are_meant_to_be_there(client):
     # A BentoML that renames or adds one would bring back its cost, its timeout or its unbounded series.
-    assert [layer.cls.__name__ for layer in client.app.user_middleware] == ["Envelope", "Gate", "ContextMiddleware"]
+    assert [layer.cls.__name__ for layer in client.app.user_middleware] == [
+        "ErrorEnvelopeMiddleware",
+        "RequestLimitMiddleware",
+        "ContextMiddleware",
+    ]

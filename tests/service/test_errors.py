@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from service.errors import ERRORS, RequestError, recognise
+from service.errors import ERRORS, RequestError, parse_error_response
 from service.schemas import ErrorCode
 
 
@@ -16,7 +16,7 @@ def test_every_code_has_its_place_in_the_table():
 
 def test_our_own_envelope_is_kept():
     error = RequestError("unknown_layer", "layer 9 does not exist", param="layers")
-    again = recognise(422, error.body(request_id="a"))
+    again = parse_error_response(422, error.body(request_id="a"))
     assert (again.code, again.message, again.param) == ("unknown_layer", "layer 9 does not exist", "layers")
 
 
@@ -40,7 +40,7 @@ def test_our_own_envelope_is_kept():
     ],
 )
 def test_a_schema_error_names_the_first_field(problems, code, param, message):
-    error = recognise(400, json.dumps({"error": "1 validation error", "detail": problems}).encode())
+    error = parse_error_response(400, json.dumps({"error": "1 validation error", "detail": problems}).encode())
     assert (error.code, error.param, error.message) == (code, param, message)
 
 
@@ -64,5 +64,5 @@ def test_a_schema_error_names_the_first_field(problems, code, param, message):
     ],
 )
 def test_of_anything_else_only_the_status_counts(status, body, code):
-    error = recognise(status, body)
+    error = parse_error_response(status, body)
     assert (error.code, error.message) == (code, ERRORS[code].message)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model_store import SentimentModel, TextError
 from service import sentences
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest
 from service.settings import Settings
 
@@ -73,7 +73,7 @@ def test_sentences_are_in_order_apart_and_have_every_token_on_any_unicode(reques
 
 def test_a_sentence_is_read_as_if_it_had_come_alone(shipped):
     texts = ["The movie was terribly exciting! But the end was flat. Not bad, then.", "Only one sentence here."]
-    answer = Answers(shipped, Settings()).predict(PredictRequest(texts=texts, sentences=True))
+    answer = Predictor(shipped, Settings()).predict(PredictRequest(texts=texts, sentences=True))
     assert [len(result.sentences) for result in answer.results] == [3, 1]
     for text, result in zip(texts, answer.results, strict=True):
         for sentence in result.sentences:
@@ -84,7 +84,7 @@ def test_a_sentence_is_read_as_if_it_had_come_alone(shipped):
 
 
 def test_sentences_come_only_when_asked_for(shipped):
-    (result,) = Answers(shipped, Settings()).predict(PredictRequest(texts=["Fine. Cold."])).results
+    (result,) = Predictor(shipped, Settings()).predict(PredictRequest(texts=["Fine. Cold."])).results
     assert result.sentences is None
 
 
@@ -92,7 +92,7 @@ def test_sentences_come_only_when_asked_for(shipped):
 def test_of_a_text_that_is_too_long_only_what_was_read_has_sentences(model, truncate):
     text = "fine cold. " * 400  # three tokens each, and the limit is 400
     (result,) = (
-        Answers(model, Settings())
+        Predictor(model, Settings())
         .predict(PredictRequest(texts=[text], sentences=True, explain=True, truncate=truncate))
         .results
     )

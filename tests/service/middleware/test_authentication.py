@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from service.middleware.error_envelope import Envelope
+from service.middleware.error_envelope import ErrorEnvelopeMiddleware
 from service.middleware.stack import around, layers
 from service.settings import Settings
 
@@ -109,10 +109,10 @@ class TimeoutMiddleware:
 @pytest.mark.parametrize(
     ("tracing", "expected"),
     [
-        (False, [Envelope, ContextMiddleware]),
-        (True, [OpenTelemetryMiddleware, Envelope, ContextMiddleware]),
+        (False, [ErrorEnvelopeMiddleware, ContextMiddleware]),
+        (True, [OpenTelemetryMiddleware, ErrorEnvelopeMiddleware, ContextMiddleware]),
     ],
 )
 def test_tracing_is_there_only_with_an_exporter(tracing, expected):
     theirs = [Middleware(cls) for cls in (OpenTelemetryMiddleware, TimeoutMiddleware, ContextMiddleware)]
-    assert [layer.cls for layer in around(theirs, [Middleware(Envelope)], tracing=tracing)] == expected
+    assert [layer.cls for layer in around(theirs, [Middleware(ErrorEnvelopeMiddleware)], tracing=tracing)] == expected

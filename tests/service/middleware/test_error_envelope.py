@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 
-from service.middleware.error_envelope import CLIENT_GONE, Envelope
+from service.middleware.error_envelope import CLIENT_GONE, ErrorEnvelopeMiddleware
 
 
 def call(app, *, method="POST", path="/v1/predict", headers=(), body=(b"{}",)):
@@ -20,7 +20,7 @@ def call(app, *, method="POST", path="/v1/predict", headers=(), body=(b"{}",)):
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
-    asyncio.run(Envelope(app)(scope, receive, send))
+    asyncio.run(ErrorEnvelopeMiddleware(app)(scope, receive, send))
     return sent
 
 
@@ -108,5 +108,5 @@ def test_other_scopes_pass_untouched():
     async def app(scope, _receive, _send):
         seen.append(scope["type"])
 
-    asyncio.run(Envelope(app)({"type": "lifespan"}, None, None))
+    asyncio.run(ErrorEnvelopeMiddleware(app)({"type": "lifespan"}, None, None))
     assert seen == ["lifespan"]

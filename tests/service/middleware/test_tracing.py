@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from model_store import SentimentModel
 from service.engine import Engine
-from service.executor import Inference
+from service.executor import InferenceExecutor
 from service.middleware.stack import around, layers
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest
 from service.settings import Settings
 
@@ -28,8 +28,8 @@ SETTINGS = Settings()
 
 def traced(tiny_bundle, *, sampler=None):
     """The service's layers around the model, and what an exporter is given of its traces."""
-    answers = Answers(Engine(SentimentModel.load(tiny_bundle), SETTINGS), SETTINGS)
-    inference = Inference(1)
+    answers = Predictor(Engine(SentimentModel.load(tiny_bundle), SETTINGS), SETTINGS)
+    inference = InferenceExecutor(1)
 
     async def predict(request: Request) -> Response:
         asked = PredictRequest.model_validate_json(await request.body())
@@ -80,5 +80,5 @@ def test_what_is_not_sampled_is_not_exported(tiny_bundle):
 
 
 def test_without_an_exporter_there_is_neither_a_layer_nor_a_span():
-    (gate,) = [layer for layer in layers(SETTINGS) if layer.cls.__name__ == "Gate"]
+    (gate,) = [layer for layer in layers(SETTINGS) if layer.cls.__name__ == "RequestLimitMiddleware"]
     assert gate.kwargs["on_stage"] is None

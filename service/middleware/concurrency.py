@@ -9,7 +9,7 @@ from service.errors import RequestError
 Kind = Literal["requests", "streams"]
 
 
-class Admission:
+class ConcurrencyLimiter:
     """Counts requests, streams and the bytes they hold. Safe to call from several threads at once."""
 
     def __init__(self, *, max_in_flight: int, max_streams: int, max_bytes: int) -> None:
@@ -29,12 +29,12 @@ class Admission:
         """Bytes in bodies and representations."""
         return self._bytes
 
-    def refuse_if_full(self) -> None:
-        """Raises ``RequestError`` where ``enter`` would, so that a body need not be read in vain."""
+    def check_capacity(self) -> None:
+        """Raises ``RequestError`` where ``acquire`` would, so that a body need not be read in vain."""
         if self._taken["requests"] >= self._places["requests"]:
             raise RequestError("overloaded")
 
-    def enter(self, kind: Kind) -> Callable[[], None]:
+    def acquire(self, kind: Kind) -> Callable[[], None]:
         """Takes a place, and returns how to give it back; giving it back twice does nothing.
 
         Raises:
@@ -46,14 +46,14 @@ class Admission:
             self._taken[kind] += 1
         still_there = [kind]
 
-        def leave() -> None:
+        def release_slot() -> None:
             with self._lock:
                 if still_there:
                     self._taken[still_there.pop()] -= 1
 
-        return leave
+        return release_slot
 
-    def hold(self, count: int) -> None:
+    def reserve(self, count: int) -> None:
         """Counts bytes that are about to be held.
 
         Raises:
@@ -64,7 +64,7 @@ class Admission:
                 raise RequestError("overloaded")
             self._bytes += count
 
-    def let_go(self, count: int) -> None:
+    def release(self, count: int) -> None:
         """Counts bytes that are no longer held."""
         with self._lock:
             self._bytes -= count
