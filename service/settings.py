@@ -114,6 +114,12 @@ class Settings(BaseSettings):
         le=600,
         description="After SIGTERM the service is not ready but still answers, so that a load balancer can turn away.",
     )
+    keep_alive_seconds: float = Field(
+        default=75.0,  # longer than the 60 s after which common load balancers close an idle connection themselves
+        gt=0,
+        le=3600,
+        description="How long an idle connection stays open. Keep it above the idle timeout of a load balancer.",
+    )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         description="Keys, separated by commas; with any, a call needs one of them. None by default.",

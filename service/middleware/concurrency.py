@@ -1,4 +1,4 @@
-"""How much is under way in this process, and the refusal of what would be too much."""
+"""Limits on what is under way in this process: requests, streams and the bytes they hold."""
 
 import threading
 from collections.abc import Callable
@@ -10,11 +10,11 @@ Kind = Literal["requests", "streams"]
 
 
 class ConcurrencyLimiter:
-    """Counts requests, streams and the bytes they hold. Safe to call from several threads at once."""
+    """Counts requests, streams and bytes. Safe to call from several threads at once."""
 
     def __init__(self, *, max_in_flight: int, max_streams: int, max_bytes: int) -> None:
-        self._places: dict[Kind, int] = {"requests": max_in_flight, "streams": max_streams}
-        self._taken: dict[Kind, int] = {"requests": 0, "streams": 0}
+        self._slots: dict[Kind, int] = {"requests": max_in_flight, "streams": max_streams}
+        self._acquired: dict[Kind, int] = {"requests": 0, "streams": 0}
         self._max_bytes = max_bytes
         self._bytes = 0
         self._lock = threading.Lock()
@@ -22,7 +22,7 @@ class ConcurrencyLimiter:
     @property
     def in_flight(self) -> int:
         """Requests that wait or are computed."""
-        return self._taken["requests"]
+        return self._acquired["requests"]
 
     @property
     def bytes_held(self) -> int:
@@ -30,31 +30,31 @@ class ConcurrencyLimiter:
         return self._bytes
 
     def check_capacity(self) -> None:
-        """Raises ``RequestError`` where ``acquire`` would, so that a body need not be read in vain."""
-        if self._taken["requests"] >= self._places["requests"]:
+        """Raises ``RequestError`` where ``acquire`` would, before the body is read."""
+        if self._acquired["requests"] >= self._slots["requests"]:
             raise RequestError("overloaded")
 
     def acquire(self, kind: Kind) -> Callable[[], None]:
-        """Takes a place, and returns how to give it back; giving it back twice does nothing.
+        """Acquires a slot and returns the function that releases it; a second call of that has no effect.
 
         Raises:
-            RequestError: all places are taken.
+            RequestError: all slots are in use.
         """
         with self._lock:
-            if self._taken[kind] >= self._places[kind]:
+            if self._acquired[kind] >= self._slots[kind]:
                 raise RequestError("overloaded")
-            self._taken[kind] += 1
-        still_there = [kind]
+            self._acquired[kind] += 1
+        unreleased = [kind]
 
-        def release_slot() -> None:
+        def release() -> None:
             with self._lock:
-                if still_there:
-                    self._taken[still_there.pop()] -= 1
+                if unreleased:
+                    self._acquired[unreleased.pop()] -= 1
 
-        return release_slot
+        return release
 
     def reserve(self, count: int) -> None:
-        """Counts bytes that are about to be held.
+        """Reserves bytes.
 
         Raises:
             RequestError: all requests together would hold too many.
@@ -65,6 +65,6 @@ class ConcurrencyLimiter:
             self._bytes += count
 
     def release(self, count: int) -> None:
-        """Counts bytes that are no longer held."""
+        """Releases bytes."""
         with self._lock:
             self._bytes -= count

@@ -35,7 +35,7 @@ def test_of_a_line_that_is_too_long_nothing_is_kept():
     lines = LineSplitter(LONGEST)
     for _ in range(1000):
         assert list(lines.feed(b"12345678")) == []
-        assert len(lines._begun) <= LONGEST
+        assert len(lines._line) <= LONGEST
     assert list(lines.feed(b"9\nnext\n")) == [OVERSIZED, b"next"]
 
 
@@ -46,7 +46,7 @@ def test_a_client_that_goes_away_ends_the_lines():
         return messages.pop(0)
 
     async def collect(seen):
-        async for lines in iter_lines(receive, longest=LONGEST):
+        async for lines in iter_lines(receive, max_length=LONGEST):
             seen.extend(lines)
 
     seen = []

@@ -37,16 +37,16 @@ def model(tiny_bundle):
 
 
 def test_backward_is_refused_by_a_model_that_reads_forward_only(model):
-    answers = Predictor(OneDirection(model), Settings())
+    predictor = Predictor(OneDirection(model), Settings())
     with pytest.raises(RequestError) as caught:
-        answers.represent(RepresentRequest(texts=["fine"], direction="backward"))
+        predictor.represent(RepresentRequest(texts=["fine"], direction="backward"))
     assert (caught.value.code, caught.value.param) == ("unknown_direction", "direction")
 
 
 def test_forward_is_the_whole_of_a_model_that_reads_forward_only(model):
-    answers = Predictor(OneDirection(model), Settings())
+    predictor = Predictor(OneDirection(model), Settings())
     forward, both = (
-        answers.represent(RepresentRequest(texts=["fine"], direction=direction)).results[0].representations
+        predictor.represent(RepresentRequest(texts=["fine"], direction=direction)).results[0].representations
         for direction in ("forward", "both")
     )
     assert forward == both

@@ -17,7 +17,24 @@ from service.settings import Settings
 PIECES = st.one_of(
     st.characters(exclude_categories=["Cs"]),
     st.sampled_from(
-        [". ", "! ", "?\n", "...", "Mr. ", "U.S. ", "J. ", "\u00a0J.", "\u2028A. ", "\r\n\r\n", "。", '"', "("]
+        [
+            ". ",
+            "! ",
+            "?\n",
+            "<br />",
+            "\u2022 ",
+            "Pros: ",
+            "...",
+            "Mr. ",
+            "U.S. ",
+            "J. ",
+            "\u00a0J.",
+            "\u2028A. ",
+            "\r\n\r\n",
+            "。",
+            '"',
+            "(",
+        ]
     ),
     st.sampled_from(["fine ", "The soup", "👩‍👩‍👧", "e\u0301", "ﬁ", "½"]),
 )
@@ -48,6 +65,14 @@ def surfaces(text):
         ("good", ["good"]),
         ("これは良い。とても。", ["これは良い。", "とても。"]),
         ("Good, said\u00a0J. Smith. Cold.", ["Good, said\u00a0J. Smith.", "Cold."]),
+        ("Nice place\nBad food\r\nslow", ["Nice place", "Bad food", "slow"]),
+        ("Good.<br /><br />Bad food<BR>slow", ["Good.<br /><br />", "Bad food<BR>", "slow"]),
+        ("Good.\n<br />\nBad.", ["Good.\n<br />", "Bad."]),
+        ("<br />Good. Bad.", ["<br />Good.", "Bad."]),
+        ("\u2022 great food \u2022 slow service", ["\u2022 great food", "\u2022 slow service"]),
+        ("Pros: great food Cons: slow.", ["Pros: great food", "Cons: slow."]),
+        ("Pros:\n- great food\n- cheap\nCons:\n- slow", ["Pros:", "- great food", "- cheap", "Cons:", "- slow"]),
+        ("I weighed the pros and cons: fine.", ["I weighed the pros and cons: fine."]),
     ],
 )
 def test_sentences_are_where_a_reader_sees_them(shipped, text, expected):

@@ -35,6 +35,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "max_bytes_in_flight": 4096,
         "deadline_seconds": 1.5,
         "drain_seconds": 0.0,
+        "keep_alive_seconds": 90.0,
         "access_log": False,
     }
     lists = {

@@ -46,7 +46,7 @@ def stream(answers, client, *, query=b""):
 
     async def run():
         with ThreadPoolExecutor(1) as executor:
-            await BulkHandler(answers, executor, longest_line=1000, stall_seconds=0.2)(
+            await BulkHandler(answers, executor, max_line_bytes=1000, stall_seconds=0.2)(
                 scope, client.receive, client.send
             )
 
@@ -96,12 +96,12 @@ def test_our_own_failure_is_that_groups_and_the_stream_goes_on(answers, monkeypa
     results = Predictor.results
     calls = []
 
-    def fail_once(self, texts, **options):
+    def fail_once(self, texts, options):
         calls.append(texts)
         if len(calls) == 2:
             message = "a secret"
             raise RuntimeError(message)
-        return results(self, texts, **options)
+        return results(self, texts, options)
 
     monkeypatch.setattr(Predictor, "results", fail_once)
     first, second, third = stream(answers, Client(LINE, LINE, LINE))

@@ -1,14 +1,15 @@
 """What is let in, what is refused at once, and what is given back."""
 
 import asyncio
-import json
 
 import pytest
 
+from service.endpoints import set_endpoint
 from service.errors import RequestError
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.limits import PIECE, RequestLimitMiddleware
 from service.middleware.request_context import current_request
+from service.routes import TABLE
 
 LIMIT = 100
 
@@ -36,7 +37,7 @@ class Client:
 
     @property
     def code(self):
-        return json.loads(self.sent[1]["body"])["error"]["code"]
+        return self.sent[0]["error"].code
 
 
 async def answering(_scope, receive, send):
@@ -51,8 +52,10 @@ def limiter(*, requests=1, streams=1, held=1_000):
 
 
 def ask(client, app=answering, *, room=None, path="/v1/predict", method="POST", headers=(), seconds=5.0):
-    gate = RequestLimitMiddleware(app, limiter=room or limiter(), max_body_bytes=LIMIT, deadline_seconds=seconds)
-    return gate({"type": "http", "method": method, "path": path, "headers": list(headers)}, client.receive, client.send)
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+    set_endpoint(scope, TABLE.at(path))
+    layer = RequestLimitMiddleware(app, limiter=room or limiter(), max_body_bytes=LIMIT, deadline_seconds=seconds)
+    return layer(scope, client.receive, client.send)
 
 
 def test_the_call_gets_the_whole_body_at_once():
@@ -197,7 +200,7 @@ def test_streams_have_places_of_their_own_and_their_body_passes_as_it_comes():
     room.acquire("streams")  # it was given back
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/predict"), ("POST", "/nothing"), ("GET", "/livez")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/predict"), ("GET", "/v1/model"), ("GET", "/livez")])
 def test_what_computes_nothing_needs_no_place(method, path):
     room = limiter(requests=1)
     room.acquire("requests")
