@@ -1,4 +1,4 @@
-"""docs/reference/operations.md and the dashboard speak of the settings and metrics that there are, and of all of them."""
+"""docs/reference/operations.md and the dashboard name every setting and metric, and no other."""
 
 import json
 import re
