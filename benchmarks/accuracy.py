@@ -1,7 +1,7 @@
 """How accurate a bundle is beside VADER, TextBlob, TF-IDF with logistic regression, and fastText, in one run.
 
     pip install -e ".[train,benchmarks]" -c constraints.txt
-    python benchmarks/accuracy.py DATA [--bundle default] [--to figures.json] [--rows 2000]
+    python -m benchmarks.accuracy DATA [--bundle default] [--to figures.json] [--rows 2000]
 
 DATA holds the folders sst, imdb, cr, amazon_reviews, yelp_sentences, airline_tweets and finance. The two learners are
 trained here, once on the treebank's phrases and once on IMDb's reviews, the same texts for both. Everything is measured
@@ -15,7 +15,6 @@ look.
 import argparse
 import json
 import random
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -26,15 +25,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-# Python looks first in this script's own folder, where "training" is another benchmark and not the package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import baselines
-from baselines import Labels, Scores, System
-from labelled_sets import THREE, TWO, LabelledSet, sets_to_measure, training_set
-
-from training import evaluation
-from training.evaluation import Figure
+from benchmarks import baselines
+from benchmarks.baselines import Labels, Scores, System
+from benchmarks.labelled_sets import THREE, TWO, LabelledSet, sets_to_measure, training_set
+from training.evaluation import metrics
+from training.evaluation.metrics import Figure
 
 LIBRARIES = ("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy")
 SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext")
@@ -124,8 +119,8 @@ def measure(system: System, one: LabelledSet, known: dict[tuple[Labels, str], Sc
         known.update(((one.labels, text), row) for text, row in zip(new, found, strict=True))
     scores = np.stack([known[one.labels, text] for text in one.texts])
     truth = np.array([one.labels.index(label) for label in one.truth])
-    outcomes = evaluation.outcomes(scores, truth, polarities=[None] * len(one.labels))
-    figures = evaluation.with_intervals(outcomes, seed=seed)
+    outcomes = metrics.outcomes(scores, truth, polarities=[None] * len(one.labels))
+    figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
     return Measured(one.name, one.labels, len(one), system.name, system.learnt_from, figures)
@@ -150,8 +145,8 @@ def as_json(measured: Sequence[Measured], options: argparse.Namespace) -> dict[s
         "rows": options.rows or None,
         "seed": options.seed,
         "no_opinion": options.no_opinion,
-        "coverage": evaluation.COVERAGE,
-        "resamples": evaluation.RESAMPLES,
+        "coverage": metrics.COVERAGE,
+        "resamples": metrics.RESAMPLES,
         "libraries": {name: version(name) for name in LIBRARIES},
         "measured": [asdict(one) for one in measured],
     }

@@ -5,7 +5,6 @@ Needs the packages of the extra ``benchmarks``. None of them was tuned here.
 
 import random
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # see accuracy.py
-
-from labelled_sets import THREE, TWO, LabelledSet
-
+from benchmarks.labelled_sets import THREE, TWO, LabelledSet
 from model_store import SentimentModel
-from training.contender import bundle_scores
+from training.evaluation.scorer import bundle_scores
 
 Labels = tuple[str, ...]
 Scores = NDArray[np.float64]

@@ -1,6 +1,6 @@
 """What a batcher across requests would gain: the model behind a pool of threads, with one and without.
 
-    python benchmarks/batching.py [--seconds 0.5] [--rounds 5]
+    python -m benchmarks.batching [--seconds 0.5] [--rounds 5]
 
 Clients send one text each, short, middling and long in turn, and the next one when they have their answer. Alone, each
 text is a task of the pool. Batched, a thread takes all that waits, up to the padded tokens of one run, and waits for
@@ -10,16 +10,12 @@ nothing. Both take turns; the figures are medians of the rounds. No HTTP, no lim
 import argparse
 import asyncio
 import queue
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
-from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rich.console import Console
 from rich.table import Table

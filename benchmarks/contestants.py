@@ -1,4 +1,4 @@
-"""The networks that ``training.py`` compares, each with its batches and its training step."""
+"""The networks that ``training_speed`` compares, each with its batches and its training step."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_sequence
 from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
 from training.network.encoder import CellName
-from training.network.side_by_side import has_bfloat16_units
+from training.network.padded_kernels import has_bfloat16_units
 
 LABELS = 3
 DROPOUT = 0.2  # the task's default, the same for every contestant

@@ -1,18 +1,14 @@
 """What writing representations into an answer costs, beside computing them, on one thread.
 
-    python benchmarks/encoding.py [--repeats 200]
+    python -m benchmarks.encoding [--repeats 200]
 
 For the numbers alone, 256 tokens of 300 numbers as an answer's JSON; and for a whole answer of the shipped model to a
 text of 256 tokens, what is left of the time when tokenizer and model are taken off (``encode`` in ``Server-Timing``).
 """
 
 import argparse
-import sys
 import time
-from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 from rich.console import Console
@@ -20,12 +16,12 @@ from rich.table import Table
 
 from benchmarks.load import percentile
 from model_store import SentimentModel
-from service.admission import Admission
-from service.answers import Answers, encode
 from service.engine import Engine
+from service.middleware.admission import Admission
+from service.middleware.request_context import Work, work_under_way
+from service.predictor import Answers, encode
 from service.schemas import Dtype, Encoding, RepresentRequest
 from service.settings import Settings
-from service.work import Work, work_under_way
 
 TOKENS, NUMBERS = 256, 300
 KINDS: tuple[tuple[Encoding, Dtype], ...] = (("base64", "float32"), ("base64", "float16"), ("float", "float32"))

@@ -1,6 +1,6 @@
 """How long the shipped model takes without HTTP, on one processor thread.
 
-    python benchmarks/inference.py [--bundle default] [--repeats 300]
+    python -m benchmarks.inference [--bundle default] [--repeats 300]
 
 Medians of calls that are interleaved, so that a busy machine disturbs all of them alike; judge by the ratios. Each
 follows one of its own kind that is not counted, or it would pay for what the others left in the processor's caches. The

@@ -2,15 +2,12 @@
 
 import random
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # see accuracy.py
-
 from training.data.examples import Example, LeftOut
-from training.data.held_out import HeldOut, held_out_texts, without_leaks
+from training.data.leakage import HeldOut, held_out_texts, without_leaks
 from training.data.readers import read_examples
 from training.data.readers.files import read_text_lines
 from training.data.readers.penn_treebank import join_tokens

@@ -1,7 +1,7 @@
 """How many requests a running service answers, how fast, and with which statuses: a small closed-loop HTTP client.
 
-    python benchmarks/load.py --connections 8 --seconds 10
-    python benchmarks/load.py --requests 100000 --connections 8 --parts 10 --process 1234
+    python -m benchmarks.load --connections 8 --seconds 10
+    python -m benchmarks.load --requests 100000 --connections 8 --parts 10 --process 1234
 
 With ``--process``, a worker's id, it also reports that process' memory and the processor time it took for an answer,
 which a busy neighbour disturbs less than the wall clock.

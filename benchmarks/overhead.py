@@ -1,6 +1,6 @@
 """What the layers around a request cost: processor time in the process, without sockets and HTTP parsing.
 
-    python benchmarks/overhead.py [--rounds 25] [--requests 60]
+    python -m benchmarks.overhead [--rounds 25] [--requests 60]
 
 One request is sent through different stacks of layers around the same application, all in one process. The stacks take
 turns, and each one's figure is its least round, which a busy machine disturbs least. Processor time is that of all
@@ -11,19 +11,15 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 # Before prometheus_client is imported: `bentoml serve` keeps metrics in files too, and that costs something.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="overhead-")
 os.environ |= {"BENTOML_DO_NOT_TRACK": "true", "SENTIMENT_THREADS": "1"}
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import bentoml
 from bentoml._internal.log import configure_server_logging
 from rich.console import Console
@@ -34,8 +30,8 @@ from starlette.types import ASGIApp, Message
 
 from model_store import SentimentModel
 from service.app import SentimentService
+from service.middleware.stack import around, layers
 from service.settings import Settings
-from service.stack import around, layers
 
 TEXT = "fine"
 BODY = json.dumps({"texts": [TEXT]}).encode()

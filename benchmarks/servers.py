@@ -1,6 +1,6 @@
 """The servers that ``serving.py`` compares: each started as its users start it, in a process of its own.
 
-As a script it is FastAPI's and LitServe's: ``python benchmarks/servers.py NAME PORT``.
+As a script it is FastAPI's and LitServe's: ``python -m benchmarks.servers NAME PORT``.
 """
 
 import asyncio
@@ -22,12 +22,9 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-# Python looks first in this script's own folder, where "training" is a script and not the package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks.load import Load, request_bytes, run
 from model_store import SentimentModel
-from service.answers import Answers
+from service.predictor import Answers
 from service.schemas import PredictRequest, PredictResponse
 from service.settings import Settings
 
@@ -124,7 +121,7 @@ def running(name: str, folder: Path, *, uvloop: bool) -> Iterator[str]:
     command = {
         "service": [*bento, "."],
         CEILING: [*bento, "benchmarks.servers:Empty"],
-    }.get(name, [sys.executable, __file__, name, port])
+    }.get(name, [sys.executable, "-m", "benchmarks.servers", name, port])
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
             command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True

@@ -1,7 +1,7 @@
 """What serving costs beside computing: this service, BentoML with nothing in it, and two other frameworks, in one run.
 
     pip install -e ".[benchmarks]" -c constraints.txt
-    python benchmarks/serving.py --json figures.json
+    python -m benchmarks.serving --json figures.json
 
 - service: this project's ``POST /v1/predict`` as ``bentoml serve`` starts it.
 - bentoml: an endpoint that does nothing, typed with pydantic, as BentoML ships it: what the framework allows at best.
@@ -40,9 +40,6 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.table import Table
-
-# Python looks first in this script's own folder, where "training" is a script and not the package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.load import Load, percentile, request_bytes, run
 from benchmarks.servers import CEILING, TEXT, body, running, wait_until_it_answers

@@ -1,31 +1,27 @@
 """What an answer costs beside the model's own run: processor time for 1 text and for 32, in the process, without HTTP.
 
-    python benchmarks/stages.py [--rounds 9]
+    python -m benchmarks.stages [--rounds 9]
 
 The model's run is answered from memory, so what is left is all the rest. Each figure is the least of the rounds.
 """
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(
     prefix="stages-"
 )  # metrics in files, as `bentoml serve` has it
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer
 
 from model_store import SentimentModel, bundle
-from service.answers import Answers
 from service.engine import Engine
+from service.predictor import Answers
 from service.schemas import PredictRequest
 from service.settings import Settings
 

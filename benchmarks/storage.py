@@ -1,6 +1,6 @@
 """What storing a trained model's weights in less space costs and saves, each way beside the others in one run.
 
-    python benchmarks/storage.py runs/default/seed-1/checkpoints/best.ckpt data/sst/test.txt.gz [--repeats 300]
+    python -m benchmarks.storage runs/default/seed-1/checkpoints/best.ckpt data/sst/test.txt.gz [--repeats 300]
 
 - float32 throughout: the token embeddings widened too, which a frozen table never is (it is rounded to 8 bits before
   training, so that the network learns on the very numbers that are shipped).
@@ -15,7 +15,6 @@ one thread; the ways take turns, so that a busy machine troubles all alike.
 import argparse
 import copy
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,22 +30,19 @@ from rich.progress import track
 from rich.table import Table
 from torch import nn
 
-# Python looks first in this script's own folder, where "training" is a script and not the package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from benchmarks.inference import TEXT, timed
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
-from training import export
-from training.answering import bundle_logits, softmax
-from training.checkpoint import Checkpoint, load_checkpoint
 from training.data.examples import Example, LeftOut
 from training.data.labelled import read_labelled
+from training.evaluation.predictions import bundle_logits, softmax
+from training.export import bundle as export
+from training.export.onnx_graph import build_graph
+from training.export.quantization import Storage, round_weights
+from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding
-from training.onnx_graph import build_graph
-from training.weight_storage import Storage, round_weights
 
 WIDE = "float32 throughout"
 ARITHMETIC = "int8 arithmetic"

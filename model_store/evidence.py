@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from model_store.part import Part
+from model_store.base import Part
 
 
 class Measurement(Part):

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from model_store.base import Part
 from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
-from model_store.part import Part
 
 FORMAT_VERSION = 2
 """Raised whenever an older reader would misunderstand a newer bundle."""

@@ -13,16 +13,17 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from model_store import SentimentModel, require_device
-from service import http_protocol, routes
-from service.answers import Answers
+from service import routes
 from service.engine import Engine
-from service.errors import RequestError
-from service.inference import ClientGoneError, Inference
-from service.middleware import CLIENT_GONE
+from service.errors import ClientGoneError, RequestError
+from service.executor import Inference
+from service.middleware.error_envelope import CLIENT_GONE
+from service.middleware.stack import stacked
+from service.predictor import Answers
 from service.schemas import EXAMPLE_TEXT, PredictRequest, PredictResponse, RepresentRequest, RepresentResponse
+from service.server import uvicorn_protocol
+from service.server.shutdown import Draining
 from service.settings import read_settings
-from service.shutdown import Draining
-from service.stack import stacked
 
 RequestT = TypeVar("RequestT", PredictRequest, RepresentRequest)
 ResponseT = TypeVar("ResponseT", PredictResponse, RepresentResponse)
@@ -30,7 +31,7 @@ ResponseT = TypeVar("ResponseT", PredictResponse, RepresentResponse)
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 settings = read_settings()
 require_device(settings.device)
-http_protocol.install(access_log=settings.access_log)
+uvicorn_protocol.install(access_log=settings.access_log)
 pages = routes.create_app()
 
 

@@ -18,9 +18,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
-from service.answers import Answers, UnreadableTextError
 from service.errors import ERRORS, RequestError, invalid
 from service.lines import TooLong, arriving
+from service.predictor import Answers, UnreadableTextError
 from service.schemas import BulkLine, BulkOptions, LineErrorCode, UnansweredLine
 
 NDJSON = "application/x-ndjson"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from model_store import Manifest, Prediction, SentimentModel, TokenizedText, Truncation
 from service import metrics
 from service.errors import RequestError
+from service.middleware.request_context import current_work
 from service.settings import BYTES_A_NUMBER, Settings
-from service.work import current_work
 
 
 class Engine:

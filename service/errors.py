@@ -8,8 +8,7 @@ from http import HTTPStatus
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
-from service.protocol_schemas import ProtocolError
-from service.schemas import ErrorCode, ErrorDetail, ErrorResponse
+from service.schemas import ErrorCode, ErrorDetail, ErrorResponse, ProtocolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,12 @@ class RequestError(Exception):
         return ProtocolError(error=self.message).model_dump_json().encode()
 
     def response(self) -> Response:
-        """The envelope as a response; ``service.middleware`` fills in its request id and headers on the way out."""
+        """The envelope as a response; ``error_envelope`` fills in its request id and headers on the way out."""
         return Response(self.body(request_id=""), status_code=self.status, media_type="application/json")
+
+
+class ClientGoneError(Exception):
+    """The client closed its connection before it had its answer."""
 
 
 class _Problem(BaseModel):

@@ -7,12 +7,15 @@ texts from the wire format and the model. The numbers of several workers add up,
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Literal
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from model_store import Manifest, Prediction
 from service.schemas import ErrorCode
-from service.work import Stage
+
+Stage = Literal["queue", "tokenize", "inference", "encode"]
+"""What a request goes through, in this order."""
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 POWERS_OF_TWO = tuple(2.0**power for power in range(18))

@@ -12,12 +12,11 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.bulk import NDJSON
 from service.errors import ERRORS
-from service.protocol_schemas import (
+from service.open_inference.schemas import (
     InferRequest,
     InferResponse,
     ModelMetadata,
     ModelReady,
-    ProtocolError,
     ServerLive,
     ServerMetadata,
     ServerReady,
@@ -32,6 +31,7 @@ from service.schemas import (
     PredictRequest,
     PredictResponse,
     PredictResult,
+    ProtocolError,
     RepresentRequest,
     RepresentResponse,
     UnansweredLine,

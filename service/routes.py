@@ -13,15 +13,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model_store import SentimentModel
-from service import protocol_routes
-from service.answers import Answers
 from service.bulk import Bulk
-from service.inference import Inference
-from service.inference_protocol import Protocol
+from service.executor import Inference
+from service.open_inference import routes as protocol_routes
+from service.open_inference.model import Protocol
 from service.openapi import openapi
+from service.predictor import Answers
 from service.schemas import LimitsInForce, ModelCard
+from service.server.shutdown import Draining
 from service.settings import Settings
-from service.shutdown import Draining
 
 WEB = Path(__file__).with_name("web")
 

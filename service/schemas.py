@@ -326,3 +326,11 @@ class ErrorResponse(_Response):
     """The body of every response whose status is not 2xx."""
 
     error: ErrorDetail
+
+
+class ProtocolError(BaseModel):
+    """The body of every response of the Open Inference Protocol whose status is not 2xx."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: str = Field(description="A sentence for people.", examples=["text 3: the text has no tokens"])

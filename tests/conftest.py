@@ -10,13 +10,13 @@ import pytorch_lightning as lightning
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
-from training import export
 from training.data import tokenization
 from training.data.examples import LeftOut
 from training.data.readers import read_examples
-from training.onnx_graph import build_graph
-from training.polarity import default_polarities
-from training.task import SentimentTask
+from training.evaluation.polarity import default_polarities
+from training.export import bundle as export
+from training.export.onnx_graph import build_graph
+from training.fit.task import SentimentTask
 
 # Before prometheus_client is imported by whichever test comes first; `bentoml serve` sets one for its workers too.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="sentiment-metrics-")

@@ -1,19 +1,11 @@
 """The accuracy benchmark: what is compared is compared on the same texts, and what each answer counts as."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-# At the end: the folder has a script named like the package "training".
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-
-import accuracy
-import baselines
-from baselines import System
-from labelled_sets import THREE, TWO, LabelledSet, sets_to_measure, training_set
-
+from benchmarks import accuracy, baselines
+from benchmarks.baselines import System
+from benchmarks.labelled_sets import THREE, TWO, LabelledSet, sets_to_measure, training_set
 from model_store import SentimentModel
 
 WARM = ["a fine warm film", "a fine cast", "a warm room"] * 5

@@ -4,7 +4,8 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from real_server import running
+
+from tests.support.real_server import running
 
 KEY = "a-key-of-the-browser-tests"
 OTHER = "schlüssel-für-die-andere-tür"  # of more than ASCII

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from real_server import PROJECT, running
 
 from model_store import SentimentModel
+from tests.support.real_server import PROJECT, running
 
 SERVED = ["service", "model_store", "pyproject.toml", "README.md", "LICENSE"]
 NOWHERE = "http://127.0.0.1:9"  # the port that discards: whoever asks the network gets an error at once

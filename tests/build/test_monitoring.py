@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from real_server import PROJECT, running
+
+from tests.support.real_server import PROJECT, running
 
 DEPLOY = PROJECT / "deploy"
 PANELS = json.loads((DEPLOY / "grafana" / "sentiment.json").read_text())["panels"]

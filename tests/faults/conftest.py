@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from real_server import running
+
+from tests.support.real_server import running
 
 LIMITS = {
     "threads": 1,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from real_server import Server, running
 from starlette.testclient import TestClient
 
 from model_store import SentimentModel
+from tests.support.real_server import Server, running
 
 MAX_BODY_BYTES = 65_536
 MAX_TEXTS = 8

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from real_server import running
 
 from model_store import SentimentModel
+from tests.support.real_server import running
 
 TEXTS = ["cold soup", "fine"]
 

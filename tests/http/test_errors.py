@@ -145,7 +145,7 @@ def test_a_failure_of_ours_says_nothing_of_its_inside(client, monkeypatch):
         message = "a secret of the implementation"
         raise RuntimeError(message)
 
-    monkeypatch.setattr("service.answers.Answers._tokenize", fail)
+    monkeypatch.setattr("service.predictor.Answers._tokenize", fail)
     response = client.post("/v1/predict", json={"texts": ["a"]})
     assert response.status_code == 500
     assert error_of(response).code == "internal_error"
@@ -154,7 +154,7 @@ def test_a_failure_of_ours_says_nothing_of_its_inside(client, monkeypatch):
 
 @pytest.mark.usefixtures("inside")
 def test_an_answer_that_breaks_its_schema_is_our_failure(client, monkeypatch):
-    monkeypatch.setattr("service.answers._sentiment", lambda index, _: {"index": index})
+    monkeypatch.setattr("service.predictor._sentiment", lambda index, _: {"index": index})
     response = client.post("/v1/predict", json={"texts": ["a"]})
     assert response.status_code == 500
     assert error_of(response).code == "internal_error"

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from service.answers import encode
+from service.predictor import encode
 from service.schemas import Representation
 
 MATRIX = np.array([[0.5, -1.25, 3.0], [0.1, 65504.0, -0.0]], dtype=np.float32)

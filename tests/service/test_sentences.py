@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model_store import SentimentModel, TextError
 from service import sentences
-from service.answers import Answers
+from service.predictor import Answers
 from service.schemas import PredictRequest
 from service.settings import Settings
 

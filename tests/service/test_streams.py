@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from model_store import SentimentModel
-from service.answers import Answers
 from service.bulk import Bulk
+from service.predictor import Answers
 from service.settings import Settings
 
 LINE = b'{"text": "fine"}\n'

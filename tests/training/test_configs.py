@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.repetition import resolved_config
+from training.commands.repeat import resolved_config
 
 FOLDER = Path(__file__).parents[2] / "training" / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))

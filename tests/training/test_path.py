@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
-from training.checkpoint import CheckpointError, load_checkpoint
-from training.cli import main
+from training.commands.main import main
+from training.fit.checkpoint import CheckpointError, load_checkpoint
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "training" / "data" / "sample"

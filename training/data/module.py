@@ -17,10 +17,10 @@ from training.data.batches import LengthBucketedSampler
 from training.data.cache import default_folder
 from training.data.examples import DataError, LeakPolicy, LeftOut
 from training.data.file_lists import Files, paths
-from training.data.held_out import MIN_WORDS, HeldOut, held_out_texts
-from training.data.preparation import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
+from training.data.leakage import MIN_WORDS, HeldOut, held_out_texts
 from training.data.readers import Format
 from training.data.tokenized import Batch, TokenizedExamples
+from training.data.tokenized_files import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
 from training.data.vocabulary import TokenizerName, build_pipeline, starting_vectors
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.data.examples import Example
-from training.data.same_text import same_text
+from training.data.text_fingerprint import same_text
 
 
 def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> list[list[Example]]:

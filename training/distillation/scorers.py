@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.contender import load_contender
 from training.data.cache import content_hash
 from training.distillation import ngrams
 from training.distillation.teacher import TeacherError, load_teacher
+from training.evaluation.scorer import load_contender
 
 LogProbabilities = NDArray[np.float32]
 """(texts, labels), each row the logarithm of probabilities that sum to 1."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.data.examples import LeftOut
-from training.data.preparation import ReadingOptions
 from training.data.progress import watched
 from training.data.readers import read_examples
 from training.data.readers.files import read_text_lines
 from training.data.readers.reading import Trees
+from training.data.tokenized_files import ReadingOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 from training.network.connections import ConnectionName
 from training.network.embedding import Embedding
 from training.network.encoder import CellName, StackedEncoder, repack
-from training.network.options import check_chance, check_whole_number
 from training.network.pooling import Pooling, PoolingName
-from training.network.regularisation import WordDropout
+from training.network.regularization import WordDropout
+from training.network.validation import check_chance, check_whole_number
 
 
 class Explanation(NamedTuple):

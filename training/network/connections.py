@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from training.network.options import check_choice
+from training.network.validation import check_choice
 
 ConnectionName = Literal["none", "residual", "dense", "highway"]
 

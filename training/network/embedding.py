@@ -5,7 +5,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from training.network.row_codes import coded, widened
+from training.network.quantization import coded, widened
 
 
 class QuantizedEmbedding(nn.Module):

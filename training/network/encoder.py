@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from training.network.connections import ConnectionName, Dense, make_connection
-from training.network.options import MOST_LAYERS, check_chance, check_choice, check_whole_number
-from training.network.regularisation import LockedDropout, dropped_weights, read_with_weights
-from training.network.side_by_side import Rectangle, lay_out, read_side_by_side
+from training.network.padded_kernels import Rectangle, lay_out, read_side_by_side
+from training.network.regularization import LockedDropout, dropped_weights, read_with_weights
+from training.network.validation import MOST_LAYERS, check_chance, check_choice, check_whole_number
 
 CellName = Literal["lstm", "gru", "rnn"]
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from training.cli import main
+from training.commands.main import main
 from training.data.examples import Example
 from training.data.splitting import deal
 

@@ -4,10 +4,10 @@ import json
 import math
 
 import pytest
-from programs import SAMPLE
 from pyarrow import parquet
 
-from training.cli import main
+from tests.support.programs import SAMPLE
+from training.commands.main import main
 from training.distillation.teacher import load_teacher
 
 FILES = {part: str(SAMPLE / f"{part}.csv") for part in ("train", "validation")}

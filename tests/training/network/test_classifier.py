@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding, make_embedding
-from training.network.options import OptionError
+from training.network.validation import OptionError
 
 POOLINGS = (["max"], ["mean"], ["attention"], ["last"], ["max", "mean"], ["max", "mean", "attention", "last"])
 

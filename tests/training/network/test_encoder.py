@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequen
 from torch.testing import assert_close
 
 from training.network.encoder import StackedEncoder
-from training.network.options import OptionError
+from training.network.validation import OptionError
 
 CELLS = ("lstm", "gru", "rnn")
 CONNECTIONS = ("none", "residual", "dense", "highway")

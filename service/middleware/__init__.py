@@ -1,0 +1,1 @@
+"""ASGI layers around every request: limits, API keys, error envelope, tracing."""

@@ -1,0 +1,188 @@
+"""The Open Inference Protocol (version 2), so that clients of KServe, Triton and MLServer can ask this model.
+
+Texts go in as a tensor of BYTES; label, probabilities and, when named, representations come out. A tensor has no place
+for a text without an answer, nor for a word that part of a text was left out: such a text fails its request with an
+error that names it.
+"""
+
+import base64
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from service.errors import RequestError, invalid
+from service.executor import Inference
+from service.open_inference.binary_tensors import packed, strings, without_data
+from service.open_inference.schemas import (
+    InferInput,
+    InferOutput,
+    InferRequest,
+    InferResponse,
+    ModelMetadata,
+    Output,
+    ResponseTensor,
+    TensorMetadata,
+)
+from service.predictor import Answers
+from service.schemas import ModelCard, PredictRequest, PredictResult, RepresentRequest, RepresentResult
+
+DEFAULT_OUTPUTS: Sequence[Output] = ("label", "probabilities")
+"""Not all there are, as representations are a thousand times larger than these."""
+
+
+class Protocol:
+    """One model as the protocol sees it."""
+
+    def __init__(self, answers: Answers, inference: Inference, card: ModelCard, *, most_numbers: int) -> None:
+        self.inference = inference
+        self._answers = answers
+        self._card = card
+        self._most_numbers = most_numbers
+
+    def check_name(self, name: str, version: str | None) -> None:
+        """Raises ``RequestError`` for a model or a version that is not the one served."""
+        if name != self._card.name or version not in (None, self._card.version):
+            asked = name if version is None else f"{name} {version}"
+            message = f"There is no model {asked}; this server has {self._card.name} {self._card.version}."
+            raise RequestError("not_found", message)
+
+    def metadata(self) -> ModelMetadata:
+        """The tensors, and what their columns are."""
+        labels = [label.name for label in self._card.labels]
+        width = self._card.architecture.representation_size
+        return ModelMetadata(
+            name=self._card.name,
+            versions=[self._card.version],
+            platform="onnx_onnxv1",
+            inputs=[TensorMetadata(name="text", datatype="BYTES", shape=[-1])],
+            outputs=[
+                TensorMetadata(name="label", datatype="BYTES", shape=[-1]),
+                TensorMetadata(
+                    name="probabilities", datatype="FP32", shape=[-1, len(labels)], parameters={"labels": labels}
+                ),
+                *self._confident_metadata(),
+                TensorMetadata(name="token_count", datatype="INT32", shape=[-1]),
+                TensorMetadata(name="representations", datatype="FP32", shape=[-1, -1, width]),
+            ],
+        )
+
+    def infer(self, body: bytes, json_length: int | None = None) -> tuple[InferResponse, bytes]:
+        """Answers one request; the bytes are those of tensors that were wanted as bytes.
+
+        Args:
+            body: the JSON object, and behind it the input's bytes if it has some.
+            json_length: how many bytes the JSON object has; all by default.
+
+        Raises:
+            RequestError: what the request has wrong, or the first text that cannot be answered.
+        """
+        request = _parsed(body[:json_length])
+        wanted = request.outputs or [InferOutput(name=name) for name in DEFAULT_OUTPUTS]
+        texts = _texts(request.inputs[0], body[len(body) if json_length is None else json_length :])
+        results = self._results(texts, represent=any(output.name == "representations" for output in wanted))
+        tensors: list[ResponseTensor] = []
+        behind: list[bytes] = []
+        for output in wanted:
+            tensor = self._tensor(output.name, results)
+            if _wanted_as_bytes(request, output):
+                behind.append(packed(tensor))
+                tensor = without_data(tensor, len(behind[-1]))
+            tensors.append(tensor)
+        response = InferResponse.model_construct(
+            model_name=self._card.name, model_version=self._card.version, id=request.id, outputs=tensors
+        )
+        return response, b"".join(behind)
+
+    def _results(self, texts: list[str], *, represent: bool) -> Sequence[PredictResult | RepresentResult]:
+        answer = (
+            self._answers.represent(RepresentRequest(texts=texts, encoding="base64", truncate="never"))
+            if represent
+            else self._answers.predict(PredictRequest(texts=texts, truncate="never"))
+        )
+        if answer.errors:
+            first = answer.errors[0]
+            raise RequestError("bad_request", f"text {first.index}: {first.message}")
+        return answer.results
+
+    def _tensor(self, name: Output, results: Sequence[PredictResult | RepresentResult]) -> ResponseTensor:
+        if name == "label":
+            return ResponseTensor(
+                name=name, datatype="BYTES", shape=[len(results)], data=[one.label for one in results]
+            )
+        if name == "confident":
+            return self._confident(results)
+        if name == "token_count":
+            counts = [one.token_count for one in results]
+            return ResponseTensor(name=name, datatype="INT32", shape=[len(results)], data=counts)
+        if name == "probabilities":
+            return _floats(name, np.array([list(one.scores.values()) for one in results], dtype=np.float32))
+        return _floats(name, self._padded([one for one in results if isinstance(one, RepresentResult)]))
+
+    def _confident_metadata(self) -> list[TensorMetadata]:
+        if self._card.calibration.target_accuracy is None:
+            return []
+        return [TensorMetadata(name="confident", datatype="BOOL", shape=[-1])]
+
+    def _confident(self, results: Sequence[PredictResult | RepresentResult]) -> ResponseTensor:
+        flags = [one.confident for one in results if one.confident is not None]
+        if len(flags) < len(results):
+            message = "outputs: this model has no threshold, so whether an answer is confident is not known"
+            raise RequestError("bad_request", message)
+        return ResponseTensor(name="confident", datatype="BOOL", shape=[len(results)], data=flags)
+
+    def _padded(self, results: Sequence[RepresentResult]) -> NDArray[np.float32]:
+        """(texts, tokens of the longest, width), zeros behind each text's last token; ``token_count`` tells where."""
+        width = self._card.architecture.representation_size
+        shape = (len(results), max(one.token_count for one in results), width)
+        if np.prod(shape) > self._most_numbers:
+            message = (
+                f"The representations would be a tensor of {' x '.join(map(str, shape))} numbers, and the limit is "
+                f"{self._most_numbers:,}; send fewer texts, or texts of similar length."
+            )
+            raise RequestError("bad_request", message)
+        padded = np.zeros(shape, dtype=np.float32)
+        for row, result in enumerate(results):
+            data = base64.b64decode(str(result.representations[0].data))
+            padded[row, : result.token_count] = np.frombuffer(data, dtype="<f4").reshape(-1, width)
+        return padded
+
+
+def _parsed(body: bytes) -> InferRequest:
+    try:
+        return InferRequest.model_validate_json(body)
+    except ValidationError as error:
+        wrong = invalid(error)
+        if wrong.code == "invalid_json":
+            raise wrong from None
+        message = f"{wrong.param}: {wrong.message}" if wrong.param else wrong.message
+        raise RequestError("bad_request", message) from None
+
+
+def _texts(tensor: InferInput, behind: bytes) -> list[str]:
+    if tensor.data is None:
+        if (tensor.parameters or {}).get("binary_data_size") != len(behind):
+            message = "inputs.0.data: there should be data, or binary_data_size bytes behind the JSON object"
+            raise RequestError("bad_request", message)
+        texts = list(strings(behind))
+    else:
+        texts = [text for row in tensor.data for text in ([row] if isinstance(row, str) else row)]
+    if tensor.shape[0] != len(texts) or tensor.shape[1:] not in ([], [1]):
+        message = f"inputs.0.shape: {tensor.shape} does not fit {len(texts)} texts; it should be [{len(texts)}]"
+        raise RequestError("bad_request", message)
+    if not texts:
+        raise RequestError("bad_request", "inputs.0.data: there should be at least one text")
+    return texts
+
+
+def _wanted_as_bytes(request: InferRequest, output: InferOutput) -> bool:
+    by_default = (request.parameters or {}).get("binary_data_output", False)
+    return (output.parameters or {}).get("binary_data", by_default) is True
+
+
+def _floats(name: Output, numbers: NDArray[np.float32]) -> ResponseTensor:
+    """A tensor of numbers, built without validation: pydantic would look at every number, and there may be millions."""
+    return ResponseTensor.model_construct(
+        name=name, datatype="FP32", shape=list(numbers.shape), data=numbers.ravel().tolist()
+    )

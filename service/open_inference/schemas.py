@@ -1,0 +1,124 @@
+"""The Open Inference Protocol's objects, named and shaped as the protocol has them.
+
+Version 2 of KServe's protocol, which Triton, MLServer and others speak too:
+https://github.com/kserve/open-inference-protocol, ``specification/protocol/inference_rest.md``. Parameters that
+mean nothing here are passed over, as clients send some to every server.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.schemas import EXAMPLE_TEXT
+
+Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
+Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
+
+
+class _Object(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, protected_namespaces=())
+
+
+class _Asked(_Object):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class InferInput(_Asked):
+    """The one input tensor: texts."""
+
+    name: Literal["text"]
+    shape: list[int] = Field(min_length=1, max_length=2, description="[n] or [n, 1], for n texts.", examples=[[1]])
+    datatype: Literal["BYTES"]
+    parameters: dict[str, Any] | None = Field(
+        default=None, description="`binary_data_size` instead of `data`, where the texts follow as bytes."
+    )
+    data: list[str] | list[list[str]] | None = Field(
+        default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]]
+    )
+
+
+class InferOutput(_Asked):
+    """A tensor that is wanted."""
+
+    name: Output
+    parameters: dict[str, Any] | None = Field(
+        default=None, description="With `binary_data` true, the tensor comes as bytes behind the JSON object."
+    )
+
+
+class InferRequest(_Asked):
+    """Texts as a tensor, and which tensors are wanted of them."""
+
+    id: str | None = Field(default=None, description="Comes back in the response.", examples=["42"])
+    parameters: dict[str, Any] | None = Field(
+        default=None, description="With `binary_data_output` true, all tensors come as bytes behind the JSON object."
+    )
+    inputs: list[InferInput] = Field(min_length=1, max_length=1)
+    outputs: list[InferOutput] | None = Field(
+        default=None, description='By default "label" and "probabilities"; "representations" only when named.'
+    )
+
+
+class ResponseTensor(_Object):
+    """An output tensor, its numbers row after row."""
+
+    name: str = Field(examples=["probabilities"])
+    datatype: Datatype = Field(examples=["FP32"])
+    shape: list[int] = Field(examples=[[1, 3]])
+    parameters: dict[str, Any] | None = Field(default=None, description="`binary_data_size`, where there is no `data`.")
+    data: list[str] | list[bool] | list[float] | list[int] | None = Field(default=None, examples=[[0.01, 0.02, 0.97]])
+
+
+class InferResponse(_Object):
+    """The tensors that were wanted, in the order of the request."""
+
+    model_name: str
+    model_version: str
+    id: str | None = Field(default=None, description="The request's.", examples=["42"])
+    outputs: list[ResponseTensor]
+
+
+class TensorMetadata(_Object):
+    """A tensor the model takes or gives; -1 stands for any size."""
+
+    name: str
+    datatype: Datatype
+    shape: list[int]
+    parameters: dict[str, Any] | None = Field(default=None, description="`labels` names the columns.")
+
+
+class ModelMetadata(_Object):
+    """What goes into the model and what comes out."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ServerMetadata(_Object):
+    """Which server this is."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ServerLive(_Object):
+    """The process runs."""
+
+    live: bool
+
+
+class ServerReady(_Object):
+    """The model is loaded, verified and has answered once."""
+
+    ready: bool
+
+
+class ModelReady(_Object):
+    """The model can be asked."""
+
+    name: str
+    ready: bool

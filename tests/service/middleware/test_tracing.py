@@ -1,0 +1,84 @@
+"""Traces have the stages of a request where an exporter of them is configured, and cost nothing where none is."""
+
+import pytest
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import SpanKind
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from model_store import SentimentModel
+from service.engine import Engine
+from service.executor import Inference
+from service.middleware.stack import around, layers
+from service.predictor import Answers
+from service.schemas import PredictRequest
+from service.settings import Settings
+
+STAGES = ["queue", "tokenize", "inference", "encode"]
+SETTINGS = Settings()
+
+
+def traced(tiny_bundle, *, sampler=None):
+    """The service's layers around the model, and what an exporter is given of its traces."""
+    answers = Answers(Engine(SentimentModel.load(tiny_bundle), SETTINGS), SETTINGS)
+    inference = Inference(1)
+
+    async def predict(request: Request) -> Response:
+        asked = PredictRequest.model_validate_json(await request.body())
+        return Response(await inference.run(lambda: answers.predict(asked).model_dump_json()))
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(sampler=sampler)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    bentomls = [Middleware(OpenTelemetryMiddleware, tracer_provider=provider)]
+    stack = around(bentomls, layers(SETTINGS, tracer=provider.get_tracer("sentiment")), tracing=True)
+    app = Starlette(routes=[Route("/v1/predict", predict, methods=["POST"])], middleware=stack)
+    return TestClient(app), exporter
+
+
+def test_the_stages_are_spans_inside_the_requests_own(tiny_bundle):
+    client, exporter = traced(tiny_bundle)
+    assert client.post("/v1/predict", json={"texts": ["fine", "cold"]}).status_code == 200
+    spans = exporter.get_finished_spans()
+    (request,) = [span for span in spans if span.kind is SpanKind.SERVER]
+    stages = [span for span in spans if span.name in STAGES]
+    assert [span.name for span in stages] == STAGES  # the two texts are one stage
+    for span in stages:
+        assert span.parent.span_id == request.context.span_id
+        assert request.start_time <= span.start_time <= span.end_time <= request.end_time
+    assert [span.start_time for span in stages] == sorted(span.start_time for span in stages)
+
+
+def test_a_trace_agrees_with_the_server_timing_header(tiny_bundle):
+    client, exporter = traced(tiny_bundle)
+    answer = client.post("/v1/predict", json={"texts": ["fine"]})
+    header = dict(part.split(";dur=") for part in answer.headers["server-timing"].split(", "))
+    spans = {span.name: (span.end_time - span.start_time) / 1e6 for span in exporter.get_finished_spans()}
+    for stage in STAGES:
+        assert spans[stage] == pytest.approx(float(header[stage]), abs=0.02)  # the header has two decimals
+
+
+def test_the_trace_of_a_caller_goes_on(tiny_bundle):
+    client, exporter = traced(tiny_bundle)
+    trace, caller = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # the W3C recommendation's own example
+    client.post("/v1/predict", json={"texts": ["fine"]}, headers={"traceparent": f"00-{trace}-{caller}-01"})
+    assert {f"{span.context.trace_id:032x}" for span in exporter.get_finished_spans()} == {trace}
+
+
+def test_what_is_not_sampled_is_not_exported(tiny_bundle):
+    client, exporter = traced(tiny_bundle, sampler=ALWAYS_OFF)
+    assert client.post("/v1/predict", json={"texts": ["fine"]}).status_code == 200
+    assert exporter.get_finished_spans() == ()
+
+
+def test_without_an_exporter_there_is_neither_a_layer_nor_a_span():
+    (gate,) = [layer for layer in layers(SETTINGS) if layer.cls.__name__ == "Gate"]
+    assert gate.kwargs["on_stage"] is None

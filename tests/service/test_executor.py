@@ -1,0 +1,173 @@
+"""Waiting for an answer: its turn, its deadline, and a client that leaves."""
+
+import asyncio
+import threading
+import time
+from threading import Event
+
+import pytest
+
+from model_store import SentimentModel
+from service.engine import Engine
+from service.errors import ClientGoneError, RequestError
+from service.executor import PATIENCE, SHORT, Inference
+from service.middleware.admission import Admission
+from service.middleware.request_context import Work, current_work, work_under_way
+from service.predictor import Answers
+from service.schemas import PredictRequest, RepresentRequest
+from service.settings import Settings
+
+ROOM = Admission(max_in_flight=1, max_streams=1, max_bytes=10**6)
+
+
+async def stays():
+    await asyncio.sleep(60)
+
+
+async def leaves():
+    await asyncio.sleep(2 * PATIENCE)
+    return {"type": "http.disconnect"}
+
+
+def run(*functions, seconds=30.0, receive=stays, room=ROOM):
+    """Gives one thread several things to do for as many requests at once."""
+
+    async def one(inference, function):
+        work = Work(room, seconds=seconds, receive=receive)
+        work.start_clock()
+        work_under_way.set(work)
+        return await inference.run(function)
+
+    async def together():
+        inference = Inference(1)
+        try:
+            return await asyncio.gather(*(one(inference, function) for function in functions), return_exceptions=True)
+        finally:
+            inference.close()
+
+    return asyncio.run(together())
+
+
+def test_a_thread_knows_whose_work_it_does():
+    def work():
+        return current_work()
+
+    first, second = run(work, work)
+    assert first != second
+    assert current_work() not in {first, second}
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "characters", "in_the_loop"),
+    [(1, SHORT, True), (1, SHORT + 1, False), (1, None, False), (2, 1, False)],
+)
+def test_only_a_short_request_that_is_alone_is_computed_in_the_event_loop(in_flight, characters, in_the_loop):
+    room = Admission(max_in_flight=9, max_streams=1, max_bytes=10**6)
+    for _ in range(in_flight):
+        room.enter("requests")
+
+    async def answer():
+        work = Work(room, seconds=30)
+        work.start_clock()
+        work_under_way.set(work)
+        inference = Inference(1)
+        try:
+            return await inference.run(threading.current_thread, characters=characters), work
+        finally:
+            inference.close()
+
+    thread, work = asyncio.run(answer())
+    assert (thread is threading.main_thread()) == in_the_loop
+    assert list(work.stages) == ["queue", "encode"]
+
+
+def test_a_short_request_past_its_deadline_is_not_computed():
+    room = Admission(max_in_flight=1, max_streams=1, max_bytes=10**6)
+    room.enter("requests")
+    computed = []
+
+    async def answer():
+        work = Work(room, seconds=-1)
+        work.start_clock()
+        work_under_way.set(work)
+        await Inference(1).run(lambda: computed.append(1), characters=1)
+
+    with pytest.raises(RequestError) as refused:
+        asyncio.run(answer())
+    assert refused.value.code == "deadline_exceeded"
+    assert computed == []
+
+
+def test_what_waits_past_the_deadline_is_never_computed():
+    computed = []
+    slow, queued = run(lambda: time.sleep(0.3), lambda: computed.append(1), seconds=0.1)
+    assert isinstance(slow, RequestError)
+    assert (slow.code, queued.code) == ("deadline_exceeded", "deadline_exceeded")
+    assert computed == []
+
+
+@pytest.mark.parametrize(("receive", "seconds", "error"), [(leaves, 30, ClientGoneError), (stays, 0.1, RequestError)])
+def test_work_stops_when_nobody_waits(receive, seconds, error):
+    stopped = Event()
+
+    def work():
+        while True:
+            time.sleep(0.005)
+            try:
+                current_work().check()
+            except RequestError:
+                stopped.set()
+                raise
+
+    (result,) = run(work, receive=receive, seconds=seconds)
+    assert isinstance(result, error)
+    assert stopped.wait(5)
+
+
+def test_the_stages_of_an_answer(tiny_bundle):
+    settings = Settings()
+    answers = Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
+
+    def work():
+        answers.predict(PredictRequest(texts=["fine", "cold"]))
+        return current_work()
+
+    (done,) = run(work)
+    assert list(done.stages) == ["queue", "tokenize", "inference", "encode"]
+    assert all(seconds >= 0 for seconds in done.stages.values())
+    assert done.tokens == 2
+
+
+@pytest.fixture(scope="module")
+def limited(tiny_bundle):
+    """At most 10 tokens and 500 numbers a request; the tiny model has 24 numbers a token and layer."""
+    settings = Settings(max_request_tokens=10, max_request_numbers=500)
+    return Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
+
+
+@pytest.mark.parametrize(("texts", "code"), [(["fine"] * 10, None), (["fine"] * 11, "too_much_work")])
+def test_all_tokens_of_a_request_are_bounded(limited, texts, code):
+    (result,) = run(lambda: limited.predict(PredictRequest(texts=texts)))
+    assert getattr(result, "code", None) == code
+    assert code is None or result.param == "texts"
+
+
+def test_numbers_within_their_limit(limited):
+    (result,) = run(lambda: limited.represent(RepresentRequest(texts=["fine"] * 10, layers=[1, 2, -1])))
+    assert len(result.results) == 10  # 10 x 24 x 2 numbers: a repeated layer is answered, and counted, once
+
+
+def test_numbers_beyond_their_limit(tiny_bundle):
+    settings = Settings(max_request_numbers=479)  # one less than 10 x 24 x 2
+    answers = Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
+    (result,) = run(lambda: answers.represent(RepresentRequest(texts=["fine"] * 10, layers=[1, 2])))
+    assert (result.code, result.param) == ("too_much_work", "texts")
+    assert "480" in result.message
+
+
+def test_an_answer_that_has_no_room_is_refused(tiny_bundle):
+    settings = Settings()
+    answers = Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
+    room = Admission(max_in_flight=1, max_streams=1, max_bytes=24 * 24 - 1)  # one number less than the answer has
+    (result,) = run(lambda: answers.represent(RepresentRequest(texts=["fine"])), room=room)
+    assert result.code == "overloaded"

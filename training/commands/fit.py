@@ -1,0 +1,161 @@
+"""``python -m training fit``: LightningCLI around the task and the data."""
+
+import errno
+import shlex
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+from lightning_utilities.core.rank_zero import rank_zero_info
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from training.commands.parser import ExactParser
+from training.data.examples import DataError
+from training.data.module import SentimentData
+from training.fit import run_folder
+from training.fit.callbacks.checkpoint_files import CheckpointNotWrittenError, DurableCheckpoints
+from training.fit.callbacks.gradient_telemetry import GradientTelemetry
+from training.fit.callbacks.metrics_file import carry_over
+from training.fit.callbacks.recovery import DivergedError, Recovery, fit_with_recovery
+from training.fit.callbacks.resume import Resume, last_checkpoint, steps_taken
+from training.fit.callbacks.run_record import RunRecord
+from training.fit.checkpoint import CheckpointError, load_checkpoint
+from training.fit.task import SentimentTask
+from training.fit.warm_start import start_from
+from training.network.validation import OptionError
+
+EVERY_RUN = (Resume, GradientTelemetry, Recovery)
+"""Callbacks that every run has, in the order in which they must come: before all others, ``Resume`` first."""
+
+PLAIN_ERRORS = (DataError, CheckpointError, CheckpointNotWrittenError, DivergedError)
+"""Errors whose message says all that a user needs."""
+
+MAKE_ROOM = "The last checkpoint is intact: make room, then run the same command again with --ckpt_path=last."
+
+
+class SentimentCLI(LightningCLI):
+    """``fit`` with everything the model must know of the data handed over by name."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Only ``fit``: measuring and predicting work from a checkpoint or bundle alone and need no config."""
+        return {"fit": {"model", "train_dataloaders", "val_dataloaders", "datamodule"}}
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Three callbacks that every run has; the vocabulary and the labels come from the data."""
+        parser.add_argument(
+            "--start_from",
+            type=Path | None,
+            default=None,
+            help="begin with the weights of this checkpoint, of the same tokenizer, labels and network; a run that "
+            "goes on with --ckpt_path has its own",
+        )
+        parser.add_lightning_class_args(Resume, "resume")
+        parser.add_lightning_class_args(GradientTelemetry, "telemetry")
+        parser.add_lightning_class_args(Recovery, "recovery")
+        parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
+        parser.link_arguments("data.tokenizer_json", "model.tokenizer_json", apply_on="instantiate")
+        parser.link_arguments("data.pretrained_vectors", "model.vectors", apply_on="instantiate")
+        parser.link_arguments("seed_everything", "data.seed")
+
+    def instantiate_trainer(self, **options: Any) -> lightning.Trainer:  # noqa: ANN401 - Lightning's signature
+        """Logs and checkpoints go into the run folder, checkpoints whole or not at all; ``Resume`` comes first."""
+        chosen = self.config_init["fit"]["trainer"]
+        folder = Path(chosen["default_root_dir"])
+        if chosen["logger"] in {None, True}:
+            options["logger"] = run_folder.default_loggers(folder)
+        if chosen["enable_checkpointing"] is not False:
+            options["callbacks"] = run_folder.with_checkpoints(chosen["callbacks"] or [], folder)
+        trainer = super().instantiate_trainer(**options)
+        trainer.callbacks.sort(key=lambda callback: not isinstance(callback, EVERY_RUN))  # type: ignore[attr-defined]
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:  # Lightning's own, not one from the config
+            trainer.strategy.checkpoint_io = DurableCheckpoints()
+        return trainer
+
+    def fit(self, model: lightning.LightningModule, *, ckpt_path: str | None = None, **options: Any) -> None:  # noqa: ANN401
+        """Called in place of ``Trainer.fit``: goes on from a checkpoint, and back where training diverges.
+
+        Raises:
+            CheckpointError: ``ckpt_path`` or ``start_from`` names no checkpoint, or one that does not fit.
+        """
+        if ckpt_path == "last":
+            ckpt_path = self._last()
+        if ckpt_path is not None:
+            carry_over(self.trainer.loggers, before_step=steps_taken(Path(ckpt_path)))
+        elif self.config["fit"]["start_from"]:
+            earlier = start_from(self.model, self.config["fit"]["start_from"])
+            for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
+                if isinstance(callback, RunRecord):
+                    callback.began_with = earlier.origin()
+        fit_with_recovery(self.trainer, model, ckpt_path=ckpt_path, **options)
+
+    def _parse_ckpt_path(self) -> None:
+        """Keeps the options of the command line: LightningCLI would silently put the checkpoint's in their place."""
+
+    def _last(self) -> str | None:
+        """The path of last.ckpt; None where there is none yet, so that a job's first run may ask for it too."""
+        path = last_checkpoint(self.trainer)
+        if path.is_file():
+            return str(path)
+        rank_zero_info(f"{path} is not there yet: training starts from the beginning.")
+        return None
+
+    def after_fit(self) -> None:
+        """The test file is measured once, with the weights that export takes from the best checkpoint.
+
+        Not through ``ckpt_path``: where weights are averaged, Lightning would then test the ones before averaging.
+        """
+        if self.config["fit"]["data"]["test"] and not self.config["fit"]["trainer"]["fast_dev_run"]:
+            keeper = self.trainer.checkpoint_callback
+            if isinstance(keeper, ModelCheckpoint) and keeper.best_model_path:
+                best = load_checkpoint(Path(keeper.best_model_path))
+                self.model.load_state_dict(best.task.state_dict())
+            self.trainer.test(self.model, datamodule=self.datamodule)
+
+
+def fit(arguments: list[str]) -> lightning.Trainer:
+    """Trains as the arguments say and returns the trainer.
+
+    Raises:
+        SystemExit: with 1 and a plain message where the data, a checkpoint or the disk is at fault or training
+            diverged, with 2 where an argument is at fault, with 143 after SIGTERM.
+    """
+    command = shlex.join(["python", "-m", "training", "fit", *arguments])
+    # LightningCLI warns whenever it is handed its arguments by a program that has some of its own.
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+    # It knows resumable loaders alone; here the data module says where the sampler goes on.
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
+    try:
+        return SentimentCLI(
+            SentimentTask,
+            SentimentData,
+            seed_everything_default=0,
+            save_config_callback=run_folder.SaveConfig,
+            save_config_kwargs={"save_to_log_dir": False},
+            trainer_defaults={
+                "callbacks": RunRecord(command=command),
+                "default_root_dir": run_folder.DEFAULT,
+                "use_distributed_sampler": False,  # ours is aware of the processes; Lightning's would replace it
+            },
+            parser_class=ExactParser,
+            parser_kwargs={"prog": "python -m training"},
+            load_from_checkpoint_support=False,  # checkpoints hold the task's own arguments, not LightningCLI's
+            args=["fit", *arguments],
+        ).trainer
+    except PLAIN_ERRORS as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+    except OptionError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        sys.stderr.write(
+            f"{error.filename or 'The run folder'}: {error.strerror}; training has stopped.\n{MAKE_ROOM}\n"
+        )
+        raise SystemExit(1) from None

@@ -1,0 +1,172 @@
+"""Keeps texts that a model will be measured on out of what it learns from."""
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from training.data.cache import content_hash
+from training.data.examples import DataError, Example, LeakPolicy, LeftOut, Unit
+from training.data.readers import Format, read_examples, unit_of
+from training.data.readers.files import open_data
+from training.data.text_fingerprint import count_words, same_text
+
+MIN_WORDS = 4
+"""Shorter held-out texts ("No.", "Good movie!") turn up among phrases and reviews by chance. Of the Stanford Sentiment
+Treebank's training phrases 18 repeat a test sentence, all of one or two words; 48 of the 2,210 test sentences have
+fewer than four."""
+
+_QUOTED = 60  # characters
+_HASH_BYTES = 8  # by chance two of a million texts against a million share one in 20 million runs
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a held-out text stands: a file and its 1-based line; for Parquet, its row."""
+
+    path: Path
+    line: int
+    unit: Unit = "line"
+
+
+def held_out_texts(policy: LeakPolicy) -> LeftOut:
+    """What to do with texts that are held out: stop at the first, or drop and count them."""
+    return LeftOut(policy, "held-out text")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The texts of test files, to be found again in other files; see ``same_text`` for when two are the same.
+
+    Read when first asked, and kept as 16 bytes a text: a hash, and the place of the first text that has it. Labels are
+    not looked at, so a file needs none; a row without a usable text is passed over. Trees give their root sentences.
+
+    Attributes:
+        paths: the files.
+        format: of all of them; auto goes by each one's name and content.
+        text_column: column or key of the text, for the formats that have one.
+        min_words: texts with fewer words are not held out; see ``count_words``.
+    """
+
+    paths: Sequence[Path]
+    format: Format = "auto"
+    text_column: str = "text"
+    min_words: int = MIN_WORDS
+    _sha256: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        """How many different texts are held out."""
+        return len(self._index[0])
+
+    def find(self, text: str) -> Place | None:
+        """Where the same text stands, or None.
+
+        Raises:
+            DataError: a file cannot be used.
+        """
+        hashes, places = self._index
+        wanted = _hash_of(same_text(text))
+        position = bisect_left(hashes, wanted)
+        if position == len(hashes) or hashes[position] != wanted:
+            return None
+        file, line = divmod(places[position], 1 << 32)
+        return Place(self.paths[file], line, self._units[file])
+
+    def made_from(self) -> dict[str, object]:
+        """All that decides which texts are held out; of the names only the extensions count, as for other files."""
+        return {
+            "files": [[self.sha256(path), [suffix.lower() for suffix in path.suffixes]] for path in self.paths],
+            "format": self.format,
+            "text_column": self.text_column,
+            "min_words": self.min_words,
+        }
+
+    def sha256(self, path: Path) -> str:
+        """SHA-256 of a file's content when it was first asked for."""
+        if path not in self._sha256:
+            with open_data(path):  # for its errors, which are written for people
+                pass
+            self._sha256[path] = content_hash(path)
+        return self._sha256[path]
+
+    def require_unchanged(self) -> None:
+        """Raise an error where a file is no longer the one whose hash was taken."""
+        for path, sha256 in self._sha256.items():
+            if content_hash(path) != sha256:
+                raise DataError(
+                    path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
+                )
+
+    @cached_property
+    def _index(self) -> "tuple[array[int], array[int]]":
+        """The hashes in ascending order, and for each the file's number << 32 | line."""
+        found: dict[int, int] = {}
+        for number, path in enumerate(self.paths):
+            for example in self._texts(path):
+                if count_words(example.text) >= self.min_words:
+                    found.setdefault(_hash_of(same_text(example.text)), number << 32 | example.line)
+        hashes = sorted(found)
+        return array("Q", hashes), array("Q", (found[value] for value in hashes))
+
+    @cached_property
+    def _units(self) -> list[Unit]:
+        """What each file is counted in, found out once and not at every leak."""
+        return [unit_of(path, self.format) for path in self.paths]
+
+    def _texts(self, path: Path) -> Iterator[Example]:
+        # The text is named as the label too, since the readers want one and a file of texts alone has none.
+        return read_examples(
+            path,
+            format=self.format,
+            text_column=self.text_column,
+            label_column=self.text_column,
+            bad_rows=LeftOut("skip"),
+        )
+
+
+def without_leaks(
+    examples: Iterable[Example], held_out: HeldOut, leaks: LeftOut, *, path: Path, unit: Unit = "line"
+) -> Iterator[Example]:
+    """The examples whose texts are not held out; the others are reported to ``leaks``.
+
+    Args:
+        examples: of the file ``path``, read as they come.
+        held_out: what must not be among them.
+        leaks: stops at the first such text, or counts it.
+        path: for messages.
+        unit: what that file is counted in; ``unit_of`` knows.
+
+    Raises:
+        DataError: a text is held out and ``leaks`` stops there, or a held-out file cannot be used.
+    """
+    for example in examples:
+        place = held_out.find(example.text)
+        if place is None:
+            yield example
+        else:
+            leaks.report(_leak(path, example, place, unit=unit))
+
+
+def texts_without_leaks(texts: Iterable[str], held_out: HeldOut, leaks: LeftOut, *, path: Path) -> Iterator[str]:
+    """The same for texts without labels, such as those a teacher scores; messages count them from 1 as lines."""
+    numbered = (Example(text=text, label="", line=number) for number, text in enumerate(texts, start=1))
+    return (example.text for example in without_leaks(numbered, held_out, leaks, path=path))
+
+
+def _leak(path: Path, example: Example, place: Place, *, unit: Unit) -> DataError:
+    quoted = example.text if len(example.text) <= _QUOTED else f"{example.text[:_QUOTED]}..."
+    return DataError(
+        path,
+        example.line,
+        problem=f'the text "{quoted}" is held out: it stands in {place.path}, {place.unit} {place.line:,}.',
+        fix="A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
+        "count them, or take that file out of --data.held_out.",
+        unit=unit,
+    )
+
+
+def _hash_of(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=_HASH_BYTES).digest())

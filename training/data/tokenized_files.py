@@ -1,0 +1,303 @@
+"""From a labelled file to token ids on disk: rows stream through, one at a time, and the result is kept."""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from importlib.metadata import version
+from itertools import tee
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from training.data import tokenization
+from training.data.cache import cached, content_hash
+from training.data.examples import BadRowPolicy, DataError, Example, LeakPolicy, LeftOut
+from training.data.flat_arrays import FlatArrayWriter, map_array
+from training.data.leakage import HeldOut, held_out_texts, without_leaks
+from training.data.progress import watched
+from training.data.readers import Format, read_examples, unit_of
+from training.data.readers.files import open_data
+from training.data.readers.reading import Trees
+from training.data.tokenized import UNLABELLED, TokenizedExamples
+
+_LIBRARIES = ("nltk", "pyarrow", "tokenizers", "torchtext")  # those that have a say in rows, words and ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """How files are read; the words are those of ``read_examples``."""
+
+    format: Format
+    text_column: str
+    label_column: str
+    ptb_tokens: bool
+    label_map: Mapping[str, str | None] | None
+    on_bad_row: BadRowPolicy
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """A file, how it is read, and a hash that says which content was read.
+
+    Attributes:
+        held_out: texts that must not be among the file's.
+        on_leak: what to do where one is.
+    """
+
+    path: Path
+    options: ReadingOptions
+    trees: Trees = "root"
+    held_out: HeldOut | None = None
+    on_leak: LeakPolicy = "stop"
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the content when it was first asked for.
+
+        Raises:
+            DataError: the file is missing, a folder, unreadable or empty.
+        """
+        with open_data(self.path):  # for its errors, which are written for people
+            pass
+        return content_hash(self.path)
+
+    def examples(
+        self, *, allowed_labels: Collection[str] | None, bad_rows: LeftOut, leaks: LeftOut
+    ) -> Iterator[Example]:
+        """Every usable row whose text is not held out, read now, with progress on the terminal."""
+        examples = read_examples(
+            self.path,
+            format=self.options.format,
+            text_column=self.options.text_column,
+            label_column=self.options.label_column,
+            trees=self.trees,
+            ptb_tokens=self.options.ptb_tokens,
+            label_map=self.options.label_map,
+            allowed_labels=allowed_labels,
+            bad_rows=bad_rows,
+        )
+        if self.held_out is not None:
+            unit = unit_of(self.path, self.options.format)
+            examples = without_leaks(examples, self.held_out, leaks, path=self.path, unit=unit)
+        return watched(examples, f"Reading {self.path.name}")
+
+    def made_from(self) -> dict[str, object]:
+        """All that decides which rows there are. Of the name only the extensions count, which may tell the format."""
+        return {
+            "content": self.sha256,
+            "extensions": [suffix.lower() for suffix in self.path.suffixes],
+            "options": asdict(self.options),
+            "trees": self.trees,
+            "held_out": None if self.held_out is None else {**self.held_out.made_from(), "on_leak": self.on_leak},
+            "code": _code_version(),
+        }
+
+    def require_unchanged(self) -> None:
+        """Raise an error where the file, or a held-out one, is no longer the one whose hash was taken."""
+        if self.held_out is not None:
+            self.held_out.require_unchanged()
+        if content_hash(self.path) != self.sha256:
+            raise DataError(
+                self.path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
+            )
+
+
+@dataclass(frozen=True)
+class TokenizedFile:
+    """What a file gave.
+
+    Attributes:
+        examples: its rows; labels are numbers into ``labels``.
+        labels: its labels in the order in which they came.
+        bad_rows: what was left out.
+        leaks: held-out texts, left out too.
+        teacher_labels: the labels whose log-probabilities the examples have from a teacher; none where they have none.
+        without_tokens: texts of nothing but invisible characters, left out too: a network has nothing to say of them.
+    """
+
+    examples: TokenizedExamples
+    labels: list[str]
+    bad_rows: LeftOut
+    leaks: LeftOut
+    without_tokens: int
+    teacher_labels: list[str]
+
+    def numbered_by(self, labels: Sequence[str]) -> TokenizedExamples:
+        """The rows with numbers into another list of labels, and a teacher's scores in that list's order.
+
+        Raises:
+            ValueError: a teacher has no score for one of those labels.
+        """
+        examples = self.examples
+        numbers = torch.tensor([*(labels.index(label) for label in self.labels), UNLABELLED])  # -1 finds the last
+        teacher = examples.teacher
+        if teacher is not None:
+            teacher = teacher[:, [self.teacher_labels.index(label) for label in labels]]
+        return TokenizedExamples(examples.ids, examples.offsets, numbers[examples.labels], teacher)
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The files' texts, read anew each time they are gone through; what is left out is counted in encoding."""
+
+    files: Sequence[LabelledFile]
+
+    def __iter__(self) -> Iterator[str]:
+        for file in self.files:
+            bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
+            examples = file.examples(allowed_labels=None, bad_rows=bad_rows, leaks=leaks)
+            yield from (example.text for example in examples)
+
+
+def learn_tokenizer(
+    files: Sequence[LabelledFile],
+    learn: Callable[[Iterable[str]], Tokenizer],
+    *,
+    options: Mapping[str, object],
+    cache_folder: Path | None,
+) -> str:
+    """The pipeline, as JSON, that ``learn`` makes of the files' texts.
+
+    Args:
+        files: read unless the cache knows the answer.
+        learn: takes the texts as they come, and may go through them again.
+        options: everything but the texts that changes what is learnt.
+        cache_folder: see ``cached``.
+    """
+
+    def build(folder: Path) -> None:
+        pipeline = learn(_Texts(files))
+        for file in files:
+            file.require_unchanged()
+        (folder / "tokenizer.json").write_text(pipeline.to_str(), encoding="utf-8")
+
+    return cached(
+        cache_folder,
+        kind="tokenizer",
+        made_from={"files": [file.made_from() for file in files], "tokenizer": dict(options)},
+        build=build,
+        load=lambda folder: (folder / "tokenizer.json").read_text(encoding="utf-8"),
+    )
+
+
+def tokenize(
+    file: LabelledFile,
+    tokenizer_json: str,
+    *,
+    max_tokens: int,
+    allowed_labels: Collection[str] | None,
+    cache_folder: Path | None,
+) -> TokenizedFile:
+    """Token ids and labels of every usable row, mapped to memory.
+
+    Args:
+        file: read once, unless the cache knows the answer.
+        tokenizer_json: a ``tokenizers`` pipeline.
+        max_tokens: longer texts are cut at the end.
+        allowed_labels: rows with another label are bad; None allows all.
+        cache_folder: see ``cached``.
+
+    Raises:
+        DataError: the file cannot be used, or a row cannot and the options say to stop there.
+    """
+
+    def build(folder: Path) -> None:
+        bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
+        examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows, leaks=leaks)
+        found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
+        file.require_unchanged()
+        if not found["rows"]:
+            raise DataError(file.path, None, problem="no text in it has a token.", fix="Check the file's encoding.")
+        summary = json.dumps({**found, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
+        (folder / "summary.json").write_text(summary, encoding="utf-8")
+
+    return cached(
+        cache_folder,
+        kind="examples",
+        made_from={
+            **file.made_from(),
+            "tokenizer": hashlib.sha256(tokenizer_json.encode()).hexdigest(),
+            "max_tokens": max_tokens,
+            "allowed_labels": None if allowed_labels is None else sorted(allowed_labels),
+        },
+        build=build,
+        load=lambda folder: _load(folder, file),
+    )
+
+
+def _write_arrays(
+    folder: Path, examples: Iterable[Example], pipeline: Tokenizer, *, max_tokens: int
+) -> dict[str, object]:
+    """Writes ids, offsets, label numbers and a teacher's scores; returns what was found and what was not."""
+    numbers: dict[str, int] = {}
+    teacher_labels: list[str] = []
+    without_tokens = end = rows = 0
+    to_encode, to_label = tee(examples)  # at most one chunk of the encoder apart
+    encoded = tokenization.encode_all(pipeline, (example.text for example in to_encode), max_tokens=max_tokens)
+    with (
+        FlatArrayWriter(folder / "ids.npy", "i") as ids,
+        FlatArrayWriter(folder / "offsets.npy", "q") as offsets,
+        FlatArrayWriter(folder / "labels.npy", "i") as labels,
+        FlatArrayWriter(folder / "teacher.npy", "f") as teacher,
+    ):
+        offsets.extend([0])
+        for row, example in zip(encoded, to_label, strict=True):
+            if not row:
+                without_tokens += 1
+                continue
+            end += len(row)
+            ids.extend(row)
+            offsets.extend([end])
+            rows += 1
+            labels.extend([numbers.setdefault(example.label, len(numbers)) if example.label else UNLABELLED])
+            if example.teacher is not None:  # of all rows of a file, or of none
+                teacher_labels = list(example.teacher)
+                teacher.extend(example.teacher.values())
+    return {
+        "rows": rows,
+        "labels": list(numbers),
+        "teacher_labels": teacher_labels,
+        "without_tokens": without_tokens,
+    }
+
+
+def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
+    ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
+    for left_out, kept in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
+        left_out.count = kept["count"]
+        # The errors name the file as it is called now.
+        left_out.first = [DataError(file.path, **error) for error in kept["first"]]
+    teacher_labels = summary["teacher_labels"]
+    teacher = map_array(folder / "teacher.npy").view(len(labels), -1) if teacher_labels else None
+    return TokenizedFile(
+        TokenizedExamples(ids, offsets, labels.long(), teacher),
+        summary["labels"],
+        bad_rows,
+        leaks,
+        summary["without_tokens"],
+        teacher_labels,
+    )
+
+
+def _as_json(left_out: LeftOut) -> dict[str, object]:
+    first = [
+        {"line": error.line, "problem": error.problem, "fix": error.fix, "unit": error.unit} for error in left_out.first
+    ]
+    return {"count": left_out.count, "first": first}
+
+
+@cache
+def _code_version() -> str:
+    """Hash of the code that reads and tokenizes: after a correction there, what is in the cache may be wrong."""
+    code = hashlib.sha256()
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        code.update(f"{path.relative_to(folder)} {content_hash(path)}\n".encode())
+    for library in _LIBRARIES:
+        code.update(f"{library} {version(library)}\n".encode())
+    return code.hexdigest()

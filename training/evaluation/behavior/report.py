@@ -1,0 +1,147 @@
+"""A run of the suite as a table on the terminal, as JSON, and as Markdown for a model card."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from training.evaluation.behavior.expectations import STRONG, TOLERANCE
+from training.evaluation.behavior.families import KINDS
+from training.evaluation.behavior.suite import FamilyResult
+from training.evaluation.metrics import wilson_interval
+
+JSON = "report.json"
+MARKDOWN = "behaviour.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Cases and failures of several families together, and the 95% interval (Wilson) of the failure rate."""
+
+    name: str
+    families: int
+    cases: int
+    failures: int
+    low: float
+    high: float
+
+
+def totals(results: Iterable[FamilyResult]) -> list[Total]:
+    """Each capability's total, then that of all; families that do not apply are left out.
+
+    Cases of a family resemble one another, so an interval over families is narrower than what is really known.
+    """
+    asked = [result for result in results if result.cases]
+    groups = [(name, list(members)) for name, members in groupby(asked, key=lambda result: result.capability)]
+    return [_total(name, members) for name, members in [*groups, ("all", asked)] if members]
+
+
+def write(folder: Path, results: Sequence[FamilyResult], *, model: dict[str, Any], seed: int, most: int) -> None:
+    """Writes ``report.json`` and ``behaviour.md``; what is there is replaced."""
+    content = {
+        "model": model,
+        "seed": seed,
+        "cases_a_family": most,
+        "strong_polarity": STRONG,
+        "tolerance": TOLERANCE,
+        "totals": [asdict(total) for total in totals(results)],
+        "families": [asdict(result) for result in results],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JSON).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / MARKDOWN).write_text(markdown(results), encoding="utf-8")
+
+
+def markdown(results: Sequence[FamilyResult]) -> str:
+    """Tables by capability and by family, with one failure of each family that has any."""
+    lines = [*_markdown_totals(results), "", *_markdown_families(results), "", *_notes(results)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def show(results: Sequence[FamilyResult], console: Console) -> None:
+    """Prints the failure rates by capability and family, and examples of what failed."""
+    console.print(_table(results))
+    for result in results:
+        if result.examples:
+            console.print(_failed(result))
+    console.print()
+    for note in _notes(results):
+        console.print(Text(note, style="dim"))
+
+
+def _total(name: str, members: Sequence[FamilyResult]) -> Total:
+    cases, failures = sum(result.cases for result in members), sum(result.failures for result in members)
+    return Total(name, len(members), cases, failures, *wilson_interval(failures, cases))
+
+
+def _table(results: Sequence[FamilyResult]) -> Table:
+    """Each capability's total in bold, then its families."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("family", "kind"):
+        table.add_column(name)
+    for name in ("cases", "failed", "95% interval"):
+        table.add_column(name, justify="right", no_wrap=True)  # a narrow terminal breaks the names
+    of_capability = {total.name: total for total in totals(results)}
+    for name, members in groupby(results, key=lambda result: result.capability):
+        if name in of_capability:
+            _add_total(table, of_capability[name])
+        for result in members:
+            table.add_row(Text(f"  {result.name}"), result.kind, f"{result.cases:,}", *_rates(result))
+    _add_total(table, of_capability["all"])
+    return table
+
+
+def _add_total(table: Table, total: Total) -> None:
+    table.add_row(Text(total.name), "", f"{total.cases:,}", *_rates(total), style="bold")
+
+
+def _failed(result: FamilyResult) -> Text:
+    lines = [f"\n{result.capability}: {result.name} (expected: {result.expected})"]
+    for failure in result.examples:
+        steps = zip(failure.texts, failure.readings, strict=True)
+        lines.append("  " + "  ->  ".join(f"{text} [{reading}]" for text, reading in steps))
+    return Text("\n".join(lines))
+
+
+def _markdown_totals(results: Sequence[FamilyResult]) -> Iterator[str]:
+    yield "| capability | families | cases | failed | 95% interval |"
+    yield "|---|---|---|---|---|"
+    for total in totals(results):
+        failed, interval = _rates(total)
+        yield f"| {total.name} | {total.families} | {total.cases:,} | {failed} | {interval} |"
+
+
+def _markdown_families(results: Sequence[FamilyResult]) -> Iterator[str]:
+    yield "| family | kind | expected | cases | failed | 95% interval | such as |"
+    yield "|---|---|---|---|---|---|---|"
+    for result in results:
+        failed, interval = _rates(result)
+        steps = zip(result.examples[0].texts, result.examples[0].readings, strict=True) if result.examples else ()
+        example = " → ".join(f"{_cell(text)} ({reading})" for text, reading in steps)
+        kind = f"{result.kind} | {result.expected} | {result.cases:,}"
+        yield f"| {result.capability}: {_cell(result.name)} | {kind} | {failed} | {interval} | {example} |"
+
+
+def _notes(results: Sequence[FamilyResult]) -> Iterator[str]:
+    yield "Kinds: " + "; ".join(f"{kind}, {meaning}" for kind, meaning in KINDS.items()) + "."
+    yield ""
+    left_out = [result for result in results if result.not_applicable]
+    if left_out:
+        names = ", ".join(result.name for result in left_out)
+        yield f"Does not apply, since {left_out[0].not_applicable}: {names}."
+
+
+def _rates(counted: FamilyResult | Total) -> tuple[str, str]:
+    if counted.low is None or counted.high is None:
+        return "does not apply", "-"
+    return f"{counted.failures / counted.cases:.1%}", f"{counted.low:.1%} to {counted.high:.1%}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,106 @@
+"""A trained model to be measured, whether it is still a checkpoint or already a bundle: texts in, scores out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import track
+from tokenizers import Tokenizer
+from torch.nn.utils.rnn import pack_sequence
+
+from model_store import SentimentModel
+from training.data import tokenization
+from training.data.cache import content_hash
+from training.evaluation.polarity import default_polarities
+from training.evaluation.predictions import bundle_logits, softmax
+from training.fit.checkpoint import Checkpoint, load_checkpoint
+from training.fit.task import SentimentTask
+
+TEXTS_A_BATCH = 64
+
+Scores = NDArray[np.float64]
+"""(texts, labels) probabilities; a row of NaN for a text that holds no token, of which a network has nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A model to be measured.
+
+    Attributes:
+        labels: in the order of the scores.
+        polarities: each label's, None where it has none.
+        score: texts to scores.
+        identity: what a report says of the model, in plain JSON types.
+        reading: how its training run read labelled files, by option; empty for a bundle.
+    """
+
+    labels: list[str]
+    polarities: list[float | None]
+    score: Callable[[Sequence[str]], Scores]
+    identity: dict[str, Any]
+    reading: dict[str, Any]
+
+
+def load_contender(name: str) -> Contender:
+    """A checkpoint where ``name`` is a file, otherwise a bundle; ``default`` is the bundle that ships.
+
+    Raises:
+        CheckpointError: the file is no checkpoint of this project.
+        BundleError: the folder is missing, damaged or no bundle.
+    """
+    path = Path(name)
+    if path.is_file() or path.suffix == ".ckpt":
+        return _of_checkpoint(path, load_checkpoint(path))
+    return _of_bundle(name, SentimentModel.load(name, threads=torch.get_num_threads()))
+
+
+def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: int) -> Scores:
+    """The torch network's softmax, before any calibration."""
+    pipeline = Tokenizer.from_str(task.tokenizer_json)
+    encoded = list(tokenization.encode_all(pipeline, texts, max_tokens=max_tokens))
+    scores = np.full((len(texts), len(task.labels)), np.nan)
+    by_length = sorted((row for row, ids in enumerate(encoded) if ids), key=lambda row: len(encoded[row]))
+    batches = [by_length[start : start + TEXTS_A_BATCH] for start in range(0, len(by_length), TEXTS_A_BATCH)]
+    with torch.inference_mode():
+        for rows in track(batches, description="Measuring", transient=True):
+            packed = pack_sequence([torch.tensor(encoded[row]) for row in rows], enforce_sorted=False)
+            scores[rows] = task(packed).double().softmax(dim=1).numpy()
+    return scores
+
+
+def bundle_scores(model: SentimentModel, texts: Sequence[str]) -> Scores:
+    """The bundle's own calibrated answers."""
+    return softmax(bundle_logits(model, texts), temperature=model.manifest.calibration.temperature)
+
+
+def _of_checkpoint(path: Path, loaded: Checkpoint) -> Contender:
+    options = loaded.data_options
+    return Contender(
+        labels=list(loaded.task.labels),
+        polarities=list(default_polarities(loaded.task.labels).values()),
+        score=lambda texts: checkpoint_scores(loaded.task, texts, max_tokens=options["max_tokens"]),
+        identity={"kind": "checkpoint", "path": str(path), "sha256": content_hash(path), "temperature": None},
+        reading=options,
+    )
+
+
+def _of_bundle(name: str, model: SentimentModel) -> Contender:
+    manifest = model.manifest
+    return Contender(
+        labels=list(manifest.label_names),
+        polarities=[label.polarity for label in manifest.labels],
+        score=lambda texts: bundle_scores(model, texts),
+        identity={
+            "kind": "bundle",
+            "path": name,
+            "name": manifest.name,
+            "version": manifest.version,
+            "sha256": model.sha256,
+            "temperature": manifest.calibration.temperature,
+        },
+        reading={},
+    )

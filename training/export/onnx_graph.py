@@ -1,0 +1,281 @@
+"""Builds the bundle's ONNX graph from the network's weights, node by node.
+
+No exporter: the new one refuses packed sequences and the old one is deprecated. Inputs are ``ids`` (texts, tokens) and
+``lengths`` (texts,); outputs are ``logits`` (texts, labels), ``contributions`` (texts, tokens, labels) and ``layer_1``
+(the lowest) to ``layer_N`` (texts, tokens, directions * hidden). Whatever stands past a text's length is ignored on the
+way in and zero on the way out.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from model_store.manifest import Arithmetic
+from training.export.quantization import LARGEST_FACTOR, Storage
+from training.network import SentimentNetwork
+from training.network.connections import Connection, Dense, Highway, Residual
+from training.network.embedding import Embedding, QuantizedEmbedding
+from training.network.encoder import GATES, CellName, StackedEncoder
+from training.network.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from training.network.quantization import coded
+
+OPSET = 17
+RUNTIME_OPERATORS = "com.microsoft"
+"""The domain of ONNX Runtime's own operators, version 1."""
+
+IR_VERSION = 8
+
+GATE_ORDER: dict[CellName, list[int]] = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn": [0]}
+"""Torch's gates in ONNX's order: i, f, g, o becomes i, o, f, g; r, z, n becomes z, r, n."""
+
+LOWEST = float(np.finfo(np.float32).min)
+
+
+class GraphBuilder:
+    """Collects nodes and weights; every method returns the name of the value it makes."""
+
+    def __init__(self, storage: Storage = "float32", arithmetic: Arithmetic = "float32") -> None:
+        self.storage = storage
+        self.arithmetic = arithmetic
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:  # noqa: ANN401
+        """One node with one output."""
+        output = name or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def weight(self, values: Tensor | NDArray[Any], name: str) -> str:
+        """A constant tensor; the name is made unique."""
+        array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+        unique = f"{name}.{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), unique))
+        return unique
+
+    def matrix(self, values: Tensor | NDArray[Any], name: str, *, transposed: bool = False) -> str:
+        """A constant weight matrix, kept as ``storage`` says and widened to 32 bits when the graph is loaded.
+
+        Args:
+            values: (..., rows, columns); the network's own layout, whose rows share a scale.
+            name: of the weight.
+            transposed: whether the graph uses it as (columns, rows).
+        """
+        tensor = values.detach().cpu() if isinstance(values, Tensor) else torch.from_numpy(values)
+        match self.storage:
+            case "float32":
+                return self.weight(tensor.T if transposed else tensor, name)
+            case "float16":
+                whole = self.add("Cast", self.weight(tensor.half(), name), to=TensorProto.FLOAT)
+            case "int8":
+                codes, scales = coded(tensor)
+                widened = self.add("Cast", self.weight(codes, name), to=TensorProto.FLOAT)
+                whole = self.add("Mul", widened, self.weight(scales, f"{name}.scales"))
+        return self.add("Transpose", whole, perm=[1, 0]) if transposed else whole
+
+    def integers(self, *values: int) -> str:
+        """A 1-d int64 constant, as shapes and axes are."""
+        return self.weight(np.array(values, dtype=np.int64), "integers")
+
+    def number(self, value: float) -> str:
+        """A float32 scalar constant."""
+        return self.weight(np.array(value, dtype=np.float32), "number")
+
+
+def build_graph(
+    network: SentimentNetwork, *, storage: Storage = "float32", arithmetic: Arithmetic = "float32"
+) -> bytes:
+    """The network as a serialised ONNX model.
+
+    Stored in less than 32 bits, it equals what ``round_weights`` leaves. With ``arithmetic`` int8, which takes LSTM
+    cells, what goes into a matrix is rounded too, and the graph is near the network, not equal to it.
+    """
+    graph = GraphBuilder(storage, arithmetic)
+    position = _positions(graph)  # (1, tokens, 1)
+    length = graph.add("Reshape", graph.add("Cast", "lengths", to=TensorProto.INT64), graph.integers(-1, 1, 1))
+    mask = graph.add("Less", position, length)  # (texts, tokens, 1)
+
+    time_major = graph.add("Transpose", "ids", perm=[1, 0])  # (tokens, texts)
+    embedded = _embed(graph, network.embedding, time_major)  # (tokens, texts, embedding size)
+    if network.projection is not None:
+        embedded = _linear(graph, network.projection, embedded)
+    layers = _encode(graph, network.encoder, embedded, mask)  # each (texts, tokens, directions * hidden)
+
+    pooled, parts = _pool(graph, network.pooling.poolings, layers[-1], mask=mask, position=position, length=length)
+    weight = graph.matrix(network.head.weight, "head.weight", transposed=True)  # (pooled size, labels)
+    product = graph.add("MatMul", pooled, weight)
+    graph.add("Add", product, graph.weight(network.head.bias, "head.bias"), name="logits")
+    graph.add("MatMul", parts, weight, name="contributions")
+    return _serialise(graph, layers=len(layers), network=network)
+
+
+def _positions(graph: GraphBuilder) -> str:
+    tokens = graph.add("Gather", graph.add("Shape", "ids"), graph.weight(np.array(1, dtype=np.int64), "axis"))
+    zero, one = (graph.weight(np.array(value, dtype=np.int64), "range") for value in (0, 1))
+    return graph.add("Reshape", graph.add("Range", zero, tokens, one), graph.integers(1, -1, 1))
+
+
+def _embed(graph: GraphBuilder, embedding: Embedding, ids: str) -> str:
+    if not isinstance(embedding, QuantizedEmbedding):
+        return graph.add("Gather", graph.matrix(embedding.weight, "embedding.weight"), ids)
+    codes = graph.add("Gather", graph.weight(embedding.codes, "embedding.codes"), ids)
+    scales = graph.add("Gather", graph.weight(embedding.scales, "embedding.scales"), ids)
+    return graph.add("Mul", graph.add("Cast", codes, to=TensorProto.FLOAT), scales)
+
+
+def _encode(graph: GraphBuilder, encoder: StackedEncoder, embedded: str, mask: str) -> list[str]:
+    below, layers = embedded, []
+    stack = zip(encoder.layers, encoder.norms, encoder.connections, strict=True)
+    for number, (layer, norm, connection) in enumerate(stack, start=1):
+        states = _recur(graph, layer, encoder.cell, _normalise(graph, norm, below))
+        representation, below = _connect(graph, connection, below, states)
+        batch_major = graph.add("Transpose", representation, perm=[1, 0, 2])
+        layers.append(graph.add("Where", mask, batch_major, graph.number(0.0), name=f"layer_{number}"))
+    return layers
+
+
+def _normalise(graph: GraphBuilder, norm: nn.Module, below: str) -> str:
+    """(tokens, texts, size): each token by itself, so that what stands in the padding stays there."""
+    if not isinstance(norm, nn.LayerNorm):
+        return below
+    weight, bias = graph.weight(norm.weight, "norm.weight"), graph.weight(norm.bias, "norm.bias")
+    return graph.add("LayerNormalization", below, weight, bias, axis=-1, epsilon=norm.eps)
+
+
+def _recur(graph: GraphBuilder, layer: nn.Module, cell: CellName, below: str) -> str:
+    """(tokens, texts, input size) to (tokens, texts, directions * hidden)."""
+    assert isinstance(layer, nn.LSTM | nn.GRU | nn.RNN)  # noqa: S101 - tells mypy what the module list holds
+    suffixes = ["", "_reverse"] if layer.bidirectional else [""]
+
+    def stacked(kind: str) -> NDArray[np.float32]:
+        return np.stack([_reordered(getattr(layer, f"{kind}_l0{suffix}"), cell) for suffix in suffixes])
+
+    attributes: dict[str, Any] = {
+        "hidden_size": layer.hidden_size,
+        "direction": "bidirectional" if layer.bidirectional else "forward",
+    }
+    if cell == "gru":
+        attributes["linear_before_reset"] = 1  # torch applies the reset gate after the recurrent product
+    read, kept = stacked("weight_ih"), stacked("weight_hh")  # (directions, gates * hidden, input size or hidden)
+    bias = graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{cell}.B")
+    if graph.arithmetic == "int8":
+        states = _recur_in_8_bits(graph, below, bias, read=read, kept=kept, attributes=attributes)
+    else:
+        matrices = graph.matrix(read, f"{cell}.W"), graph.matrix(kept, f"{cell}.R")
+        states = graph.add(cell.upper(), below, *matrices, bias, "lengths", **attributes)
+    by_text = graph.add("Transpose", states, perm=[0, 2, 1, 3])  # (tokens, texts, directions, hidden)
+    return graph.add("Reshape", by_text, graph.integers(0, 0, -1))
+
+
+def _recur_in_8_bits(
+    graph: GraphBuilder,
+    below: str,
+    bias: str,
+    *,
+    read: NDArray[np.float32],
+    kept: NDArray[np.float32],
+    attributes: dict[str, Any],
+) -> str:
+    """An LSTM whose matrices are codes with a scale a row; the operator wants them as (directions, columns, rows)."""
+    codes, scales, zeros = [], [], []
+    for values, name in ((read, "W"), (kept, "R")):
+        whole, scale = coded(torch.from_numpy(values), largest=LARGEST_FACTOR)
+        codes.append(graph.weight(whole.transpose(1, 2), f"lstm.{name}"))
+        scales.append(graph.weight(scale.squeeze(-1), f"lstm.{name}.scales"))
+        zeros.append(graph.weight(torch.zeros(scale.shape[:2], dtype=torch.int8), f"lstm.{name}.zeros"))
+    no_start = ["", "", ""]  # hidden and cell states begin at zero, and there are no peepholes
+    inputs = [below, *codes, bias, "lengths", *no_start, scales[0], zeros[0], scales[1], zeros[1]]
+    return graph.add("DynamicQuantizeLSTM", *inputs, domain=RUNTIME_OPERATORS, **attributes)
+
+
+def _reordered(parameter: Tensor, cell: CellName) -> NDArray[np.float32]:
+    gates = parameter.detach().cpu().float().chunk(GATES[cell])
+    return np.concatenate([gates[gate].numpy() for gate in GATE_ORDER[cell]])
+
+
+def _connect(graph: GraphBuilder, connection: Connection | nn.Module, below: str, output: str) -> tuple[str, str]:
+    """The layer's representation and what the layer above reads."""
+    if isinstance(connection, Dense):
+        return output, graph.add("Concat", below, output, axis=-1)
+    if isinstance(connection, Residual):
+        output = graph.add("Add", below, output)
+    elif isinstance(connection, Highway):
+        transform = graph.add("Sigmoid", _linear(graph, connection.gate, below))
+        output = graph.add("Add", below, graph.add("Mul", transform, graph.add("Sub", output, below)))
+    return output, output
+
+
+def _pool(
+    graph: GraphBuilder, poolings: nn.ModuleList, states: str, *, mask: str, position: str, length: str
+) -> tuple[str, str]:
+    """The pooled vector (texts, poolings * size) and every token's part in it (texts, tokens, poolings * size)."""
+    pooled, parts = [], []
+    for pooling in poolings:
+        match pooling:
+            case MaxPooling():
+                masked = graph.add("Where", mask, states, graph.number(LOWEST))
+                winner = graph.add("ArgMax", masked, axis=1, keepdims=1)  # (texts, 1, size), the first of equals
+                part = graph.add("Where", graph.add("Equal", position, winner), states, graph.number(0.0))
+                pooled.append(graph.add("ReduceMax", masked, axes=[1], keepdims=0))
+                parts.append(part)
+                continue
+            case MeanPooling():
+                part = graph.add("Div", states, graph.add("Cast", length, to=TensorProto.FLOAT))
+            case AttentionPooling():
+                scores = graph.add("MatMul", states, graph.matrix(pooling.score.weight, "attention", transposed=True))
+                attention = graph.add("Softmax", graph.add("Where", mask, scores, graph.number(LOWEST)), axis=1)
+                part = graph.add("Mul", states, attention)
+            case LastPooling():
+                part = _last_part(graph, pooling, states, position=position, length=length)
+            case _:
+                message = f"no ONNX form for the pooling {type(pooling).__name__}"
+                raise TypeError(message)
+        pooled.append(graph.add("ReduceSum", part, graph.integers(1), keepdims=0))
+        parts.append(part)
+    return graph.add("Concat", *pooled, axis=-1), graph.add("Concat", *parts, axis=-1)
+
+
+def _last_part(graph: GraphBuilder, pooling: LastPooling, states: str, *, position: str, length: str) -> str:
+    one = graph.weight(np.array(1, dtype=np.int64), "one")
+    last = graph.add("Equal", position, graph.add("Sub", length, one))  # (texts, tokens, 1)
+    first = graph.add("Equal", position, graph.weight(np.array(0, dtype=np.int64), "zero"))
+    start, half, end = graph.integers(0), graph.integers(pooling.forward_size), graph.integers(np.iinfo(np.int64).max)
+    axis = graph.integers(2)
+    forward = graph.add("Where", last, graph.add("Slice", states, start, half, axis), graph.number(0.0))
+    backward = graph.add("Where", first, graph.add("Slice", states, half, end, axis), graph.number(0.0))
+    return graph.add("Concat", forward, backward, axis=-1)
+
+
+def _linear(graph: GraphBuilder, linear: nn.Linear, values: str) -> str:
+    product = graph.add("MatMul", values, graph.matrix(linear.weight, "linear.weight", transposed=True))
+    return graph.add("Add", product, graph.weight(linear.bias, "linear.bias"))
+
+
+def _serialise(graph: GraphBuilder, *, layers: int, network: SentimentNetwork) -> bytes:
+    size = network.encoder.output_size
+    outputs: dict[str, list[str | int]] = {
+        "logits": ["texts", network.head.out_features],
+        "contributions": ["texts", "tokens", network.head.out_features],
+        **{f"layer_{number}": ["texts", "tokens", size] for number in range(1, layers + 1)},
+    }
+    made = helper.make_graph(
+        graph.nodes,
+        "sentiment",
+        [
+            helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"]),
+            helper.make_tensor_value_info("lengths", TensorProto.INT32, ["texts"]),
+        ],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        graph.weights,
+    )
+    operators = [helper.make_opsetid("", OPSET)]
+    if graph.arithmetic == "int8":
+        operators.append(helper.make_opsetid(RUNTIME_OPERATORS, 1))
+    model = helper.make_model(made, opset_imports=operators, ir_version=IR_VERSION, producer_name="sentiment-encoder")
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())

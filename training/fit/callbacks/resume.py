@@ -1,0 +1,208 @@
+"""Resuming a run so exactly that nobody can tell it was interrupted."""
+
+import pickle
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from lightning_utilities.core.rank_zero import rank_zero_info
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from training.fit.callbacks.random_state import random_state, set_random_state
+from training.fit.callbacks.recovery import Recovery
+from training.fit.checkpoint import CheckpointError
+
+LAST = "last.ckpt"
+STATE = "resume"
+"""The key in a checkpoint of what this callback adds to it."""
+
+STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+"""What schedulers announce the end with; SLURM by default the first, and by custom the second."""
+
+EXIT_CODE = 128 + signal.SIGTERM
+"""143: how a shell reports a program that SIGTERM ended."""
+
+
+class Resume(lightning.Callback):
+    """Writes last.ckpt, from which a run goes on bit by bit (on a CPU) as if it had never stopped.
+
+    It is written between two batches, at ``on_train_batch_start``: by then Lightning has done everything of the batch
+    before, validation, best checkpoint, schedules and logs included, and nothing of the next. That is why it is not
+    left to ``ModelCheckpoint(save_last=True)``, which this callback switches off: it writes within a batch, before
+    the validation that may be due and before that batch is logged. Lightning saves no random numbers and no figures,
+    so the checkpoint gets them here, those of every process. They are put back at the same place,
+    ``on_train_batch_start`` of the first batch, so that whatever happens on the way there may draw what it likes. The
+    data module saves the place in the data.
+
+    SIGTERM and SIGUSR1 only set a flag. Between the next two batches all processes agree on it, last.ckpt is written,
+    and the program exits with 143. Lightning's own handlers, which this replaces while training runs, talk to the other
+    processes from within the signal handler, in the middle of whatever those are saying to each other.
+
+    This callback must be the first: what others do at the start of a batch, or at the end of training (the weight
+    average replaces the weights), is not to be in the checkpoint yet.
+
+    Args:
+        every_n_steps: optimiser steps between two writes of last.ckpt; 0 writes it at the end and when told to stop.
+    """
+
+    def __init__(self, every_n_steps: int = 500) -> None:
+        if every_n_steps < 0:
+            message = f"resume.every_n_steps is {every_n_steps}; expected 0 (only at the end) or more"
+            raise ValueError(message)
+        self.every_n_steps = every_n_steps
+        self._told_to_stop = False
+        self._loaded: dict[str, Any] | None = None
+        self._saved_at = -1  # an optimiser step
+
+    def setup(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
+        stage: str,  # noqa: ARG002
+    ) -> None:
+        """Makes sure that nothing else writes last.ckpt."""
+        for keeper in trainer.checkpoint_callbacks:
+            if isinstance(keeper, ModelCheckpoint):
+                keeper.save_last = False
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+        """A run that had stopped early stays stopped."""
+        if self._loaded is not None and self._loaded["stopped"]:
+            rank_zero_info("This run had stopped early, and stays so. To train on, begin a new run.")
+            trainer.should_stop = True
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+        """Takes the signals over from Lightning, which restores the original handlers itself when fit ends."""
+        self._told_to_stop = trainer.received_sigterm
+        if threading.current_thread() is threading.main_thread():  # Python lets no other handle signals
+            for number in STOPPING_SIGNALS:
+                signal.signal(number, self._note_signal)
+
+    def on_train_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002
+        batch: object,  # noqa: ARG002
+        batch_idx: int,
+    ) -> None:
+        """Puts back what a resumed run needs, writes last.ckpt when it is due, and ends the run when told to.
+
+        Raises:
+            SystemExit: with 143, after a signal.
+        """
+        if self._loaded is not None:
+            self._restore(trainer)
+        if batch_idx % trainer.accumulate_grad_batches != 0:
+            return  # gradients gathered so far are in no checkpoint
+        stop = trainer.strategy.reduce_boolean_decision(self._told_to_stop, all=False)
+        if (stop or self._is_due(trainer)) and not _in_trouble(trainer):
+            self._save(trainer)
+        if stop:
+            path = last_checkpoint(trainer)
+            rank_zero_info(f"Told to stop; go on from {path} with --ckpt_path=last.")
+            raise SystemExit(EXIT_CODE)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+        """Writes the final last.ckpt, before weight averages take the place of the weights."""
+        self._save(trainer)
+
+    def on_save_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Adds random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
+        figures = {name: value.detach().cpu().clone() for name, value in trainer.callback_metrics.items()}
+        checkpoint[STATE] = {
+            "random": _of_all_processes(trainer, random_state()),
+            "figures": figures,
+            "stopped": bool(trainer.should_stop),
+        }
+
+    def on_load_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Keeps what ``on_save_checkpoint`` added until the first batch."""
+        if trainer.state.fn != "fit":
+            return
+        self._loaded = checkpoint.get(STATE)
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        if progress["current"]["ready"] > progress["current"]["processed"]:
+            # That batch was fetched, and may be the epoch's last, but it is still to come.
+            progress["is_last_batch"] = False
+            progress["total"]["ready"] = progress["total"]["processed"]
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
+        self._told_to_stop = True
+
+    def _restore(self, trainer: lightning.Trainer) -> None:
+        state, self._loaded = self._loaded or {}, None
+        if len(state["random"]) == trainer.world_size:
+            set_random_state(state["random"][trainer.global_rank])
+        else:
+            rank_zero_info("The number of processes has changed: random numbers start anew.")
+        trainer.callback_metrics.update(state["figures"])
+        # The step that logs are written under: Lightning's way of restoring it is one off here.
+        trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step  # noqa: SLF001 - no public way
+        self._saved_at = trainer.global_step
+
+    def _is_due(self, trainer: lightning.Trainer) -> bool:
+        step = trainer.global_step
+        return self.every_n_steps > 0 and step > 0 and step % self.every_n_steps == 0 and step != self._saved_at
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        if not trainer.checkpoint_callbacks or _in_trial(trainer):
+            return
+        for logger in trainer.loggers:
+            logger.save()  # a resumed run's logs go on from here
+        trainer.save_checkpoint(last_checkpoint(trainer), weights_only=False)
+        self._saved_at = trainer.global_step
+
+
+def last_checkpoint(trainer: lightning.Trainer) -> Path:
+    """Where last.ckpt is: beside the best one, or in checkpoints/ in the run folder."""
+    keepers = (keeper for keeper in trainer.checkpoint_callbacks if isinstance(keeper, ModelCheckpoint))
+    folders = (keeper.dirpath for keeper in keepers if keeper.dirpath)
+    return Path(next(folders, Path(trainer.default_root_dir) / "checkpoints")) / LAST
+
+
+def steps_taken(path: Path) -> int:
+    """Optimiser steps that a checkpoint has behind it.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        message = f"{path}: no such checkpoint; pass --ckpt_path=last for the run folder's own, or a path to one"
+        raise CheckpointError(message)
+    try:
+        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"])
+    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
+        message = f"{path}: cannot be read as a checkpoint ({str(error).splitlines()[0]})"
+        raise CheckpointError(message) from error
+
+
+def _in_trial(trainer: lightning.Trainer) -> bool:
+    return bool(trainer.fast_dev_run)  # type: ignore[attr-defined]  # set by Lightning's debugging flags
+
+
+def _in_trouble(trainer: lightning.Trainer) -> bool:
+    """While steps are being skipped, the checkpoint before is the better one to go on from."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
+    return any(isinstance(callback, Recovery) and callback.in_a_row > 0 for callback in callbacks)
+
+
+def _of_all_processes(trainer: lightning.Trainer, state: dict[str, Any]) -> list[dict[str, Any]]:
+    if trainer.world_size == 1:
+        return [state]
+    gathered: list[dict[str, Any]] = [{} for _ in range(trainer.world_size)]
+    torch.distributed.all_gather_object(gathered, state)
+    return gathered

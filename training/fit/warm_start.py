@@ -1,0 +1,67 @@
+"""Training that begins with the weights of an earlier run, such as on other data or with a teacher's scores."""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from training.fit.task import SentimentTask
+from training.network.embedding import QuantizedEmbedding
+
+
+def start_from(task: SentimentTask, path: Path) -> Checkpoint:
+    """Puts a checkpoint's weights into a task that was made for new data.
+
+    Optimiser, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
+    An embedding that was frozen may learn from now on; it begins with the 8-bit numbers that it had.
+
+    Args:
+        task: of the same network, tokenizer and labels.
+        path: the checkpoint; the weights are those that export would take from it.
+
+    Returns:
+        The checkpoint, which says where the weights come from.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or is of another tokenizer, other labels or another network.
+    """
+    checkpoint = load_checkpoint(path)
+    earlier = checkpoint.task
+    if earlier.labels != task.labels:
+        message = (
+            f"{path}: its labels are {', '.join(earlier.labels)}, and those of this run are {', '.join(task.labels)}.\n"
+            "Map the labels with --data.label_map and order them with --data.labels_in_order."
+        )
+        raise CheckpointError(message)
+    if earlier.tokenizer_json != task.tokenizer_json:
+        message = (
+            f"{path}: its tokenizer is another, so its weights would meet other words.\n"
+            "Choose the tokenizer as that run did, with the same --data.tokenizer options; a vocabulary that is learnt "
+            "from the training files changes with them."
+        )
+        raise CheckpointError(message)
+    weights, wanted = _weights(earlier, for_task=task), task.state_dict()
+    different = sorted(
+        name
+        for name in weights.keys() | wanted.keys()
+        if name not in weights or name not in wanted or weights[name].shape != wanted[name].shape
+    )
+    if different:
+        message = (
+            f"{path}: its network is another; these weights differ: {', '.join(different[:3])}"
+            f"{' and more' if len(different) > 3 else ''}.\n"  # noqa: PLR2004 - as many as are named
+            "Pass the same --model options as that run, which are in config.yaml in its folder."
+        )
+        raise CheckpointError(message)
+    task.load_state_dict(weights)
+    return checkpoint
+
+
+def _weights(earlier: SentimentTask, *, for_task: SentimentTask) -> dict[str, Tensor]:
+    """The state dict, with a frozen table as the weights of one that learns where the task's learns."""
+    weights: dict[str, Tensor] = earlier.state_dict()
+    table = earlier.network.embedding
+    if isinstance(table, QuantizedEmbedding) and isinstance(for_task.network.embedding, nn.Embedding):
+        del weights["network.embedding.codes"], weights["network.embedding.scales"]
+        weights["network.embedding.weight"] = table.vectors
+    return weights

@@ -1,0 +1,103 @@
+"""Noise that keeps the network from learning its texts by heart: there in training only, and off at zero.
+
+All of it works on packed tokens, so that padding is neither drawn for nor touched.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+
+from training.network.validation import OptionError, check_chance
+
+
+class WordDropout(nn.Module):
+    """Tokens become the unknown token, each by itself (Bowman et al. 2016, section 3.1).
+
+    The network learns not to hang a text on one word, and what to make of a word it does not know.
+
+    Args:
+        chance: of a token being replaced.
+        unknown_id: the id that replaces it; None where the vocabulary has none, which only a chance of 0 allows.
+    """
+
+    def __init__(self, chance: float, *, unknown_id: int | None) -> None:
+        super().__init__()
+        check_chance("word_dropout", chance)
+        if chance and unknown_id is None:
+            message = f"word_dropout is {chance}, but the tokenizer has no unknown token to put in a word's place"
+            raise OptionError(message)
+        self.chance = chance
+        self.unknown_id = unknown_id
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(all tokens,) to (all tokens,) token ids."""
+        if not self.training or not self.chance or self.unknown_id is None:
+            return ids
+        return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.chance, self.unknown_id)
+
+
+class LockedDropout(nn.Module):
+    """One mask a text: a unit zeroed in one token is zeroed in all tokens of that text.
+
+    "Variational" dropout (Gal and Ghahramani 2016, section 4): the noise cannot be averaged out over time.
+
+    Args:
+        chance: of a unit being zeroed; the others grow by 1 / (1 - chance), so that the expectation stays.
+    """
+
+    def __init__(self, chance: float) -> None:
+        super().__init__()
+        check_chance("locked_dropout", chance)
+        self.chance = chance
+
+    def forward(self, states: PackedSequence) -> PackedSequence:
+        """(all tokens, size) to (all tokens, size)."""
+        if not self.training or not self.chance:
+            return states
+        texts, size = int(states.batch_sizes[0]), states.data.shape[1]
+        mask = functional.dropout(states.data.new_ones(texts, size), self.chance)  # (texts, size)
+        data = states.data * mask[text_of_token(states)]  # (all tokens, size)
+        return PackedSequence(data, states.batch_sizes, states.sorted_indices, states.unsorted_indices)
+
+
+def text_of_token(states: PackedSequence) -> Tensor:
+    """(all tokens,): which text, in packed (longest first) order, each packed token belongs to.
+
+    Packed data holds the first token of every text, then the second of every text that has one, and so on: within each
+    of these steps the position is the text.
+    """
+    sizes = states.batch_sizes  # (steps,), on the CPU wherever the data is
+    starts = (sizes.cumsum(0) - sizes).repeat_interleave(sizes)  # (all tokens,)
+    return (torch.arange(len(starts)) - starts).to(states.data.device)
+
+
+def dropped_weights(layer: nn.LSTM | nn.GRU | nn.RNN, chance: float) -> dict[str, Tensor]:
+    """A recurrent layer's weights by name, with single connections of its recurrent matrices cut, in every direction.
+
+    DropConnect on the hidden-to-hidden weights (Merity et al. 2017, section 2): the same cut for all texts and all
+    tokens of a batch, so the layer still runs as one fused kernel. The stored weights are not touched; at a chance of
+    0 they are what is returned. Otherwise the weights that stay grow by 1 / (1 - chance).
+    """
+    return {
+        name: functional.dropout(weight, chance) if chance and name.startswith("weight_hh") else weight
+        for name, weight in layer.named_parameters()
+    }
+
+
+def read_with_weights(
+    layer: nn.LSTM | nn.GRU | nn.RNN, states: PackedSequence, *, weights: Mapping[str, Tensor]
+) -> PackedSequence:
+    """Runs the layer on other weights than its own: (all tokens, input size) to (all tokens, directions * hidden)."""
+    stored = dict(layer.named_parameters())
+    try:
+        output: PackedSequence = functional_call(layer, dict(weights), (states,))[0]
+    finally:
+        # Torch's recurrent modules keep a second list of their weights for cuDNN. functional_call leaves the other
+        # weights in it, with their whole graph; assigning a weight is what puts the list right.
+        for name, weight in stored.items():
+            setattr(layer, name, weight)
+    return output

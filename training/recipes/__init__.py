@@ -1,0 +1,1 @@
+"""Recipes that make the bundles this project ships."""
