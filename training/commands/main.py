@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Callable
 
+from model_store import __version__
+
 HELP = """\
 python -m training COMMAND [options]
 
@@ -31,7 +33,7 @@ python -m training COMMAND [options]
                     python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2
 
 Each command explains its options with --help. Options in YAML and on the command line are the same, and an unknown one
-is refused with the nearest known one.
+is refused with the nearest known one. --version prints the version of the software.
 """
 
 
@@ -40,6 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(HELP)
+        return
+    if arguments == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
         return
     command, rest = arguments[0], arguments[1:]
     if command not in COMMANDS:
