@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from service.lines import TOO_LONG, Lines, arriving
+from service.bulk import TOO_LONG, Lines, arriving
 
 LONGEST = 8
 

@@ -1,7 +1,10 @@
-"""What a run is trained on: processor, cores, accelerator."""
+"""Where a run comes from: the machine it is trained on, and the version of the code."""
 
 import os
 import platform
+import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytorch_lightning as lightning
@@ -10,6 +13,7 @@ import torch
 from model_store.manifest import Machine
 
 PROCESSORS = Path("/proc/cpuinfo")
+HERE = Path(__file__).resolve().parent
 
 
 def machine(trainer: lightning.Trainer) -> Machine:
@@ -36,3 +40,25 @@ def processor_name(processors: Path = PROCESSORS) -> str:
 def cores() -> int:
     """Processor cores this process may use, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def git_commit(folder: Path = HERE) -> dict[str, dict[str, str | bool]]:
+    """Which code ran: ``{"git": {"commit", "dirty"}}``, or nothing where git or the repository is absent.
+
+    A virtual environment inside somebody's repository is not of that repository: the code must be tracked by it.
+    """
+    git = shutil.which("git")
+    if git is None or _output(git, folder, "ls-files", "--error-unmatch", ".") is None:
+        return {}
+    commit, changes = _output(git, folder, "rev-parse", "HEAD"), _output(git, folder, "status", "--porcelain")
+    if commit is None:
+        return {}
+    return {"git": {"commit": commit, "dirty": bool(changes)}}
+
+
+def _output(git: str, folder: Path, *arguments: str) -> str | None:
+    done = subprocess.run(  # noqa: S603 - git with arguments of our own
+        [git, "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -48,7 +48,7 @@ class ModelOptions:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Attributes are as in ``diagnose_command``; ``seeds`` are the first of each network's random numbers."""
+    """Attributes are as in ``commands.diagnose``; ``seeds`` are the first of each network's random numbers."""
 
     quick: bool = False
     seeds: tuple[int, ...] = (0, 1, 2)

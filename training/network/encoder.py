@@ -35,7 +35,8 @@ class StackedEncoder(nn.Module):
     normalised by itself (Ba et al. 2016, equation 3).
 
     A text is packed once and stays packed. In training on a CPU, texts of like length pass through the layers side by
-    side instead, which gives the same numbers sooner and does not call the modules in ``layers``; see ``side_by_side``.
+    side instead, which gives the same numbers sooner and does not call the modules in ``layers``, see
+    ``padded_kernels``.
 
     Args:
         input_size: width of one embedded token.

@@ -22,9 +22,8 @@ from training.fit.callbacks.gradient_telemetry import GradientTelemetry
 from training.fit.callbacks.gradients import gradients_of, parameters_of, total_norm
 from training.fit.callbacks.recovery import Recovery
 from training.fit.curves import draw_curves
-from training.fit.git_commit import git_commit
 from training.fit.history import GRADIENT_NORM, LEARNING_RATE, History
-from training.fit.provenance import machine
+from training.fit.provenance import git_commit, machine
 
 RECORDED = ("torch", "pytorch-lightning", "torchmetrics", "torchtext", "tokenizers", "onnx", "onnxruntime", "numpy")
 

@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from tests.support.programs import ROOT, SAMPLE, run, spy
-from training.fit.git_commit import git_commit
+from training.fit.provenance import git_commit
 
 TEST = ("--data.test", str(SAMPLE / "test.csv"))
 
