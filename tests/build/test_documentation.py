@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.errors import ERRORS
 from tests.support.real_server import PROJECT
 from training.commands.main import COMMANDS
 
@@ -66,3 +67,11 @@ def test_the_reference_lists_every_command():
     page = (PROJECT / "docs" / "reference" / "commands.md").read_text()
     table = page.partition("## python -m training")[2].partition("##")[0]
     assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_the_reference_lists_every_error_with_its_status():
+    page = (PROJECT / "docs" / "reference" / "http-api.md").read_text()
+    table = page.partition("| status | codes |")[2].partition("\n\n")[0]
+    listed = {code: row for row in table.splitlines() for code in re.findall(r"`([a-z_]+)`", row)}
+    assert set(listed) == set(ERRORS)
+    assert [code for code, row in listed.items() if str(ERRORS[code].status) not in row] == []
