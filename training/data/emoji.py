@@ -4,15 +4,19 @@ Vocabularies of words and word pieces have none of them, so to the network they 
 Each stands alone and is one code point, so that a token's offsets are exactly its emoji's.
 """
 
-from tokenizers import Tokenizer, normalizers
+import json
+from collections.abc import Collection
+from typing import Any
+
+from tokenizers import Tokenizer
 
 WORDS = {
     "happy": "😀😃😄😁😊🙂☺😺😸🤗",
     "hilarious": "😂🤣😆😹",
-    "love": "😍🥰😘❤💕💖💗💘💙💚💛💜🖤🧡💓💞💝😻🫶",
+    "love": "😍🥰😘❤♥♡💕💖💗💘💙💚💛💜🖤🧡🩷💓💞💝😻🫶",
     "cool": "😎",
     "delicious": "😋🤤",
-    "amazing": "🤩🔥✨🌟⭐",
+    "amazing": "🤩🔥✨🌟",
     "great": "👍💯👌💪",
     "bravo": "👏🙌",
     "celebrate": "🎉🎊🥳🍾",
@@ -38,10 +42,30 @@ WORDS = {
 among them."""
 
 
+RATING_STARS = {"star": "★⭐", "*": "☆"}
+"""How a rating drawn in stars is read: filled and empty ones differ, and each is a token, so they can be counted."""
+
+
 def read_as_words(pipeline: Tokenizer) -> Tokenizer:
     """The same pipeline, in which such an emoji is its word; a token's offsets stay those of the emoji in the text."""
-    changed = Tokenizer.from_str(pipeline.to_str())
+    parts = json.loads(pipeline.to_str())
     # One plain string each: a class of characters, as a regular expression, takes twice as long.
-    replaced = [normalizers.Replace(sign, f" {word} ") for word, signs in WORDS.items() for sign in signs]
-    changed.normalizer = normalizers.Sequence([*replaced, *([pipeline.normalizer] if pipeline.normalizer else [])])
-    return changed
+    replacements = {
+        sign: {"type": "Replace", "pattern": {"String": sign}, "content": f" {word} "}
+        for word, signs in (WORDS | RATING_STARS).items()
+        for sign in signs
+    }
+    normalizer = parts["normalizer"] or {"normalizers": []}
+    others = [step for step in normalizer.get("normalizers", [normalizer]) if not _replaces(step, replacements)]
+    parts["normalizer"] = {"type": "Sequence", "normalizers": [*replacements.values(), *others]}
+    return Tokenizer.from_str(json.dumps(parts, ensure_ascii=False))
+
+
+def reads_emoji(pipeline: Tokenizer) -> bool:
+    """Whether the pipeline reads emoji as words."""
+    normalizer = json.loads(pipeline.to_str())["normalizer"] or {}
+    return any(_replaces(step, set(WORDS["love"])) for step in normalizer.get("normalizers", []))
+
+
+def _replaces(step: dict[str, Any], signs: Collection[str]) -> bool:
+    return step["type"] == "Replace" and step["pattern"].get("String") in signs

@@ -7,12 +7,18 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from training.data import emoji
+from training.data.text_normalization import FOLDS, normalize_text
+
 UNKNOWN = "[UNK]"
 PADDING = "[PAD]"
 
 CHUNK_TEXTS = 4096
 CHUNK_CHARACTERS = 1_000_000
 """How much is encoded together: enough for every core, little enough that long texts take no more memory."""
+
+SYMBOL = Regex(r"[\p{S}\p{Lm}]")
+"""A sign that is never part of a word of a learnt vocabulary."""
 
 APOSTROPHE = "['\u2019]"  # typed, and as typesetting has it
 
@@ -47,8 +53,10 @@ def word_pipeline(words: Sequence[str]) -> Tokenizer:
 def subword_pipeline(texts: Iterable[str], *, size: int) -> Tokenizer:
     """A WordPiece pipeline learnt from the texts, gone through twice; the same texts always give the same pipeline."""
     pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
-    pipeline.normalizer = normalizers.BertNormalizer(lowercase=True)
-    pipeline.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pipeline.normalizer = normalizers.Sequence([*_folds(), normalizers.BertNormalizer(lowercase=True)])
+    pipeline.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Split(SYMBOL, "isolated")]
+    )
     # The trainer numbers what continues a word in the order of a hash table, which no two runs share, and breaks ties
     # by those numbers. Special tokens are numbered first and as listed; ``plain`` makes them ordinary again.
     continuations = [f"##{character}" for character in sorted(_continuing_characters(pipeline, texts))]
@@ -56,11 +64,12 @@ def subword_pipeline(texts: Iterable[str], *, size: int) -> Tokenizer:
         vocab_size=size, special_tokens=[PADDING, UNKNOWN, *continuations], show_progress=False
     )
     pipeline.train_from_iterator(iter(texts), trainer)
-    return plain(pipeline)
+    pipeline.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # normalize_text splits symbols by the vocabulary
+    return normalize_text(plain(pipeline))
 
 
 def pretrained_pipeline(folder: Path) -> Tokenizer:
-    """The pipeline of a Hugging Face model folder (its ``tokenizer.json``).
+    """The pipeline of a Hugging Face model folder (its ``tokenizer.json``), made to read noisy text.
 
     Raises:
         FileNotFoundError: the folder has no ``tokenizer.json``.
@@ -74,7 +83,18 @@ def pretrained_pipeline(folder: Path) -> Tokenizer:
     if unknown_token(pipeline) is None:
         message = f"{path}: its model has no unknown token; use a WordPiece or WordLevel tokenizer"
         raise ValueError(message)
-    return pipeline
+    return normalize_text(pipeline)
+
+
+def upgrade(pipeline: Tokenizer) -> Tokenizer:
+    """A pipeline built by an earlier release as this release builds it; vocabulary and ids stay as they are.
+
+    Applied again it changes nothing. A pipeline of whole words is returned as it is.
+    """
+    if isinstance(pipeline.model, models.WordLevel):
+        return pipeline
+    normalized = normalize_text(pipeline)
+    return emoji.read_as_words(normalized) if emoji.reads_emoji(normalized) else normalized
 
 
 def plain(pipeline: Tokenizer) -> Tokenizer:
@@ -113,6 +133,10 @@ def chunks(texts: Iterable[str], most: int = CHUNK_TEXTS) -> Iterator[list[str]]
             batch, characters = [], 0
     if batch:
         yield batch
+
+
+def _folds() -> list[normalizers.Normalizer]:
+    return [normalizers.Replace(Regex(pattern), content) for pattern, content in FOLDS]
 
 
 def _continuing_characters(pipeline: Tokenizer, texts: Iterable[str]) -> set[str]:

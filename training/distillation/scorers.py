@@ -15,8 +15,9 @@ from training.evaluation.scorer import load_contender
 LogProbabilities = NDArray[np.float32]
 """(texts, labels), each row the logarithm of probabilities that sum to 1."""
 
-SMALLEST = 1e-6
-"""Probabilities are held above this, so that a teacher that is very sure does not outweigh all others."""
+SMALLEST = 1e-3
+"""Lower bound of probabilities: the distance between logits would otherwise be decided by how sure a teacher is of
+the obvious."""
 
 
 @dataclass(frozen=True, slots=True)

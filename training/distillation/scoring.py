@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from training.data.readers.parquet import TEACHER
-from training.distillation.scorers import Scorer
+from training.distillation.scorers import LogProbabilities, Scorer
 from training.distillation.tables import write_whole
 from training.distillation.texts import Text
 
@@ -89,7 +90,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
 
 
 def _table(texts: Sequence[Text], scorer: Scorer) -> pa.Table:
-    scores = scorer.score([text.text for text in texts])  # (texts, labels)
+    scores = shared_scores(scorer.score([text.text for text in texts]), texts)  # (texts, labels)
     return pa.table(
         {
             "text": pa.array([text.text for text in texts], pa.string()),
@@ -97,6 +98,17 @@ def _table(texts: Sequence[Text], scorer: Scorer) -> pa.Table:
             **{f"{TEACHER}{label}": scores[:, number] for number, label in enumerate(scorer.labels)},
         }
     )
+
+
+def shared_scores(scores: LogProbabilities, texts: Sequence[Text]) -> LogProbabilities:
+    """(texts, labels) scores in which every group of texts has the mean of its probabilities."""
+    shared = scores.copy()
+    rows = enumerate(texts)
+    for group, members in groupby(rows, key=lambda row: row[1].group):
+        if group is not None:
+            indices = [index for index, _ in members]
+            shared[indices] = np.log(np.exp(scores[indices].astype(np.float64)).mean(axis=0))
+    return shared
 
 
 def _join(parts: Sequence[Path], *, to: Path, description: str) -> None:
@@ -111,5 +123,5 @@ def _join(parts: Sequence[Path], *, to: Path, description: str) -> None:
 def _hash_of(texts: Sequence[Text]) -> str:
     found = hashlib.sha256()
     for text in texts:
-        found.update(json.dumps([text.text, text.label]).encode())
+        found.update(json.dumps([text.text, text.label, text.group]).encode())
     return found.hexdigest()

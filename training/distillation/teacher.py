@@ -96,8 +96,9 @@ def load_teacher(name: str, *, max_tokens: int) -> Teacher:
             f"Fine-tune it first: python -m training distill teacher {name} --train FILE --validation FILE --to FOLDER"
         )
         raise TeacherError(message)
-    labels = [str(model.config.id2label[number]) for number in range(model.config.num_labels)]
-    return Teacher(model, tokenizer, labels, _bounded(max_tokens, model))
+    labels = [str(model.config.id2label[index]) for index in range(model.config.num_labels)]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Teacher(model.to(device), tokenizer, labels, _bounded(max_tokens, model))
 
 
 def new_teacher(base: str, labels: Sequence[str], *, max_tokens: int) -> Teacher:

@@ -1,8 +1,9 @@
 """Fine-tunes a pretrained transformer into a teacher, with Lightning."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import pytorch_lightning as lightning
 import torch
@@ -10,7 +11,7 @@ from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, Ri
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import log_softmax
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
@@ -30,7 +31,9 @@ class Schedule:
 
     Attributes:
         epochs: passes over the training texts.
-        batch_size: texts a step.
+        batch_size: texts a step, at most.
+        tokens_per_batch: fewer texts a step where they are long, so that they hold no more padded tokens than this; 0
+            for no such bound.
         learning_rate: AdamW's, at its highest; it rises over the first steps and falls to nothing at the last.
         train_embeddings: also the token embeddings, most of a small model's weights; frozen they cost no step.
         precision: Lightning's.
@@ -39,34 +42,67 @@ class Schedule:
 
     epochs: int
     batch_size: int
+    tokens_per_batch: int
     learning_rate: float
     train_embeddings: bool
     precision: Literal["32", "bf16-mixed"]
     seed: int
 
 
-class TeacherTask(lightning.LightningModule):
-    """Cross-entropy on labels, with the learning rate rising and falling along straight lines."""
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The labels of training texts, some of which stand for several of the teacher's labels.
 
-    def __init__(self, teacher: Teacher, *, learning_rate: float) -> None:
+    A text labelled "any negative" tells a teacher of five classes that one of two is right, and not which.
+
+    Attributes:
+        names: the teacher's own labels, then the coarse ones.
+        members: (names, teacher's labels), 1 where the name stands for the label.
+    """
+
+    names: list[str]
+    members: Tensor
+
+    @classmethod
+    def of(cls, labels: Sequence[str], coarse: Mapping[str, Sequence[str]]) -> Self:
+        """Targets for a teacher's labels and for coarse labels that stand for some of them."""
+        names = [*labels, *coarse]
+        stands_for = [[label] for label in labels] + [list(members) for members in coarse.values()]
+        return cls(names, torch.tensor([[float(label in members) for label in labels] for members in stands_for]))
+
+    def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(texts,) negative log-likelihood: minus the logarithm of the probability of all that a target stands for."""
+        members = self.members.to(logits.device)[targets]  # (texts, labels)
+        return -(log_softmax(logits.float(), dim=1) + members.log()).logsumexp(dim=1)
+
+    def right(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(texts,) whether the likeliest label is one that the target stands for."""
+        members = self.members.to(logits.device)[targets]
+        return members.gather(1, logits.argmax(dim=1, keepdim=True)).squeeze(1)
+
+
+class TeacherTask(lightning.LightningModule):
+    """Maximum likelihood of the labels, with the learning rate rising and falling along straight lines."""
+
+    def __init__(self, teacher: Teacher, targets: Targets, *, learning_rate: float) -> None:
         super().__init__()
         self.model = teacher.model
+        self.targets = targets
         self.padding_id = teacher.padding_id
         self.learning_rate = learning_rate
-        self.right: list[Tensor] = []
 
     def training_step(self, batch: Batch) -> Tensor:
         """The loss of one batch."""
-        loss = cross_entropy(read_packed(self.model, batch.ids, self.padding_id), batch.labels)
+        loss = self.targets.losses(read_packed(self.model, batch.ids, self.padding_id), batch.labels).mean()
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.labels))
         return loss
 
     def validation_step(self, batch: Batch) -> None:
         """Loss and accuracy."""
         logits = read_packed(self.model, batch.ids, self.padding_id)
-        right = (logits.argmax(dim=1) == batch.labels).float().mean()
-        self.log("validation/loss", cross_entropy(logits, batch.labels), prog_bar=True, batch_size=len(batch.labels))
-        self.log("validation/accuracy", right, prog_bar=True, batch_size=len(batch.labels))
+        loss, right = self.targets.losses(logits, batch.labels), self.targets.right(logits, batch.labels)
+        self.log("validation/loss", loss.mean(), prog_bar=True, batch_size=len(batch.labels))
+        self.log("validation/accuracy", right.mean(), prog_bar=True, batch_size=len(batch.labels))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW, decaying matrices alone, as BERT was fine-tuned (Devlin et al. 2019, appendix A.3)."""
@@ -83,7 +119,13 @@ class TeacherTask(lightning.LightningModule):
 
 
 def fine_tune(
-    teacher: Teacher, *, train: list[Example], validation: list[Example], schedule: Schedule, to: Path
+    teacher: Teacher,
+    targets: Targets,
+    *,
+    train: list[Example],
+    validation: list[Example],
+    schedule: Schedule,
+    to: Path,
 ) -> None:
     """Trains the teacher and writes the best epoch's weights to ``to``, where ``load_teacher`` finds them.
 
@@ -91,7 +133,8 @@ def fine_tune(
 
     Args:
         teacher: pretrained, with a fresh head.
-        train: labelled texts; their labels are the teacher's.
+        targets: what the labels of the texts mean for it.
+        train: labelled texts.
         validation: decides which epoch is kept, by its loss.
         schedule: how.
         to: the teacher's folder.
@@ -99,7 +142,7 @@ def fine_tune(
     lightning.seed_everything(schedule.seed, verbose=False)
     teacher.model.train()  # transformers loads for answering, with dropout off
     teacher.model.get_input_embeddings().requires_grad_(schedule.train_embeddings)
-    task = TeacherTask(teacher, learning_rate=schedule.learning_rate)
+    task = TeacherTask(teacher, targets, learning_rate=schedule.learning_rate)
     run = to / "run"
     keeper = ModelCheckpoint(
         run, filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
@@ -116,8 +159,8 @@ def fine_tune(
     last = run / "last.ckpt"
     trainer.fit(
         task,
-        _loader(teacher, train, schedule, shuffle=True),
-        _loader(teacher, validation, schedule, shuffle=False),
+        _loader(teacher, targets, train, schedule, shuffle=True),
+        _loader(teacher, targets, validation, schedule, shuffle=False),
         ckpt_path=str(last) if last.is_file() else None,
     )
     best = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)
@@ -126,10 +169,18 @@ def fine_tune(
     load_teacher(str(to), max_tokens=teacher.max_tokens)  # what was written can be read
 
 
-def _loader(teacher: Teacher, examples: list[Example], schedule: Schedule, *, shuffle: bool) -> DataLoader[Batch]:
+def _loader(
+    teacher: Teacher, targets: Targets, examples: list[Example], schedule: Schedule, *, shuffle: bool
+) -> DataLoader[Batch]:
     ids = list(teacher.token_ids(example.text for example in examples))
-    tokenized = TokenizedExamples.of(ids, [teacher.labels.index(example.label) for example in examples])
+    numbers = {name: number for number, name in enumerate(targets.names)}
+    tokenized = TokenizedExamples.of(ids, [numbers[example.label] for example in examples])
     sampler = LengthBucketedSampler(
-        tokenized.lengths, batch_size=schedule.batch_size, shuffle=shuffle, seed=schedule.seed
+        tokenized.lengths,
+        batch_size=schedule.batch_size,
+        tokens_per_batch=schedule.tokens_per_batch,
+        most_rows=schedule.batch_size,
+        shuffle=shuffle,
+        seed=schedule.seed,
     )
     return DataLoader(tokenized, sampler=sampler, batch_size=None, generator=torch.Generator())

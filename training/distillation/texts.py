@@ -14,10 +14,17 @@ from training.data.tokenized_files import ReadingOptions
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text, and its label or None."""
+    """A text to score.
+
+    Attributes:
+        text: the text.
+        label: its label, or None.
+        group: texts in a row with the same number get one score, the mean of theirs; None stands alone.
+    """
 
     text: str
     label: str | None
+    group: int | None = None
 
 
 def read_texts(path: Path, options: ReadingOptions, *, labelled: bool, trees: Trees) -> Iterator[Text]:

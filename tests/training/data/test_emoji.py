@@ -1,14 +1,15 @@
 """Emoji as words: what is read, and where it stands."""
 
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from model_store.tokenization import TextTokenizer
 from training.data import tokenization
-from training.data.emoji import WORDS, read_as_words
+from training.data.emoji import WORDS, read_as_words, reads_emoji
 from training.data.module import SentimentData
+from training.data.text_normalization import normalize_text
 
-VOCABULARY = [*WORDS, "i", "it"]
+VOCABULARY = [*WORDS, "i", "it", "star", "*"]
 
 
 @pytest.fixture
@@ -27,6 +28,8 @@ def words_and_surfaces(pipeline, text):
         ("I 😍 it", [("i", "I"), ("love", "😍"), ("it", "it")]),
         ("👎👎", [("bad", "👎"), ("bad", "👎")]),
         ("it😀it", [("it", "it"), ("happy", "😀"), ("it", "it")]),
+        ("♥♥", [("love", "♥"), ("love", "♥")]),
+        ("★☆it⭐", [("star", "★"), ("*", "☆"), ("it", "it"), ("star", "⭐")]),
     ],
 )
 def test_an_emoji_is_its_word_where_it_stands(pipeline, text, expected):
@@ -42,6 +45,27 @@ def test_every_one_is_a_single_code_point_with_one_meaning_of_one_word():
 
 def test_an_emoji_with_a_presentation_selector_is_read_too(pipeline):
     assert ("love", "❤") in words_and_surfaces(pipeline, "I ❤️ it")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("great👍🏽bad", [("great", "great"), ("great", "👍"), ("bad", "bad")]),
+        ("bad😍❤️❤️", [("bad", "bad"), ("love", "😍"), ("love", "❤"), ("love", "❤")]),
+        ("🤦🏼\u200d♀️", [("disappointed", "🤦"), ("[UNK]", "♀")]),
+    ],
+)
+def test_a_skin_tone_or_a_selector_is_not_a_token_before_word_pieces(text, expected):
+    vocabulary = {token: index for index, token in enumerate(["[UNK]", *VOCABULARY])}
+    pipeline = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    pipeline.normalizer, pipeline.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    assert words_and_surfaces(read_as_words(normalize_text(pipeline)), text) == expected
+
+
+def test_reading_as_words_again_changes_nothing(pipeline):
+    assert read_as_words(pipeline).to_str() == pipeline.to_str()
+    assert reads_emoji(pipeline)
+    assert not reads_emoji(tokenization.word_pipeline(VOCABULARY))
 
 
 def test_it_survives_being_written_to_a_bundle(pipeline):

@@ -1,4 +1,4 @@
-"""Texts made up for what reviews hardly hold: plain facts, questions and answers, "terribly" as praise, emoji alone.
+"""Texts made up for what reviews hardly hold: plain facts, ratings, news of companies, messages, irony, emoji alone.
 
 None of them is a text that the behavioural suite asks. The suite's families about the same things are still easier for
 a model that has read these; which ones, and how it does on the others, docs/behaviour.md tells.
@@ -7,7 +7,6 @@ a model that has read these; which ones, and how it does on the others, docs/beh
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from training.data.examples import Example
 from training.data.text_fingerprint import same_text
@@ -17,23 +16,16 @@ from training.evaluation.behavior.suite import CASES_A_FAMILY, SEED
 
 FOLDER = Path(__file__).parent / "templates"
 
-When = Literal["always", "last"]
 
-LAST = frozenset({"denial", "fact", "report", "strength"})
-"""Capabilities whose texts a student reads in its last, short run alone."""
-
-
-def made_up_texts(*, when: When, most: int, seed: int) -> Iterator[Example]:
+def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
     """Texts with what their family expects as their label.
 
     Args:
-        when: those that a student always reads, or those that it reads at last.
         most: of each family.
         seed: of the choice of words.
     """
     asked = suite_texts()
-    families = (one for one in read_families(FOLDER) if (one.capability in LAST) == (when == "last"))
-    for family in families:
+    for family in read_families(FOLDER):
         for number, (text,) in enumerate(cases(family, most=most, seed=seed), start=1):
             if same_text(text) not in asked:
                 yield Example(text=text, label=family.expect, line=number)

@@ -9,22 +9,23 @@ class Recipe:
     """What is made of what.
 
     Attributes:
-        data: the folder of data sets, with ``sst/`` and ``imdb/``, and ``amazon_reviews/`` to measure on.
-        base: the pretrained transformer that becomes the teacher; the student takes its token embeddings.
+        data: the folder of data sets; docs/distillation.md lists them.
+        base: the pretrained transformer that becomes the teacher.
+        embeddings: the pretrained transformer whose vocabulary and token embeddings the students take.
         to: where everything is written.
-        seeds: how many students; the one that validation likes best is shipped.
-        sentences: how many sentences of reviews the teacher scores.
-        made_up: how many texts of each family of templates are made up, at most.
-        reviews: how many reviews of each kind are used, at most; 0 for all.
-        trees: how many of the treebank's training sentences are used, at most; 0 for all.
-        teacher_epochs: passes of the teacher over the treebank's phrases.
-        epochs: passes of a first student over all but the unlabelled reviews.
-        second_epochs: passes of a student over everything, beginning with the first one's weights.
+        seeds: number of students; the one with the lowest validation loss is shipped.
+        sentences: sentences of reviews that the teacher scores, at most.
+        made_up: texts made up of each family of templates, at most.
+        reviews: texts used of each source and of each set to measure on, at most; 0 for all.
+        trees: training sentences of the treebank used, at most; 0 for all.
+        teacher_epochs: passes of the teacher over the labelled texts.
+        epochs: passes of a student over everything.
         bfloat16: whether teacher and students compute in bfloat16.
     """
 
     data: Path
     base: str
+    embeddings: str
     to: Path
     seeds: int
     sentences: int
@@ -33,7 +34,6 @@ class Recipe:
     trees: int
     teacher_epochs: int
     epochs: int
-    second_epochs: int
     bfloat16: bool
 
     @property
@@ -42,39 +42,49 @@ class Recipe:
         return self.to / "texts"
 
     @property
+    def measured(self) -> Path:
+        """The folder of sets to measure on."""
+        return self.texts / "measured"
+
+    @property
+    def labelled(self) -> Path:
+        """Labelled texts of all domains but the treebank's."""
+        return self.texts / "labelled.jsonl"
+
+    @property
+    def unlabelled(self) -> Path:
+        """Texts that only the teacher labels: reviews, posts and sentences."""
+        return self.texts / "unlabelled.jsonl"
+
+    @property
+    def validation(self) -> Path:
+        """Labelled texts that validate, beside the treebank's."""
+        return self.texts / "validation.jsonl"
+
+    @property
+    def made_up_texts(self) -> Path:
+        """Texts made up from templates."""
+        return self.texts / "made-up.jsonl"
+
+    @property
+    def teacher_made_up(self) -> Path:
+        """A part of them for the teacher."""
+        return self.texts / "teacher-made-up.jsonl"
+
+    @property
     def teacher(self) -> Path:
         """The teacher's folder."""
         return self.to / "teacher"
 
     @property
-    def phrases(self) -> Path:
-        """The teacher's scores of the treebank's phrases."""
-        return self.to / "scores" / "phrases.parquet"
+    def scores(self) -> Path:
+        """The folder of the teacher's scores."""
+        return self.to / "scores"
 
     @property
-    def lines(self) -> Path:
-        """The teacher's scores of sentences of reviews."""
-        return self.to / "scores" / "sentences.parquet"
-
-    @property
-    def ngrams(self) -> Path:
-        """The linear classifier that knows whole reviews."""
-        return self.to / "reviews.ngrams"
-
-    @property
-    def whole_reviews(self) -> Path:
-        """What it and a first student together make of the unlabelled reviews."""
-        return self.to / "scores" / "reviews.parquet"
-
-    @property
-    def made_up_texts(self) -> Path:
-        """Texts from templates, which every run reads."""
-        return self.texts / "made-up.jsonl"
-
-    @property
-    def last_made_up_texts(self) -> Path:
-        """More of them, for the last run; twice as many of a family, since each is read once."""
-        return self.texts / "made-up-last.jsonl"
+    def scored(self) -> list[Path]:
+        """The files of scores that students learn from."""
+        return [self.scores / f"{name}.parquet" for name in ("phrases", "labelled", "unlabelled")]
 
     @property
     def training_trees(self) -> Path:
@@ -85,14 +95,6 @@ class Recipe:
         """A file of the treebank: train, dev or test."""
         return self.data / "sst" / f"{part}.txt.gz"
 
-    def first(self, seed: int) -> Path:
-        """The run folder of a first student."""
-        return self.to / f"first-{seed}"
-
     def student(self, seed: int) -> Path:
-        """The run folder of a student, which begins where the first one of its seed ended."""
+        """The run folder of a student."""
         return self.to / f"seed-{seed}"
-
-    def last(self, seed: int) -> Path:
-        """The run folder of its last, short run."""
-        return self.to / f"last-{seed}"

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from training.fit.callbacks.run_record import METRICS
 from training.recipes.default.recipe import Recipe
-from training.recipes.default.texts import prepare
+from training.recipes.default.texts import measured_files, prepare
 
 CONFIG = Path(os.path.relpath(Path(__file__).parents[2] / "configs" / "distilled.yaml"))
 """As a person would type it: the command that trained a model is on its card."""
@@ -25,20 +25,19 @@ HARD_TEXTS = Path(os.path.relpath(Path(__file__).parent / "hard_texts.json"))
 BUNDLE = Path("bundle", "manifest.json")
 """In a student's folder, once it is exported."""
 
-FIRST = 1
-"""The seed of the first student that teaches whole reviews to all."""
-
 FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", "4": "very positive"}
 """The treebank's labels in words. The teacher learns all five: what is very good tells more than what is good."""
 
-THREE = {number: label.removeprefix("very ") for number, label in FIVE.items()}
-"""The same for a teacher that knows only what the student tells apart."""
+COARSE = {"any negative": ["very negative", "negative"], "any positive": ["positive", "very positive"]}
+"""What the labels of other data sets mean in the treebank's five classes; neutral is neutral everywhere."""
 
-SECOND_RATE = 1e-3
-"""The highest learning rate of a student that begins with learnt weights: half that of one that begins anew."""
+TEACHER_LABELS = {**FIVE, "negative": "any negative", "neutral": "neutral", "positive": "any positive"}
 
-LAST_RATE = 5e-4
-"""Half of that again, for its last run."""
+TEACHER_TOKENS = 384
+"""Tokens that the teacher reads of a text: all of three reviews in four."""
+
+SWAPPED = ["--counterfactuals", str(Path(os.path.relpath(Path(__file__).parent / "identity_terms.yaml")))]
+"""Texts with an identity term are scored together with others of its group in its place."""
 
 RARE = 8
 """Word pieces that all training texts together hold fewer times are left out of what is shipped."""
@@ -59,69 +58,45 @@ class Step:
 
 
 def steps(recipe: Recipe) -> list[Step]:
-    """All of them, in order; one that was stopped goes on by itself."""
+    """All of them, in order; a step that was stopped resumes."""
+    phrases, labelled, unlabelled = recipe.scored
+    trees = (recipe.training_trees, ["--trees=phrases", "--label_map", json.dumps(FIVE)])
     return [
-        Step("Prepare the reviews", (recipe.texts / "done").exists, partial(prepare, recipe)),
+        Step("Prepare the texts", (recipe.texts / "done").exists, partial(prepare, recipe)),
         Step("Fine-tune the teacher", (recipe.teacher / "model.safetensors").exists, partial(fine_tune, recipe)),
-        Step("Score the treebank's phrases", recipe.phrases.exists, partial(score_phrases, recipe)),
-        Step("Score sentences of reviews", recipe.lines.exists, partial(score_sentences, recipe)),
-        *(first_student(recipe, seed) for seed in range(1, recipe.seeds + 1)),
-        Step("Make a bundle of the first", (recipe.first(FIRST) / BUNDLE).exists, partial(export_first, recipe)),
-        Step("Fit n-grams to the labelled reviews", recipe.ngrams.exists, partial(fit_ngrams, recipe)),
-        Step("Score the unlabelled reviews", recipe.whole_reviews.exists, partial(score_reviews, recipe)),
+        Step("Score the treebank's phrases", phrases.exists, partial(score, recipe, *trees, to=phrases)),
+        Step("Score labelled texts", labelled.exists, partial(score, recipe, recipe.labelled, SWAPPED, to=labelled)),
+        Step(
+            "Score unlabelled texts",
+            unlabelled.exists,
+            partial(score, recipe, recipe.unlabelled, ["--labelled=false", *SWAPPED], to=unlabelled),
+        ),
         *(step for seed in range(1, recipe.seeds + 1) for step in student(recipe, seed)),
     ]
 
 
 def fine_tune(recipe: Recipe) -> None:
-    """The teacher learns the treebank's phrases in five classes."""
-    files = ["--train", recipe.training_trees, "--validation", recipe.treebank("dev"), "--to", recipe.teacher]
-    labels = ["--trees=phrases", "--label_map", json.dumps(FIVE)]
+    """The teacher learns five classes from the treebank's phrases, and three of every other labelled text."""
+    train = [recipe.training_trees, recipe.labelled, recipe.teacher_made_up]
+    files = ["--train", _listed(train), "--validation", _listed(_validation(recipe)), "--to", recipe.teacher]
+    labels = ["--trees=phrases", "--label_map", json.dumps(TEACHER_LABELS), "--coarse", json.dumps(COARSE)]
+    batches = ["--batch_size=128", "--tokens_per_batch=8192", f"--max_tokens={TEACHER_TOKENS}", "--learning_rate=5e-5"]
     options = [f"--epochs={recipe.teacher_epochs}", f"--precision={_precision(recipe)}", "--seed=1"]
-    command("distill", "teacher", recipe.base, *files, *labels, *options)
+    command("distill", "teacher", recipe.base, *files, *labels, *batches, *options)
 
 
-def score_phrases(recipe: Recipe) -> None:
-    """What the teacher makes of the phrases it learnt, beside their labels."""
-    labels = ["--trees=phrases", "--label_map", json.dumps(FIVE)]
-    command("distill", "score", recipe.teacher, recipe.training_trees, *labels, *_scoring(recipe, recipe.phrases))
-
-
-def score_sentences(recipe: Recipe) -> None:
-    """What it makes of sentences that nobody labelled."""
-    unlabelled = ["--format=lines", "--labelled=false"]
-    texts = recipe.texts / "sentences.txt"
-    command("distill", "score", recipe.teacher, texts, *unlabelled, *_scoring(recipe, recipe.lines))
-
-
-def fit_ngrams(recipe: Recipe) -> None:
-    """A linear classifier learns the labelled reviews, and of the treebank's sentences what neutral is."""
-    learnt = [recipe.texts / "imdb-train.jsonl", recipe.training_trees]
-    command("distill", "ngrams", "--train", _listed(learnt), "--label_map", json.dumps(THREE), "--to", recipe.ngrams)
-
-
-def score_reviews(recipe: Recipe) -> None:
-    """What the n-grams and a first student, who err on different reviews, together make of those without labels."""
-    teachers = _listed([recipe.first(FIRST) / "bundle", recipe.ngrams])
-    texts = recipe.texts / "imdb-unlabelled.jsonl"
-    command("distill", "score", teachers, texts, "--labelled=false", "--to", recipe.whole_reviews)
-
-
-def first_student(recipe: Recipe, seed: int) -> Step:
-    """Training one student on all but whole reviews without labels."""
-    folder = recipe.first(seed)
-    return Step(
-        f"Train the first student, seed {seed}", partial(is_finished, folder), partial(train_first, recipe, seed)
-    )
+def score(recipe: Recipe, texts: Path, reading: list[str], *, to: Path) -> None:
+    """The teacher's scores of texts, beside their labels where they have some."""
+    speed = [f"--bfloat16={str(recipe.bfloat16).lower()}", f"--max_tokens={TEACHER_TOKENS}", "--tokens_a_batch=16384"]
+    command("distill", "score", recipe.teacher, texts, *reading, *speed, "--to", to)
 
 
 def student(recipe: Recipe, seed: int) -> list[Step]:
-    """Training it on, and on, and making a bundle of it."""
-    folder, last = recipe.student(seed), recipe.last(seed)
+    """Training a student, and making a bundle of it."""
+    folder = recipe.student(seed)
     return [
         Step(f"Train the student, seed {seed}", partial(is_finished, folder), partial(train, recipe, seed)),
-        Step(f"End with short texts, seed {seed}", partial(is_finished, last), partial(train_last, recipe, seed)),
-        Step(f"Export it, seed {seed}", (last / BUNDLE).exists, partial(export, recipe, seed)),
+        Step(f"Export it, seed {seed}", (folder / BUNDLE).exists, partial(export, recipe, seed)),
     ]
 
 
@@ -131,37 +106,26 @@ def is_finished(folder: Path) -> bool:
     return record.is_file() and json.loads(record.read_text(encoding="utf-8"))["finished"] is True
 
 
-def train_first(recipe: Recipe, seed: int) -> None:
-    """A student learns from labels and from the teacher, on phrases, sentences and whole reviews."""
-    _train(recipe, seed, _learnt(recipe), to=recipe.first(seed), options=[f"--trainer.max_epochs={recipe.epochs}"])
-
-
 def train(recipe: Recipe, seed: int) -> None:
-    """It learns on, now from the unlabelled reviews too."""
-    begin = f"--start_from={recipe.first(seed) / 'checkpoints' / 'best.ckpt'}"
-    options = [begin, f"--model.learning_rate={SECOND_RATE}", f"--trainer.max_epochs={recipe.second_epochs}"]
-    _train(recipe, seed, _learnt(recipe, recipe.whole_reviews), to=recipe.student(seed), options=options)
-
-
-def train_last(recipe: Recipe, seed: int) -> None:
-    """A short run on what the long one on reviews diluted: phrases, labelled reviews, and many more made-up texts."""
-    learnt = [recipe.phrases, recipe.texts / "imdb-train.jsonl", recipe.made_up_texts, recipe.last_made_up_texts]
-    begin = f"--start_from={recipe.student(seed) / 'checkpoints' / 'best.ckpt'}"
-    options = [begin, f"--model.learning_rate={LAST_RATE}", "--trainer.max_epochs=1"]
-    _train(recipe, seed, learnt, to=recipe.last(seed), options=options)
-
-
-def export_first(recipe: Recipe) -> None:
-    """Calibrated, so that its probabilities and those of the n-grams may be averaged."""
-    _export(recipe, recipe.first(FIRST))
+    """A student learns from labels and from the teacher, on phrases, sentences, posts and whole reviews."""
+    held_out = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
+    command(
+        *("fit", "--config", CONFIG, "--data.train", _listed(_train(recipe))),
+        *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.embeddings),
+        *(*held_out, f"--trainer.default_root_dir={recipe.student(seed)}", f"--seed_everything={seed}"),
+        *(f"--trainer.max_epochs={recipe.epochs}", f"--trainer.precision={_precision(recipe)}", "--ckpt_path=last"),
+    )
 
 
 def export(recipe: Recipe, seed: int) -> None:
-    """Made small and fast, calibrated on both kinds of texts, measured on the test files."""
-    learnt = [*_learnt(recipe, recipe.whole_reviews), recipe.last_made_up_texts]
-    made = ["--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(learnt)]
-    described = ["--name=sentiment-bilstm", "--version=2.4.0", "--description", DESCRIPTION]
-    _export(recipe, recipe.last(seed), *made, "--test", _listed(_tests(recipe)), *described)
+    """Made small and fast, calibrated on the validation texts, measured on the test files."""
+    folder = recipe.student(seed)
+    command(
+        *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
+        *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(_train(recipe))),
+        *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
+        *("--name=sentiment-bilstm", "--version=3.0.0", "--description", DESCRIPTION),
+    )
 
 
 def attach(recipe: Recipe) -> None:
@@ -184,42 +148,20 @@ def command(*arguments: object) -> None:
         raise SystemExit(done.returncode)
 
 
-def _train(recipe: Recipe, seed: int, learnt: list[Path], *, to: Path, options: list[str]) -> None:
-    apart = ["--data.held_out", _listed(_tests(recipe)), "--data.on_leak=drop"]
-    precision = f"--trainer.precision={_precision(recipe)}"
-    command(
-        *("distill", "student", "--config", CONFIG, "--data.train", _listed(learnt)),
-        *("--data.validation", _listed(_validation(recipe)), "--data.tokenizer_folder", recipe.base),
-        *(*apart, f"--trainer.default_root_dir={to}", f"--seed_everything={seed}", "--ckpt_path=last"),
-        *(precision, *options),
-    )
-
-
-def _learnt(recipe: Recipe, *scored: Path) -> list[Path]:
-    return [recipe.phrases, recipe.lines, *scored, recipe.texts / "imdb-train.jsonl", recipe.made_up_texts]
-
-
-def _export(recipe: Recipe, folder: Path, *options: str) -> None:
-    command(
-        *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
-        *("--validation", _listed(_validation(recipe)), *options),
-    )
+def _train(recipe: Recipe) -> list[Path]:
+    return [*recipe.scored, recipe.made_up_texts]
 
 
 def _precision(recipe: Recipe) -> str:
     return "bf16-mixed" if recipe.bfloat16 else "32"
 
 
-def _scoring(recipe: Recipe, to: Path) -> list[str]:
-    return [f"--bfloat16={str(recipe.bfloat16).lower()}", "--to", str(to)]
-
-
 def _validation(recipe: Recipe) -> list[Path]:
-    return [recipe.treebank("dev"), recipe.texts / "imdb-validation.jsonl"]
+    return [recipe.treebank("dev"), recipe.validation]
 
 
 def _tests(recipe: Recipe) -> list[Path]:
-    return [recipe.treebank("test"), recipe.texts / "imdb-test.jsonl", recipe.texts / "amazon.jsonl"]
+    return [recipe.treebank("test"), *measured_files(recipe)]
 
 
 def _listed(paths: list[Path]) -> str:

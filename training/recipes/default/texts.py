@@ -1,57 +1,61 @@
 """Prepares the texts that teacher and students read, from the data sets as they are published."""
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
 from rich.console import Console
 
-from training.data.examples import Example
+from training.data.examples import Example, LeftOut
 from training.data.leakage import HeldOut, held_out_texts, texts_without_leaks, without_leaks
-from training.data.splitting import write_json_lines
+from training.data.splitting import deal, write_json_lines
 from training.data.text_fingerprint import same_text
 from training.recipes.default.made_up import made_up_texts
+from training.recipes.default.measured_sets import MEASURED
 from training.recipes.default.recipe import Recipe
-from training.recipes.default.reviews import documents, ids_left_out, read_reviews, sentences
+from training.recipes.default.sources import DOMAINS, read_excluded_ids, read_source, sentences
 
-VALIDATION = 0.1
-"""Of the labelled reviews."""
+VALIDATION = {"imdb": 0.1, "goemotions": 0.03, "newsmtsc": 0.1, "senti4sd": 0.1, "amazon_polarity": 0.05}
+"""Share of each source's labelled texts that validates: about a thousand texts each, fewer where there are few."""
+
+TEACHER_MADE_UP = 20_000
+"""Made-up texts that the teacher reads, at most; to a student they are one kind of text among many more."""
 
 SEED = 1
-"""Of the split and of the draw of sentences; the students' seeds change neither."""
+"""Of the splits and draws. The students' seeds change neither."""
 
 
 def prepare(recipe: Recipe) -> None:
-    """Writes reviews to learn from, to validate with and to measure on, made-up texts, and what is to be scored.
+    """Writes labelled texts, unlabelled texts, validation texts, made-up texts, and the sets to measure on.
 
-    To be scored are sentences of reviews, and whole reviews that nobody labelled. Reviews that published robustness
-    sets use are left out, and reviews and sentences that stand in a file on which the model is measured or validated.
+    A text that stands in a set to measure on or in the treebank's validation file is dropped, and so are the reviews
+    that published robustness sets use.
     """
-    imdb, amazon = recipe.data / "imdb", recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
-    left_out = ids_left_out(imdb / "exclude_from_training.tsv")
-    test = list(read_reviews(imdb / "test.jsonl.gz", left_out=()))
-    held_out = HeldOut([recipe.treebank("dev"), recipe.treebank("test"), imdb / "test.jsonl.gz", amazon])
+    for measured in MEASURED:
+        write_json_lines(recipe.measured / measured.file_name, evenly(measured.examples(recipe.data), recipe.reviews))
     leaks = held_out_texts("drop")
-    usable = {}
-    for part in ("train", "unsup"):
-        path = imdb / f"{part}.jsonl.gz"
-        usable[part] = list(without_leaks(read_reviews(path, left_out=left_out), held_out, leaks, path=path))
-    learnt, checked = documents(usable["train"], validation=VALIDATION, seed=SEED)
-    found = texts_without_leaks(sentences([*learnt, *usable["unsup"]], seed=SEED), held_out, leaks, path=imdb)
-    drawn = islice(found, recipe.sentences)
-    measured = list(read_reviews(amazon, left_out=()))
-    parts = {
-        "imdb-train": learnt,
-        "imdb-validation": checked,
-        "imdb-test": test,
-        "imdb-unlabelled": new_texts(usable["unsup"], known=[*learnt, *checked]),
-        "amazon": measured,
-    }
-    for name, examples in parts.items():
-        write_json_lines(recipe.texts / f"{name}.jsonl", evenly(examples, recipe.reviews))
-    (recipe.texts / "sentences.txt").write_text("\n".join(drawn) + "\n", encoding="utf-8")
-    write_json_lines(recipe.made_up_texts, made_up_texts(when="always", most=recipe.made_up, seed=SEED))
-    write_json_lines(recipe.last_made_up_texts, made_up_texts(when="last", most=2 * recipe.made_up, seed=SEED))
+    held_out = HeldOut([recipe.treebank("dev"), recipe.treebank("test"), *measured_files(recipe, whole=True)])
+    labelled, unlabelled, validation = [], [], []
+    for name, examples in _sources(recipe, held_out, leaks):
+        known = [example for example in examples if example.label]
+        share = VALIDATION.get(name, 0.0)
+        learned, checked = deal(known, [1 - share, share], seed=SEED)
+        labelled += evenly(learned, recipe.reviews)
+        validation += evenly(checked, recipe.reviews)
+        unlabelled += evenly([example for example in examples if not example.label], recipe.reviews)
+    documents = [
+        example for example in [*labelled, *unlabelled] if "\n" in example.text or len(example.text) > DOCUMENT
+    ]
+    cut = (Example(text=text, label="", line=0) for text in sentences(documents, seed=SEED))
+    cut = without_leaks(cut, held_out, leaks, path=recipe.data)
+    unlabelled = distinct_texts([*unlabelled, *islice(cut, recipe.sentences)], known=[*labelled, *validation])
+    write_json_lines(recipe.labelled, labelled)
+    write_json_lines(recipe.unlabelled, unlabelled)
+    write_json_lines(recipe.validation, validation)
+    made_up = list(made_up_texts(most=recipe.made_up, seed=SEED))
+    write_json_lines(recipe.made_up_texts, made_up)
+    write_json_lines(recipe.teacher_made_up, evenly(made_up, TEACHER_MADE_UP))
     if recipe.trees:
         with gzip.open(recipe.treebank("train"), "rt", encoding="utf-8") as lines:
             recipe.training_trees.write_text("".join(islice(lines, recipe.trees)), encoding="utf-8")
@@ -59,18 +63,37 @@ def prepare(recipe: Recipe) -> None:
     (recipe.texts / "done").touch()
 
 
-def new_texts(examples: Iterable[Example], *, known: Iterable[Example]) -> list[Example]:
-    """Each text once, and none that is known already."""
+DOCUMENT = 250
+"""Characters above which a text is cut into sentences too."""
+
+
+def measured_files(recipe: Recipe, *, whole: bool = False) -> list[Path]:
+    """The sets to measure on; ``whole`` gives also the parts of the treebank, which has a file of its own."""
+    return [recipe.measured / measured.file_name for measured in MEASURED if whole or "sst" not in measured.path]
+
+
+def _sources(recipe: Recipe, held_out: HeldOut, leaks: LeftOut) -> Iterator[tuple[str, list[Example]]]:
+    """The texts of every source without those that are held out."""
+    excluded = read_excluded_ids(recipe.data / "imdb" / "exclude_from_training.tsv")
+    parts = [("imdb", "train"), ("imdb", "unsup"), *((domain, "train") for domain in DOMAINS)]
+    for name, part in parts:
+        path = recipe.data / name / f"{part}.jsonl.gz"
+        yield name, list(without_leaks(read_source(path, excluded=excluded), held_out, leaks, path=path))
+
+
+def distinct_texts(examples: Iterable[Example], *, known: Iterable[Example]) -> list[Example]:
+    """Each text once, without the texts that are known already."""
     seen = {same_text(example.text) for example in known}
-    found = []
+    distinct = []
     for example in examples:
         text = same_text(example.text)
         if text not in seen:
             seen.add(text)
-            found.append(example)
-    return found
+            distinct.append(example)
+    return distinct
 
 
-def evenly(examples: list[Example], most: int) -> list[Example]:
-    """At most so many, from all over the list, whose labels may come sorted; 0 takes all."""
-    return examples[:: -(-len(examples) // most)] if most else examples
+def evenly(examples: Iterable[Example], maximum: int) -> list[Example]:
+    """At most ``maximum`` examples from all over the list, whose labels may come sorted; 0 takes all."""
+    rows = list(examples)
+    return rows[:: -(-len(rows) // maximum)] if maximum and rows else rows

@@ -1,0 +1,86 @@
+"""The labelled sets that models are measured on, read by the project's readers as a person would write them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.examples import Example, LeftOut
+from training.data.readers import read_examples
+from training.data.readers.files import read_text_lines
+from training.data.readers.penn_treebank import join_tokens
+
+TWO = ("negative", "positive")
+THREE = ("negative", "neutral", "positive")
+
+SST_TWO = {"0": "negative", "1": "negative", "2": None, "3": "positive", "4": "positive"}
+SST_THREE = {**SST_TWO, "2": "neutral"}
+
+BINARY = {"0": "negative", "1": "positive"}
+_EMOTIONS = {
+    **dict.fromkeys(
+        (
+            "ambiguous",
+            "ambiguous+negative",
+            "ambiguous+negative+neutral",
+            "ambiguous+negative+positive",
+            "ambiguous+neutral",
+        )
+    ),
+    **dict.fromkeys(("ambiguous+neutral+positive", "ambiguous+positive", "negative+neutral", "negative+positive")),
+    **dict.fromkeys(("ambiguous+negative+neutral+positive", "negative+neutral+positive", "neutral+positive")),
+}
+"""Comments whose emotions belong to several groups, or to none of the three, are not measured."""
+
+_BREAK = re.compile(r"(?:\s*<br\s*/?>\s*)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSet:
+    """A labelled set.
+
+    Attributes:
+        name: as tables give it.
+        labels: of the set: two, or three with a neutral one.
+        path: of the file in the folder of data sets.
+        options: of ``read_examples``.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    path: str
+    options: dict[str, object]
+
+    @property
+    def file_name(self) -> str:
+        """Of the copy that the recipe makes."""
+        return f"{self.name.lower().replace(' ', '-')}.jsonl"
+
+    def examples(self, folder: Path) -> Iterator[Example]:
+        """Every labelled text, with line breaks where the file has HTML's."""
+        path = folder / self.path
+        rows = _yelp(path) if path.is_dir() else read_examples(path, **{"bad_rows": LeftOut("skip"), **self.options})  # type: ignore[arg-type]
+        for row in rows:
+            yield Example(text=_BREAK.sub("\n", row.text).strip(), label=row.label, line=row.line)
+
+
+MEASURED = (
+    MeasuredSet("SST-2 test", TWO, "sst/test.txt.gz", {"label_map": SST_TWO}),
+    MeasuredSet("IMDb test", TWO, "imdb/test.jsonl.gz", {"label_map": BINARY}),
+    # Four of its 3,775 lines have a label and no text.
+    MeasuredSet("CR", TWO, "cr/custrev.txt", {"format": "lines", "ptb_tokens": True, "label_map": BINARY}),
+    MeasuredSet("amazon_reviews", TWO, "amazon_reviews/reviews.jsonl.gz", {"label_map": BINARY}),
+    MeasuredSet("Yelp sentences", TWO, "yelp_sentences", {}),
+    MeasuredSet("SST test", THREE, "sst/test.txt.gz", {"label_map": SST_THREE}),
+    MeasuredSet("airline tweets", THREE, "airline_tweets/tweets.csv.gz", {}),
+    MeasuredSet("PhraseBank", THREE, "finance/phrasebank.csv", {"text_column": "news", "ptb_tokens": True}),
+    MeasuredSet("NewsMTSC validation", THREE, "newsmtsc/validation.jsonl.gz", {}),
+    MeasuredSet("GoEmotions validation", THREE, "goemotions/validation.jsonl.gz", {"label_map": _EMOTIONS}),
+)
+"""MR is not among them: it holds most of the treebank's test sentences."""
+
+
+def _yelp(folder: Path) -> Iterator[Example]:
+    for number, label in enumerate(TWO):
+        for line, text in read_text_lines(folder / f"sentiment.test.{number}.gz", LeftOut("stop")):
+            yield Example(text=join_tokens(text.split()), label=label, line=line)
