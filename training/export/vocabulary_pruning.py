@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
+from training.data import tokenization
 from training.data.examples import DataError
 from training.data.module import SentimentData
 from training.data.tokenized_files import LabelledFile, tokenize
@@ -60,7 +62,8 @@ def leave_out_rare(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Pa
     ]
     rows = torch.tensor([model["vocab"][token] for token in kept])
     model["vocab"] = {token: number for number, token in enumerate(kept)}
-    task.tokenizer_json = json.dumps(pipeline, ensure_ascii=False, separators=(",", ":"))
+    pruned = Tokenizer.from_str(json.dumps(pipeline, ensure_ascii=False))
+    task.tokenizer_json = tokenization.upgrade(pruned).to_str()  # what splits words is written from the vocabulary
     task.network.embedding = _selected(task.network.embedding, rows)
     task.network.word_dropout.unknown_id = model["vocab"].get(model["unk_token"])
     return len(counts) - len(kept)

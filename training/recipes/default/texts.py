@@ -44,12 +44,10 @@ def prepare(recipe: Recipe) -> None:
         labelled += evenly(learned, recipe.reviews)
         validation += evenly(checked, recipe.reviews)
         unlabelled += evenly([example for example in examples if not example.label], recipe.reviews)
-    documents = [
-        example for example in [*labelled, *unlabelled] if "\n" in example.text or len(example.text) > DOCUMENT
-    ]
-    cut = (Example(text=text, label="", line=0) for text in sentences(documents, seed=SEED))
-    cut = without_leaks(cut, held_out, leaks, path=recipe.data)
-    unlabelled = distinct_texts([*unlabelled, *islice(cut, recipe.sentences)], known=[*labelled, *validation])
+    documents = [example for example in [*labelled, *unlabelled] if len(example.text) > DOCUMENT]
+    cut = texts_without_leaks(sentences(documents, seed=SEED), held_out, leaks, path=recipe.data)
+    drawn = (Example(text=text, label="", line=0) for text in islice(cut, recipe.sentences))
+    unlabelled = distinct_texts([*unlabelled, *drawn], known=[*labelled, *validation])
     write_json_lines(recipe.labelled, labelled)
     write_json_lines(recipe.unlabelled, unlabelled)
     write_json_lines(recipe.validation, validation)
