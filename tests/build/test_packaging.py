@@ -1,6 +1,7 @@
 """One version, one list of packages: what states them elsewhere says the same."""
 
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -12,7 +13,8 @@ from model_store import cli
 from tests.support.real_server import PROJECT
 from training.commands import main as training_commands
 
-PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+CONFIGURATION = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+PYPROJECT = CONFIGURATION["project"]
 LOCK = (PROJECT / "requirements.lock").read_text()
 PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 
@@ -41,9 +43,15 @@ def test_both_command_lines_print_the_version(capsys):
     assert capsys.readouterr().out == f"{model_store.__version__}\n" * 2
 
 
-def test_the_packages_carry_their_types():
-    for package in ("model_store", "service", "training"):
-        assert (PROJECT / package / "py.typed").is_file()
+@pytest.mark.parametrize("package", ["model_store", "service", "training"])
+def test_a_package_carries_its_types_and_every_other_file_that_is_not_code(package):
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", package]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    files = {name for name in listed.splitlines() if not name.endswith(".py") and (PROJECT / name).is_file()}
+    patterns = CONFIGURATION["tool"]["setuptools"]["package-data"][package]
+    packed = {path.relative_to(PROJECT).as_posix() for each in patterns for path in (PROJECT / package).glob(each)}
+    assert f"{package}/py.typed" in files
+    assert files - packed == set()
 
 
 def test_the_lock_file_pins_every_dependency_to_the_version_that_is_tested():
