@@ -39,7 +39,7 @@ from training.data.labelled import read_labelled
 from training.evaluation.predictions import bundle_logits, softmax
 from training.export import bundle as export
 from training.export.onnx_graph import build_graph
-from training.export.quantization import Storage, round_weights
+from training.export.quantization import Storage, quantize_weights
 from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding
@@ -109,10 +109,10 @@ def stored(network: SentimentNetwork) -> Iterator[tuple[str, bytes]]:
         yield WIDE, build_graph(widened)
     for storage in get_args(Storage):
         rounded = copy.deepcopy(network)
-        round_weights(rounded, storage)
+        quantize_weights(rounded, storage)
         yield storage, build_graph(rounded, storage=storage)
     rounded = copy.deepcopy(network)
-    round_weights(rounded, "int8", arithmetic="int8")
+    quantize_weights(rounded, "int8", arithmetic="int8")
     yield ARITHMETIC, build_graph(rounded, storage="int8", arithmetic="int8")
 
 

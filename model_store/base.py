@@ -1,9 +1,9 @@
-"""What every part of a manifest is: checked when it is read, never changed, and without unknown keys."""
+"""The base class of everything that is read from a bundle's JSON files."""
 
 from pydantic import BaseModel, ConfigDict
 
 
-class Part(BaseModel):
-    """A part of a manifest."""
+class StrictModel(BaseModel):
+    """A frozen pydantic model that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

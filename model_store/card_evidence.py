@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from model_store.card_tables import in_order, in_words, percent, table
-from model_store.evidence import Behaviour, Comparison, Kept, Measurement
+from model_store.evaluation import Behavior, Comparison, CoveragePoint, Measurement
 from model_store.manifest import Manifest
 
 NO_FIGURE = "-"
@@ -80,15 +80,15 @@ def _risk_coverage(manifest: Manifest) -> Iterator[str]:
     yield from table(("data", *(f"{share:.0%} kept" for share in shares), "confident", "of those right"), rows)
 
 
-def _confident(kept: Kept | None) -> tuple[str, str]:
+def _confident(kept: CoveragePoint | None) -> tuple[str, str]:
     return (NO_FIGURE, NO_FIGURE) if kept is None else (percent(kept.coverage), _accuracy(kept))
 
 
-def _threshold(kept: Kept | None) -> str:
+def _threshold(kept: CoveragePoint | None) -> str:
     return NO_FIGURE if kept is None else f"{kept.threshold:.4f}"
 
 
-def _accuracy(kept: Kept | None) -> str:
+def _accuracy(kept: CoveragePoint | None) -> str:
     return NO_FIGURE if kept is None or kept.accuracy is None else percent(kept.accuracy)
 
 
@@ -144,7 +144,7 @@ def _behaviour(manifest: Manifest) -> Iterator[str]:
     yield from table(("capability", "family", "kind", "cases", "failures", "rate"), rows)
 
 
-def _failures(families: Sequence[Behaviour]) -> tuple[str, str, str]:
+def _failures(families: Sequence[Behavior]) -> tuple[str, str, str]:
     cases, failures = sum(one.cases for one in families), sum(one.failures for one in families)
     return f"{cases:,}", f"{failures:,}", f"{failures / cases:.1%}"
 

@@ -2,10 +2,10 @@
 
 from pydantic import Field, model_validator
 
-from model_store.base import Part
+from model_store.base import StrictModel
 
 
-class Measurement(Part):
+class Measurement(StrictModel):
     """One figure and the data it was measured on."""
 
     data: str
@@ -17,7 +17,7 @@ class Measurement(Part):
     command: str | None = Field(default=None, description="What measured it.")
 
 
-class Kept(Part):
+class CoveragePoint(StrictModel):
     """The answers whose score is at least a threshold, and how many of them are right."""
 
     threshold: float = Field(ge=0, le=1)
@@ -27,18 +27,18 @@ class Kept(Part):
     accuracy: float | None = Field(ge=0, le=1, description="Share of the kept answers that are right; null: none kept.")
 
 
-class RiskCoverage(Part):
+class RiskCoverage(StrictModel):
     """What leaving the least sure answers out does for the others, on one file's texts (El-Yaniv and Wiener 2010)."""
 
     data: str
     rows: int = Field(ge=1)
-    points: list[Kept] = Field(description="From all texts down to the surest half.")
-    confident: Kept | None = Field(
+    points: list[CoveragePoint] = Field(description="From all texts down to the surest half.")
+    confident: CoveragePoint | None = Field(
         default=None, description="At the bundle's own threshold; null where it has none or nothing reaches it."
     )
 
 
-class Behaviour(Part):
+class Behavior(StrictModel):
     """How often one kind of wording is got wrong, in the manner of CheckList (Ribeiro et al. 2020)."""
 
     family: str
@@ -48,14 +48,14 @@ class Behaviour(Part):
     failures: int = Field(ge=0)
 
     @model_validator(mode="after")
-    def _no_more_failures_than_cases(self) -> "Behaviour":
+    def _no_more_failures_than_cases(self) -> "Behavior":
         if self.failures > self.cases:
             message = f"{self.family} has {self.failures} failures of {self.cases} cases"
             raise ValueError(message)
         return self
 
 
-class Comparison(Part):
+class Comparison(StrictModel):
     """Another method's figure on the same texts."""
 
     data: str
@@ -68,7 +68,7 @@ class Comparison(Part):
     high: float | None = Field(default=None, description="Its upper bound.")
 
 
-class KnownFailure(Part):
+class KnownFailure(StrictModel):
     """A text that the bundle gets wrong."""
 
     text: str

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from model_store.base import Part
-from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.base import StrictModel
+from model_store.evaluation import Behavior, Comparison, KnownFailure, Measurement, RiskCoverage
 
 FORMAT_VERSION = 2
 """Raised whenever an older reader would misunderstand a newer bundle."""
@@ -21,7 +21,7 @@ PoolingName = Literal["max", "mean", "attention", "last"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Label(Part):
+class Label(StrictModel):
     """One class of the classifier, in the order of the logits."""
 
     name: str = Field(min_length=1)
@@ -31,7 +31,7 @@ class Label(Part):
     bias: float = Field(description="The linear head's bias: token contributions plus this equal the logit.")
 
 
-class Architecture(Part):
+class Architecture(StrictModel):
     """The network's shape, enough to know what the representations are."""
 
     cell: CellName
@@ -54,7 +54,7 @@ class Architecture(Part):
         return self.directions * self.hidden_size
 
 
-class TokenizerCard(Part):
+class TokenizerCard(StrictModel):
     """How text becomes tokens."""
 
     kind: Literal["word", "subword"]
@@ -62,7 +62,7 @@ class TokenizerCard(Part):
     unknown_token: str
 
 
-class Calibration(Part):
+class Calibration(StrictModel):
     """Temperature scaling (Guo et al. 2017, section 4.2), and from which score on an answer is called confident.
 
     Scores are softmax(logits / temperature). The threshold is the smallest with which the answers that reach it are
@@ -85,13 +85,13 @@ class Calibration(Part):
         return self.threshold is not None and score >= self.threshold
 
 
-class Limits(Part):
+class Limits(StrictModel):
     """What the bundle accepts."""
 
     max_tokens: int = Field(ge=1)
 
 
-class TrainingFile(Part):
+class TrainingFile(StrictModel):
     """A file the model learnt from."""
 
     name: str
@@ -99,7 +99,7 @@ class TrainingFile(Part):
     sha256: Sha256
 
 
-class Machine(Part):
+class Machine(StrictModel):
     """What a model was trained on."""
 
     processor: str
@@ -108,7 +108,7 @@ class Machine(Part):
     devices: int = Field(default=1, ge=1, description="Processes that trained together, each on a device of its own.")
 
 
-class Training(Part):
+class Training(StrictModel):
     """Where the model comes from."""
 
     command: str | None
@@ -132,7 +132,7 @@ class Training(Part):
             run = run.began_with
 
 
-class Manifest(Part):
+class Manifest(StrictModel):
     """The whole of manifest.json."""
 
     format_version: Literal[1, 2]
@@ -156,7 +156,7 @@ class Manifest(Part):
     intended_use: list[str] = Field(default_factory=list)
     not_intended_for: list[str] = Field(default_factory=list)
     risk_coverage: list[RiskCoverage] = Field(default_factory=list)
-    behaviour: list[Behaviour] = Field(default_factory=list)
+    behaviour: list[Behavior] = Field(default_factory=list)
     comparison: list[Comparison] = Field(default_factory=list)
     known_failures: list[KnownFailure] = Field(default_factory=list)
     files: dict[str, Sha256] = Field(description="SHA-256 of every other file of the bundle.")

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from model_store.card import ARITHMETIC, duration, passes
 from model_store.card_tables import in_words, percent
-from model_store.evidence import RiskCoverage
+from model_store.evaluation import RiskCoverage
 from model_store.manifest import Calibration, Manifest, Training
 
 

@@ -7,7 +7,7 @@ import pytest
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.card import duration, model_card
-from model_store.evidence import Behaviour, Comparison, Kept, Measurement, RiskCoverage
+from model_store.evaluation import Behavior, Comparison, CoveragePoint, Measurement, RiskCoverage
 from model_store.manifest import Calibration, Machine, Manifest, Training
 
 FIRST = Path(__file__).parent / "first_manifest.json"
@@ -71,8 +71,11 @@ def test_the_card_says_how_it_multiplies(manifest):
 
 
 def test_risk_and_coverage_side_by_side(manifest):
-    points = [Kept(coverage=1.0, accuracy=0.8, threshold=0.4), Kept(coverage=0.5, accuracy=0.96, threshold=0.9)]
-    sure = Kept(coverage=0.55, accuracy=0.95, threshold=0.85)
+    points = [
+        CoveragePoint(coverage=1.0, accuracy=0.8, threshold=0.4),
+        CoveragePoint(coverage=0.5, accuracy=0.96, threshold=0.9),
+    ]
+    sure = CoveragePoint(coverage=0.55, accuracy=0.95, threshold=0.85)
     text = card(
         manifest,
         risk_coverage=[
@@ -89,7 +92,7 @@ def test_risk_and_coverage_side_by_side(manifest):
 
 def test_behaviour_is_added_up_by_kind(manifest):
     families = [
-        Behaviour(family=name, kind=kind, capability="negation", cases=cases, failures=failures)
+        Behavior(family=name, kind=kind, capability="negation", cases=cases, failures=failures)
         for name, kind, cases, failures in (("a", "MFT", 10, 1), ("b", "MFT", 30, 3), ("c", "INV", 60, 0))
     ]
     text = card(manifest, behaviour=families)

@@ -20,7 +20,7 @@ from training.data.readers import Format
 from training.evaluation import measurements
 from training.evaluation.predictions import Answers, answers
 from training.export import bundle as export
-from training.export.reports import EvidenceError, attached
+from training.export.reports import EvidenceError, attach_reports
 
 DESCRIPTION = """\
 Attaches to a bundle what was measured once it existed, and writes its manifest and card anew, both or neither. Graph,
@@ -96,7 +96,7 @@ def write_card(options: Options, *, command: str) -> None:
     model = SentimentModel(content)
     uses = {"intended_use": options.intended_use, "not_intended_for": options.not_intended_for}
     manifest = content.manifest.model_copy(update={name: use for name, use in uses.items() if use is not None})
-    manifest, notes = attached(
+    manifest, notes = attach_reports(
         manifest,
         model,
         behaviour=options.behaviour,

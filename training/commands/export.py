@@ -22,9 +22,9 @@ from training.evaluation.polarity import default_polarities
 from training.evaluation.predictions import Answers, answers, together
 from training.export import bundle as export
 from training.export.onnx_graph import build_graph
-from training.export.quantization import round_weights
-from training.export.reports import EvidenceError, attached
-from training.export.vocabulary_pruning import VocabularyError, leave_out_rare
+from training.export.quantization import quantize_weights
+from training.export.reports import EvidenceError, attach_reports
+from training.export.vocabulary_pruning import VocabularyError, prune_vocabulary
 from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.fit.task import SentimentTask
 from training.network.validation import OptionError
@@ -69,8 +69,8 @@ def export_checkpoint(options: Options, *, command: str) -> None:
     test = _read(_several(options.test), options, loaded)
     left_out = 0
     if options.min_count:
-        left_out = leave_out_rare(loaded, min_count=options.min_count, files=_several(options.counted))
-    round_weights(loaded.task.network, options.storage, arithmetic=options.arithmetic)
+        left_out = prune_vocabulary(loaded, min_count=options.min_count, files=_several(options.counted))
+    quantize_weights(loaded.task.network, options.storage, arithmetic=options.arithmetic)
     texts = [example for _, examples in validation for example in examples]
     graph, proof = _proven(loaded.task, options, texts)
     manifest = export.make_manifest(
@@ -98,7 +98,7 @@ def export_checkpoint(options: Options, *, command: str) -> None:
         target_accuracy=options.target_accuracy,
         command=command,
     )
-    manifest, notes = attached(
+    manifest, notes = attach_reports(
         manifest,
         export.unwritten_model(options.to, manifest, files),
         behaviour=options.behaviour,

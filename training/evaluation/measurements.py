@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model_store.evidence import Measurement, RiskCoverage
+from model_store.evaluation import Measurement, RiskCoverage
 from model_store.manifest import Calibration
 from training.evaluation.calibration import fit_temperature
 from training.evaluation.metrics import Outcomes, outcomes, with_intervals

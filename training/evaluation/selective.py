@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.evidence import Kept
+from model_store.evaluation import CoveragePoint
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 
@@ -51,7 +51,7 @@ def fewest(target: float) -> int:
     return math.ceil(round(1 / (1 - target), 6))  # 1 / (1 - 0.9) is 10.000000000000002
 
 
-def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Kept]:
+def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[CoveragePoint]:
     """The accuracy of the surest answers at each of ``COVERAGES``, rounded up to whole texts.
 
     Where scores tie, all texts of the lowest score kept are counted.
@@ -61,12 +61,12 @@ def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> 
     for coverage in COVERAGES:
         threshold = float(scores[math.ceil(round(coverage * len(scores), 6)) - 1])
         kept = right[confidence >= threshold]
-        points.append(Kept(threshold=threshold, coverage=coverage, accuracy=float(kept.mean())))
+        points.append(CoveragePoint(threshold=threshold, coverage=coverage, accuracy=float(kept.mean())))
     return points
 
 
-def kept_at(threshold: float, confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Kept:
+def kept_at(threshold: float, confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> CoveragePoint:
     """How many answers reach a threshold, and how many of those are right."""
     kept = confidence >= threshold
     accuracy = float(right[kept].mean()) if kept.any() else None
-    return Kept(threshold=threshold, coverage=float(kept.mean()), accuracy=accuracy)
+    return CoveragePoint(threshold=threshold, coverage=float(kept.mean()), accuracy=accuracy)

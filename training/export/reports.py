@@ -8,18 +8,18 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from model_store import SentimentModel, TextError
-from model_store.base import Part
-from model_store.evidence import Behaviour, Comparison, KnownFailure
+from model_store.base import StrictModel
+from model_store.evaluation import Behavior, Comparison, KnownFailure
 from model_store.manifest import Manifest
 
-PartT = TypeVar("PartT", bound=Part)
+ModelT = TypeVar("ModelT", bound=StrictModel)
 
 
 class EvidenceError(ValueError):
     """A report that cannot be used; the message names the file, the place and what is wanted."""
 
 
-def read_behaviour(path: Path) -> list[Behaviour]:
+def read_behaviour(path: Path) -> list[Behavior]:
     """The families of a report of ``python -m training evaluate --behaviour``; those without a case say nothing.
 
     A family's name is its ``family`` or its ``name``.
@@ -29,7 +29,7 @@ def read_behaviour(path: Path) -> list[Behaviour]:
     """
     entries = enumerate(_entries(path, ("kind", "capability", "cases", "failures")), start=1)
     named = [(number, {"family": entry.get("name"), **entry}) for number, entry in entries if entry["cases"] != 0]
-    return _parts(path, Behaviour, named)
+    return _parts(path, Behavior, named)
 
 
 def read_comparison(path: Path) -> list[Comparison]:
@@ -81,7 +81,7 @@ def read_known_failures(path: Path, model: SentimentModel) -> tuple[list[KnownFa
     return failures, right
 
 
-def attached(
+def attach_reports(
     manifest: Manifest,
     model: SentimentModel,
     *,
@@ -102,7 +102,7 @@ def attached(
     return manifest.model_copy(update=changes), notes
 
 
-def _parts(path: Path, part: type[PartT], entries: Sequence[tuple[int, dict[str, Any]]]) -> list[PartT]:
+def _parts(path: Path, part: type[ModelT], entries: Sequence[tuple[int, dict[str, Any]]]) -> list[ModelT]:
     """What the entries say, each under its number in the file."""
     parts = []
     for number, entry in entries:
