@@ -26,7 +26,7 @@ def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
     """
     asked = suite_texts()
     for family in read_families(FOLDER):
-        for number, (text,) in enumerate(cases(family, most=most, seed=seed), start=1):
+        for number, (text,) in enumerate(cases(family, max_cases=most, seed=seed), start=1):
             if same_text(text) not in asked:
                 yield Example(text=text, label=family.expect, line=number)
 
@@ -34,5 +34,5 @@ def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
 @cache
 def suite_texts() -> frozenset[str]:
     """Every text that the behavioural suite asks as it is run by default, in the form in which texts are compared."""
-    every = (case for family in read_families() for case in cases(family, most=CASES_A_FAMILY, seed=SEED))
+    every = (case for family in read_families() for case in cases(family, max_cases=CASES_A_FAMILY, seed=SEED))
     return frozenset(same_text(text) for case in every for text in case)
