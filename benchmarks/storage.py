@@ -34,9 +34,10 @@ from benchmarks.inference import TEXT, timed
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
+from model_store.softmax import softmax
 from training.data.examples import Example, LeftOut
 from training.data.labelled import read_labelled
-from training.evaluation.predictions import bundle_logits, softmax
+from training.evaluation.predictions import bundle_logits
 from training.export import bundle as export
 from training.export.onnx_graph import build_graph
 from training.export.quantization import Storage, quantize_weights
@@ -143,7 +144,8 @@ def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, 
 
 def probabilities(model: SentimentModel, examples: Sequence[Example]) -> NDArray[np.float64]:
     """(texts, labels), asked for many at a time."""
-    return softmax(bundle_logits(model, [example.text for example in examples]), temperature=1.0)
+    texts = [example.text for example in examples]
+    return softmax(bundle_logits(model.runner, texts, labels=len(model.manifest.labels)))
 
 
 def company(model: SentimentModel, examples: Sequence[Example], together: NDArray[np.float64]) -> float:

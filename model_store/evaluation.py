@@ -1,4 +1,4 @@
-"""How good a bundle is, as its manifest and its card have it: figures, what abstaining buys, behaviour, failures."""
+"""How good a bundle is and what it is for: the content of evaluation.json and, in tables, of the card."""
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,7 @@ class Measurement(StrictModel):
 
 
 class CoveragePoint(StrictModel):
-    """The answers whose score is at least a threshold, and how many of them are right."""
+    """Coverage and accuracy of the answers whose score is at least a threshold."""
 
     threshold: float = Field(ge=0, le=1)
     coverage: float = Field(
@@ -28,7 +28,7 @@ class CoveragePoint(StrictModel):
 
 
 class RiskCoverage(StrictModel):
-    """What leaving the least sure answers out does for the others, on one file's texts (El-Yaniv and Wiener 2010)."""
+    """Accuracy on one file's texts when the answers with the lowest scores are left out (El-Yaniv and Wiener 2010)."""
 
     data: str
     rows: int = Field(ge=1)
@@ -39,7 +39,7 @@ class RiskCoverage(StrictModel):
 
 
 class Behavior(StrictModel):
-    """How often one kind of wording is got wrong, in the manner of CheckList (Ribeiro et al. 2020)."""
+    """Failures on texts of one template family, in the manner of CheckList (Ribeiro et al. 2020)."""
 
     family: str
     kind: str = Field(description="Minimum functionality, invariance or directional.")
@@ -61,7 +61,7 @@ class Comparison(StrictModel):
     data: str
     rows: int = Field(ge=1)
     method: str
-    learnt_from: str | None = Field(default=None, description="In words; null: from no text, or nobody said.")
+    training_data: str | None = Field(default=None, description="In words; null: none, or not known.")
     metric: str
     value: float = Field(ge=0, le=1)
     low: float | None = Field(default=None, description="Lower bound of the 95% interval; null: unknown.")
@@ -69,9 +69,21 @@ class Comparison(StrictModel):
 
 
 class KnownFailure(StrictModel):
-    """A text that the bundle gets wrong."""
+    """A text that the bundle labels wrongly."""
 
     text: str
-    expected: str = Field(description="The label a person gives it.")
-    label: str = Field(description="The bundle's.")
+    expected: str = Field(description="The right label.")
+    label: str = Field(description="The bundle's label.")
     score: float = Field(ge=0, le=1)
+
+
+class Evaluation(StrictModel):
+    """All that is known of how well a bundle does. Measuring changes this and leaves the bundle's identity alone."""
+
+    intended_use: list[str] = Field(default_factory=list)
+    not_intended_for: list[str] = Field(default_factory=list)
+    metrics: list[Measurement] = Field(default_factory=list)
+    risk_coverage: list[RiskCoverage] = Field(default_factory=list)
+    behavior: list[Behavior] = Field(default_factory=list)
+    comparison: list[Comparison] = Field(default_factory=list)
+    known_failures: list[KnownFailure] = Field(default_factory=list)

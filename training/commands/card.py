@@ -9,7 +9,7 @@ from pathlib import Path
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from model_store import BundleError, SentimentModel
+from model_store import BundleError, Evaluation, SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Manifest
 from training.commands.parser import ExactParser, Paragraphs
@@ -17,21 +17,21 @@ from training.data.examples import BadRowPolicy, DataError, LeftOut
 from training.data.labelled import READING, read_labelled
 from training.data.module import short_name
 from training.data.readers import Format
-from training.evaluation import measurements
-from training.evaluation.predictions import Answers, answers
-from training.export import bundle as export
+from training.evaluation.metrics import measurements
+from training.evaluation.predictions import Predictions, predict_file
+from training.evaluation.selective import risk_coverage
 from training.export.reports import EvidenceError, attach_reports
 
 DESCRIPTION = """\
-Attaches to a bundle what was measured once it existed, and writes its manifest and card anew, both or neither. Graph,
-tokenizer, calibration and everything not named here stay as they are.
+Attaches reports and measurements to an existing bundle, and rewrites its evaluation and card, both or neither. The
+manifest, the graph, the tokenizer and everything not named here stay as they are.
 
   python -m training card my-model --behaviour behaviour.json --comparison comparison.json
   python -m training card my-model --measure '[amazon/reviews.jsonl.gz, cr/custrev.txt]' \
     --label_map '{"0": negative, "1": positive}'
 
 A report takes the place of the one before. A file that is measured takes the place of figures on data of that name.
-The manifest's hash names the bundle, so the bundle has another name in answers (model.sha256) afterwards.
+Measuring does not change the bundle's identity (model.sha256 in answers).
 """
 
 
@@ -95,51 +95,43 @@ def write_card(options: Options, *, command: str) -> None:
     content = bundles.read(bundles.resolve(options.bundle))
     model = SentimentModel(content)
     uses = {"intended_use": options.intended_use, "not_intended_for": options.not_intended_for}
-    manifest = content.manifest.model_copy(update={name: use for name, use in uses.items() if use is not None})
-    manifest, notes = attach_reports(
-        manifest,
+    evaluation = content.evaluation.replace(**{name: use for name, use in uses.items() if use is not None})
+    evaluation, notes = attach_reports(
+        evaluation,
         model,
-        behaviour=options.behaviour,
+        behavior=options.behaviour,
         comparison=options.comparison,
         known_failures=options.known_failures,
     )
     console = Console(stderr=True)
     for file in _measured(options, model):
-        manifest = _with_figures(manifest, file, command=command)
-        left_out = f", {file.left_out:,} without a token left out" if file.left_out else ""
-        console.print(f"Measured {len(file.true):,} texts of {file.data}{left_out}.")
-    files = bundles.read_files(content.folder, content.manifest)
-    export.write_bundle(content.folder, manifest, files, overwrite=True)
+        evaluation = _with_measurements(evaluation, model.manifest, file, command=command)
+        skipped = f", {file.skipped:,} without a token skipped" if file.skipped else ""
+        console.print(f"Measured {len(file.true):,} texts of {file.data}{skipped}.")
+    bundles.rewrite(content, evaluation=evaluation)
     for note in notes:
         console.print(note, markup=False)
-    console.print(f"Wrote {content.folder / bundles.CARD}; python -m model_store show {options.bundle} --card")
+    console.print(f"Wrote {content.path / bundles.CARD}; python -m model_store show {options.bundle} --card")
 
 
-def _measured(options: Options, model: SentimentModel) -> Sequence[Answers]:
+def _measured(options: Options, model: SentimentModel) -> Sequence[Predictions]:
     paths = [options.measure] if isinstance(options.measure, Path) else options.measure or []
     reading = {name: getattr(options, name) for name in READING}
-    found = []
+    labels = model.manifest.label_names
+    predictions = []
     for path in paths:
-        bad_rows = LeftOut(options.on_bad_row)
-        examples = read_labelled(path, reading, allowed_labels=model.manifest.label_names, bad_rows=bad_rows)
-        found.append(answers(model, examples, data=short_name(path)))
-    return found
+        examples = read_labelled(path, reading, allowed_labels=labels, bad_rows=LeftOut(options.on_bad_row))
+        predictions.append(predict_file(model.runner, examples, labels=labels, data=short_name(path)))
+    return predictions
 
 
-def _with_figures(manifest: Manifest, file: Answers, *, command: str) -> Manifest:
-    """The manifest with the figures on a file, in place of those on data of that name."""
-    calibration = manifest.calibration
-    figures = measurements.figures(
-        file,
-        temperature=calibration.temperature,
-        polarities=[label.polarity for label in manifest.labels],
-        command=command,
-    )
-    metrics = [one for one in manifest.metrics if one.data != file.data]
-    abstaining = [one for one in manifest.risk_coverage if one.data != file.data]
-    return manifest.model_copy(
-        update={
-            "metrics": [*metrics, *figures],
-            "risk_coverage": [*abstaining, measurements.abstaining(file, calibration)],
-        }
+def _with_measurements(evaluation: Evaluation, manifest: Manifest, file: Predictions, *, command: str) -> Evaluation:
+    """The evaluation with the measurements of a file, which replace those of a file of that name."""
+    polarities = [label.polarity for label in manifest.labels]
+    outcomes = file.outcomes(temperature=manifest.calibration.temperature, polarities=polarities)
+    metrics = [metric for metric in evaluation.metrics if metric.data != file.data]
+    curves = [curve for curve in evaluation.risk_coverage if curve.data != file.data]
+    return evaluation.replace(
+        metrics=[*metrics, *measurements(outcomes, data=file.data, command=command)],
+        risk_coverage=[*curves, risk_coverage(file, manifest.calibration)],
     )

@@ -1,5 +1,6 @@
 """``python -m training export``: a checkpoint becomes a bundle. Its options: ``export_options``."""
 
+import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,21 +10,35 @@ from typing import Any
 from jsonargparse import auto_cli
 from rich.console import Console
 
-from model_store import BundleError
+from model_store import BundleError, Evaluation, GraphRunner
 from model_store import bundle as bundles
+from model_store.evaluation import Measurement, RiskCoverage
 from model_store.manifest import Calibration, Machine, Manifest, Training, TrainingFile
+from training.commands.card import Options as CardOptions
+from training.commands.card import write_card
 from training.commands.export_options import DESCRIPTION, ExportError, Options, check
 from training.commands.parser import ExactParser, Paragraphs
 from training.data.examples import DataError, Example, LeftOut
 from training.data.labelled import read_labelled
 from training.data.module import short_name
-from training.evaluation import measurements
+from training.evaluation.calibration import calibrate
+from training.evaluation.metrics import measurements
 from training.evaluation.polarity import default_polarities
-from training.evaluation.predictions import Answers, answers, together
-from training.export import bundle as export
+from training.evaluation.predictions import Predictions, concatenate, predict_file
+from training.evaluation.selective import risk_coverage
+from training.export.bundle import (
+    Description,
+    ParityError,
+    check_parity,
+    check_rounding,
+    make_manifest,
+    make_runner,
+    random_batches,
+    real_batches,
+)
 from training.export.onnx_graph import build_graph
 from training.export.quantization import quantize_weights
-from training.export.reports import EvidenceError, attach_reports
+from training.export.reports import EvidenceError
 from training.export.vocabulary_pruning import VocabularyError, prune_vocabulary
 from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.fit.task import SentimentTask
@@ -34,12 +49,15 @@ EXPECTED = (
     CheckpointError,
     DataError,
     EvidenceError,
-    export.ParityError,
+    ParityError,
     ExportError,
     OptionError,
     VocabularyError,
 )
 """What is wrong with what the command was given, not with the command."""
+
+UNKNOWN_TEXTS = 1000
+"""Validation texts, at about equal distances, with which the limit on unknown tokens is chosen."""
 
 
 def main(arguments: list[str]) -> None:
@@ -73,78 +91,92 @@ def export_checkpoint(options: Options, *, command: str) -> None:
     quantize_weights(loaded.task.network, options.storage, arithmetic=options.arithmetic)
     texts = [example for _, examples in validation for example in examples]
     graph, proof = _proven(loaded.task, options, texts)
-    manifest = export.make_manifest(
+    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
+    description = Description(
+        name=options.name,
+        version=options.version,
+        text=options.description,
+        max_tokens=options.max_tokens,
+        arithmetic=options.arithmetic,
+    )
+    runner = make_runner(files, description=description, folder=options.to)
+    calibration, validated = _calibrated(runner, validation, loaded.task.labels, options.target_accuracy)
+    manifest = make_manifest(
         loaded.task,
-        description=export.Description(
-            name=options.name,
-            version=options.version,
-            text=options.description,
-            max_tokens=options.max_tokens,
-            intended_use=options.intended_use,
-            not_intended_for=options.not_intended_for,
-        ),
-        calibration=Calibration(temperature=1.0, data=None, rows=0),
+        description=description,
+        calibration=calibration,
         polarities=_polarities(loaded.task.labels, options.polarity or {}),
         training=_training(loaded.origin()),
         libraries=loaded.run.get("libraries", {}),
-        arithmetic=options.arithmetic,
+        files=files,
     )
-    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
-    model = export.unwritten_model(options.to, manifest, files)
-    manifest = _measured(
-        manifest,
-        validation=[answers(model, examples, data=data) for data, examples in validation],
-        test=[answers(model, examples, data=data) for data, examples in test],
-        target_accuracy=options.target_accuracy,
-        command=command,
+    tested = [predict_file(runner, examples, labels=loaded.task.labels, data=data) for data, examples in test]
+    evaluation = Evaluation(
+        intended_use=list(options.intended_use),
+        not_intended_for=list(options.not_intended_for),
+        metrics=_metrics([*validated, *tested], manifest, command=command),
+        risk_coverage=_risk_coverage(validated, tested, calibration),
     )
-    manifest, notes = attach_reports(
-        manifest,
-        export.unwritten_model(options.to, manifest, files),
-        behaviour=options.behaviour,
-        comparison=options.comparison,
-        known_failures=options.known_failures,
-    )
-    export.write_bundle(options.to, manifest, files, overwrite=options.overwrite)
-    _report(options.to, manifest, proof=proof, left_out=left_out, notes=notes)
+    bundles.write(options.to, manifest, files, evaluation=evaluation, overwrite=options.overwrite)
+    _report(options.to, manifest, evaluation, proof=proof, left_out=left_out)
+    if options.behaviour or options.comparison or options.known_failures:
+        reports = {name: getattr(options, name) for name in ("behaviour", "comparison", "known_failures")}
+        write_card(CardOptions(str(options.to), **reports), command=command)
 
 
 def _proven(task: SentimentTask, options: Options, texts: Sequence[Example]) -> tuple[bytes, str]:
     """The graph, and in words how near the network it is."""
-    batches = export.real_batches(task, texts) if texts else export.random_batches(task)
+    batches = real_batches(task, texts) if texts else random_batches(task)
     if options.arithmetic == "float32":
         graph = build_graph(task.network, storage=options.storage)
-        return graph, f"equals the network to {export.check_parity(task, graph, batches):.1e}"
-    difference = export.check_parity(task, build_graph(task.network), batches)
+        return graph, f"equals the network to {check_parity(task, graph, batches):.1e}"
+    difference = check_parity(task, build_graph(task.network), batches)
     graph = build_graph(task.network, storage=options.storage, arithmetic=options.arithmetic)
-    changed = export.check_rounding(task, graph, batches)
+    changed = check_rounding(task, graph, batches)
     in_words = f"in 32 bits equals the network to {difference:.1e}, in 8 changes a probability by {changed:.3f} at most"
     return graph, in_words
 
 
-def _measured(
-    manifest: Manifest, *, validation: list[Answers], test: list[Answers], target_accuracy: float, command: str
-) -> Manifest:
-    """Calibration where there is a validation file, then what every file says of the calibrated scores."""
-    calibration = manifest.calibration
-    if validation:
-        calibration = measurements.calibrate(together(validation), target_accuracy=target_accuracy)
-    polarities = [label.polarity for label in manifest.labels]
-    every = [*validation, *test]
-    whole = [together(validation)] if len(validation) > 1 else []
-    return manifest.model_copy(
-        update={
-            "calibration": calibration,
-            "metrics": [
-                figure
-                for file in every
-                for figure in measurements.figures(
-                    file, temperature=calibration.temperature, polarities=polarities, command=command
-                )
-            ],
-            "risk_coverage": [measurements.abstaining(file, calibration) for file in [*whole, *every]],
-        }
+def _calibrated(
+    runner: GraphRunner, files: Sequence[tuple[str, list[Example]]], labels: Sequence[str], target_accuracy: float
+) -> tuple[Calibration, list[Predictions]]:
+    """The calibration on all validation files together, and the predictions for each."""
+
+    def predict(made_unknown: float = 0.0, stride: int = 1) -> list[Predictions]:
+        return [
+            predict_file(runner, examples[::stride], labels=labels, data=data, made_unknown=made_unknown)
+            for data, examples in files
+        ]
+
+    if not files:
+        return Calibration(temperature=1.0, data=None, rows=0), []
+    predictions = predict()
+    stride = math.ceil(sum(len(examples) for _, examples in files) / UNKNOWN_TEXTS)
+    calibration = calibrate(
+        concatenate(predictions),
+        target_accuracy=target_accuracy,
+        predict_unknown=lambda share: concatenate(predict(share, stride)),
     )
+    return calibration, predictions
+
+
+def _metrics(files: Sequence[Predictions], manifest: Manifest, *, command: str) -> list[Measurement]:
+    temperature, polarities = manifest.calibration.temperature, [label.polarity for label in manifest.labels]
+    return [
+        metric
+        for file in files
+        for metric in measurements(
+            file.outcomes(temperature=temperature, polarities=polarities), data=file.data, command=command
+        )
+    ]
+
+
+def _risk_coverage(
+    validation: Sequence[Predictions], test: Sequence[Predictions], calibration: Calibration
+) -> list[RiskCoverage]:
+    """Of all validation files together, if there are several, then of each file."""
+    whole = [concatenate(validation)] if len(validation) > 1 else []
+    return [risk_coverage(file, calibration) for file in [*whole, *validation, *test]]
 
 
 def _several(paths: Path | list[Path] | None) -> list[Path]:
@@ -201,24 +233,22 @@ def _training(origin: Mapping[str, Any]) -> Training:
         sources=origin["sources"],
         seconds=origin.get("seconds"),
         machine=None if machine is None else Machine(**machine),
-        began_with=None if earlier is None else _training(earlier),
+        initialized_from=None if earlier is None else _training(earlier),
     )
 
 
-def _report(folder: Path, manifest: Manifest, *, proof: str, left_out: int, notes: Sequence[str]) -> None:
+def _report(folder: Path, manifest: Manifest, evaluation: Evaluation, *, proof: str, left_out: int) -> None:
     console = Console(stderr=True)
     console.print(f"Wrote {folder}: {proof}; temperature {manifest.calibration.temperature:.3f}.")
     if left_out:
         console.print(f"  Left out {left_out:,} rare tokens; {manifest.tokenizer.vocabulary_size:,} stay.")
-    for metric in manifest.metrics:
+    for metric in evaluation.metrics:
         console.print(f"  {metric.data}: {metric.metric.replace('_', ' ')} {metric.value:.2%} of {metric.rows:,} texts")
-    for file in manifest.risk_coverage:
+    for file in evaluation.risk_coverage:
         if file.confident is not None and file.confident.accuracy is not None:
             kept = file.confident
             console.print(f"  {file.data}: {kept.coverage:.2%} confident, {kept.accuracy:.2%} of those right")
     if manifest.calibration.target_accuracy is not None and manifest.calibration.threshold is None:
         console.print(f"  No answer is confident: nothing reached {manifest.calibration.target_accuracy:.2%}.")
-    for note in notes:
-        console.print(f"  {note}", markup=False)
     size = sum(path.stat().st_size for path in folder.iterdir())
     console.print(f"  {size / 1e6:.1f} MB; look at it with: python -m model_store show {folder}")

@@ -7,7 +7,7 @@ from model_store import BundleError
 from model_store.manifest import Arithmetic
 from training.data.readers import Format
 from training.export.quantization import Storage
-from training.export.reports import read_behaviour, read_comparison
+from training.export.reports import read_behavior, read_comparison
 
 DESCRIPTION = """\
 Proves the ONNX graph equal to the network, calibrates it, chooses from which score on an answer is confident, measures
@@ -116,6 +116,6 @@ def check(options: Options) -> None:
         message = f"--target_accuracy is {options.target_accuracy}, but it should lie between 0 and 1, such as 0.95"
         raise ExportError(message)
     if options.behaviour is not None:
-        read_behaviour(options.behaviour)
+        read_behavior(options.behaviour)
     if options.comparison is not None:
         read_comparison(options.comparison)
