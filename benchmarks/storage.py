@@ -31,14 +31,14 @@ from rich.table import Table
 from torch import nn
 
 from benchmarks.inference import TEXT, timed
-from model_store import SentimentModel
+from model_store import Evaluation, SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
 from model_store.softmax import softmax
-from training.data.examples import Example, LeftOut
-from training.data.labelled import read_labelled
+from training.data.examples import Example
+from training.data.readers import ReadingOptions, read_examples
 from training.evaluation.predictions import bundle_logits
-from training.export import bundle as export
+from training.export.bundle import Description, make_manifest
 from training.export.onnx_graph import build_graph
 from training.export.quantization import Storage, quantize_weights
 from training.fit.checkpoint import Checkpoint, load_checkpoint
@@ -76,9 +76,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=300, help="timed calls of each way")
     options = parser.parse_args()
     loaded = load_checkpoint(options.checkpoint)
-    examples = read_labelled(
-        options.texts, loaded.data_options, allowed_labels=loaded.task.labels, bad_rows=LeftOut("skip")
-    )
+    reading = ReadingOptions.among(loaded.data_options, trees="root", on_bad_row="skip")
+    examples = list(read_examples(options.texts, reading, allowed_labels=loaded.task.labels))
     graphs = dict(stored(loaded.task.network))
     models = {
         name: model_of(loaded, graph, arithmetic="int8" if name == ARITHMETIC else "float32")
@@ -119,17 +118,18 @@ def stored(network: SentimentNetwork) -> Iterator[tuple[str, bytes]]:
 
 def model_of(loaded: Checkpoint, graph: bytes, *, arithmetic: Arithmetic) -> SentimentModel:
     """A bundle around the graph that is written nowhere."""
-    manifest = export.make_manifest(
+    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
+    manifest = make_manifest(
         loaded.task,
-        description=export.Description(name="measured", version="0.0.0", text="", max_tokens=5000),
+        description=Description(name="measured", version="0.0.0", text="", max_tokens=5000, arithmetic=arithmetic),
         calibration=Calibration(temperature=1.0, data=None, rows=0),
         polarities=dict.fromkeys(loaded.task.labels),
         training=Training(command=None, files=[], epochs=0, seed=None, sources=[]),
         libraries={},
-        arithmetic=arithmetic,
+        files=files,
     )
-    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
-    return export.unwritten_model(Path("measured"), manifest, files)
+    bundle = bundles.Bundle(Path("measured"), manifest, Evaluation(), "", files[bundles.TOKENIZER], graph)
+    return SentimentModel(bundle, threads=torch.get_num_threads())
 
 
 def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, list[float]]:

@@ -37,10 +37,10 @@ class TeacherScorer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceOptions:
-    """How a Hugging Face teacher runs: ``max_tokens`` a text, ``tokens_a_batch`` at once, in bfloat16 or not."""
+    """How a Hugging Face teacher runs: ``max_tokens`` a text, ``tokens_per_batch`` at once, in bfloat16 or not."""
 
     max_tokens: int
-    tokens_a_batch: int
+    tokens_per_batch: int
     bfloat16: bool
 
 
@@ -58,7 +58,9 @@ def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer
         return TeacherScorer(scorer.labels, scorer.identity["sha256"], lambda texts: _logarithm(scorer.score(texts)))
     if path.suffix == ngrams.SUFFIX:
         classifier = ngrams.load_ngrams(path)
-        return TeacherScorer(classifier.labels, content_hash(path), lambda texts: _logarithm(classifier.probabilities(texts)))
+        return TeacherScorer(
+            classifier.labels, content_hash(path), lambda texts: _logarithm(classifier.probabilities(texts))
+        )
     teacher = load_teacher(name, max_tokens=inference.max_tokens)
     weights = path / "model.safetensors"
     identity = content_hash(weights) if weights.is_file() else name
@@ -66,7 +68,7 @@ def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer
         teacher.labels,
         f"{identity} {inference}",
         lambda texts: _logarithm(
-            _softmax(teacher.logits(texts, tokens_a_batch=inference.tokens_a_batch, bfloat16=inference.bfloat16))
+            _softmax(teacher.logits(texts, tokens_a_batch=inference.tokens_per_batch, bfloat16=inference.bfloat16))
         ),
     )
 

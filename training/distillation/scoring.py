@@ -18,7 +18,7 @@ from training.distillation.scorers import LogProbabilities, TeacherScorer
 from training.distillation.tables import write_whole
 from training.distillation.texts import Text
 
-TEXTS_A_PART = 4096
+TEXTS_A_PART = 16_384
 """What is lost at most when scoring is stopped."""
 
 _SETTINGS = "settings.json"
@@ -29,7 +29,12 @@ class ScoringError(ValueError):
 
 
 def score_texts(
-    texts: Sequence[Text], scorer: TeacherScorer, *, to: Path, teachers: str, settings: Mapping[str, object] | None = None
+    texts: Sequence[Text],
+    scorer: TeacherScorer,
+    *,
+    to: Path,
+    teachers: str,
+    settings: Mapping[str, object] | None = None,
 ) -> None:
     """Writes text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 

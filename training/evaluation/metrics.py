@@ -48,9 +48,7 @@ class Outcomes:
     polar: NDArray[np.int8] | None
 
     @classmethod
-    def of_scores(
-        cls, scores: Scores, labels: NDArray[np.int64], *, polarities: Sequence[float | None]
-    ) -> Self:
+    def of_scores(cls, scores: Scores, labels: NDArray[np.int64], *, polarities: Sequence[float | None]) -> Self:
         """The outcomes of (texts, labels) probabilities for texts with (texts,) true label indices."""
         return cls(
             label_count=scores.shape[1],
@@ -66,7 +64,8 @@ class Outcomes:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """(texts,) whether the predicted label is the true one."""
-        return self.predicted == self.true
+        correct: NDArray[np.bool_] = self.predicted == self.true
+        return correct
 
     def rows(self, indices: NDArray[np.int64]) -> Self:
         """The outcomes of some texts, repeats included."""

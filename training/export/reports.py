@@ -1,4 +1,4 @@
-"""Reads the reports that a bundle's card shows: behavior, other methods' figures, known failures."""
+"""What an evaluation is made of: measurements of files, and reports of behavior, other methods and known failures."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +11,37 @@ from model_store import Evaluation, SentimentModel, TextError
 from model_store.base import StrictModel
 from model_store.errors import first_problem
 from model_store.evaluation import Behavior, Comparison, KnownFailure
+from model_store.manifest import Manifest
+from training.evaluation.metrics import measurements
+from training.evaluation.predictions import Predictions
+from training.evaluation.selective import risk_coverage
 
 ModelT = TypeVar("ModelT", bound=StrictModel)
 
 
 class EvidenceError(ValueError):
     """A report that cannot be used; the message names the file, the entry and what is expected."""
+
+
+def attach_measurements(
+    evaluation: Evaluation, manifest: Manifest, predictions: Predictions, *, command: str
+) -> Evaluation:
+    """The evaluation with the measurements of a file in place of those of a file of the same name.
+
+    Args:
+        evaluation: as it is.
+        manifest: of the bundle that made the predictions.
+        predictions: for the file.
+        command: what measured it, for the card.
+    """
+    polarities = [label.polarity for label in manifest.labels]
+    outcomes = predictions.outcomes(temperature=manifest.calibration.temperature, polarities=polarities)
+    metrics = [metric for metric in evaluation.metrics if metric.data != predictions.data]
+    curves = [curve for curve in evaluation.risk_coverage if curve.data != predictions.data]
+    return evaluation.replace(
+        metrics=[*metrics, *measurements(outcomes, data=predictions.data, command=command)],
+        risk_coverage=[*curves, risk_coverage(predictions, manifest.calibration)],
+    )
 
 
 def attach_reports(

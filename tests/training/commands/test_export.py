@@ -141,7 +141,7 @@ def test_out_of_reach_and_always_reached_are_said_on_the_card(checkpoint, tmp_pa
 
 
 def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_path):
-    model = exported(checkpoint, tmp_path / "b", "--calibrated", "false", "--test", SAMPLE / "test.csv")
+    model = exported(checkpoint, tmp_path / "b", "--no_calibrate", "--test", SAMPLE / "test.csv")
     assert model.manifest.calibration.target_accuracy is None
     assert model.predict(["fine"])[0].confident is None
     (measured,) = model.evaluation.risk_coverage
@@ -185,7 +185,8 @@ def test_the_card_names_the_run_whose_weights_it_began_with(checkpoint, tmp_path
     torch.save(content, tmp_path / "second.ckpt")
     exported(tmp_path / "second.ckpt", tmp_path / "b")
     manifest = bundles.read(tmp_path / "b").manifest
-    assert manifest.training.initialized_from == Training(command="fit", files=[], epochs=2, seed=5, sources=["Letters"])
+    first = Training(command="fit", files=[], epochs=2, seed=5, sources=["Letters"])
+    assert manifest.training.initialized_from == first
     assert "began with the weights of an earlier run" in (tmp_path / "b" / "README.md").read_text()
 
 

@@ -21,7 +21,7 @@ BAD = ["A bad film.", "Bad soup!", "The film was not good.", "Not good, the soup
 FAIR = ["A film.", "The soup was soup.", "Was it a film?", "The soup and the film."]
 TEXTS = {"good": GOOD, "bad": BAD, "fair": FAIR}
 EXAMPLES = [Example(text, label, 1) for label, texts in TEXTS.items() for text in texts]
-INFERENCE = InferenceOptions(max_tokens=24, tokens_a_batch=64, bfloat16=False)
+INFERENCE = InferenceOptions(max_tokens=24, tokens_per_batch=64, bfloat16=False)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,9 @@ def test_the_scores_of_one_that_was_fitted_again_are_others(classifier, tmp_path
     save_ngrams(classifier, tmp_path / "one.ngrams")
     other = fit_ngrams(EXAMPLES, longest=1, least_texts=1, regularization=0.1)
     save_ngrams(other, tmp_path / "other.ngrams")
-    identities = {load_teacher_scorer(str(tmp_path / f"{name}.ngrams"), INFERENCE).identity for name in ("one", "other")}
+    identities = {
+        load_teacher_scorer(str(tmp_path / f"{name}.ngrams"), INFERENCE).identity for name in ("one", "other")
+    }
     assert len(identities) == 2
 
 

@@ -7,7 +7,7 @@ from model_store import SentimentModel
 from training.distillation.scorers import InferenceOptions, TeacherScorer, ensemble, load_teacher_scorer, merge_labels
 from training.distillation.teacher import TeacherError, load_teacher
 
-INFERENCE = InferenceOptions(max_tokens=24, tokens_a_batch=64, bfloat16=False)
+INFERENCE = InferenceOptions(max_tokens=24, tokens_per_batch=64, bfloat16=False)
 TEXTS = ["The film was bad.", "Good soup"]
 
 
@@ -17,7 +17,7 @@ def fixed(labels, probabilities):
 
 def test_a_transformer_scores_in_probabilities_that_sum_to_one(teacher_folder):
     scorer = load_teacher_scorer(str(teacher_folder), INFERENCE)
-    logits = load_teacher(str(teacher_folder), max_tokens=24).logits(TEXTS, tokens_a_batch=64, bfloat16=False)
+    logits = load_teacher(str(teacher_folder), max_tokens=24).logits(TEXTS, tokens_per_batch=64, bfloat16=False)
     found = scorer.score(TEXTS)
     np.testing.assert_allclose(np.exp(found).sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(found - found[:, :1], logits - logits[:, :1], atol=1e-5)

@@ -65,7 +65,9 @@ def test_confusion_has_a_row_for_the_truth_and_a_column_for_the_answer():
 
 def test_a_label_without_texts_has_no_recall_and_one_never_predicted_no_precision():
     scores = np.array([[0.6, 0.4, 0.0], [0.2, 0.8, 0.0]])
-    low, middle, high = by_label(Outcomes.of_scores(scores, np.array([0, 0]), polarities=[None] * 3), ["low", "middle", "high"])
+    low, middle, high = by_label(
+        Outcomes.of_scores(scores, np.array([0, 0]), polarities=[None] * 3), ["low", "middle", "high"]
+    )
     assert (low.precision, low.recall, low.f1, low.support) == (1.0, 0.5, pytest.approx(2 / 3), 2)
     assert (middle.precision, middle.recall, middle.f1, middle.support) == (0.0, None, 0.0, 0)
     assert (high.precision, high.recall, high.f1, high.support) == (None, None, None, 0)
@@ -88,7 +90,9 @@ def test_the_interval_of_accuracy_is_the_binomials():
 
 def test_intervals_depend_on_the_seed_alone_and_hold_their_figure():
     generator = np.random.default_rng(1)
-    measured = Outcomes.of_scores(generator.dirichlet([1, 1, 1], 300), generator.integers(0, 3, 300), polarities=[-1, 0, 1])
+    measured = Outcomes.of_scores(
+        generator.dirichlet([1, 1, 1], 300), generator.integers(0, 3, 300), polarities=[-1, 0, 1]
+    )
     first = with_intervals(measured, seed=0)
     assert with_intervals(measured, seed=0) == first
     assert with_intervals(measured, seed=1) != first

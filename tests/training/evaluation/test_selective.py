@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.selective import choose_threshold, minimum_kept, coverage_at, risk_coverage_curve
+from training.evaluation.selective import choose_threshold, coverage_at, minimum_kept, risk_coverage_curve
 
 R, W = True, False
 

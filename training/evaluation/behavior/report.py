@@ -15,6 +15,7 @@ from training.evaluation.behavior.expectations import STRONG, TOLERANCE
 from training.evaluation.behavior.families import KINDS
 from training.evaluation.behavior.suite import FamilyResult
 from training.evaluation.metrics import wilson_interval
+from training.evaluation.tables import plain_table
 
 JSON = "report.json"
 MARKDOWN = "behavior.md"
@@ -82,11 +83,7 @@ def _total(name: str, members: Sequence[FamilyResult]) -> Total:
 
 def _table(results: Sequence[FamilyResult]) -> Table:
     """Each capability's total in bold, then its families."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("family", "kind"):
-        table.add_column(name)
-    for name in ("cases", "failed", "95% interval"):
-        table.add_column(name, justify="right", no_wrap=True)  # a narrow terminal breaks the names
+    table = plain_table("family", "kind", "cases", "failed", "95% interval", left=2)
     of_capability = {total.name: total for total in totals(results)}
     for name, members in groupby(results, key=lambda result: result.capability):
         if name in of_capability:

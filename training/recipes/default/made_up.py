@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from training.data.examples import Example
-from training.data.text_fingerprint import same_text
+from training.data.text_fingerprint import text_fingerprint
 from training.evaluation.behavior.expansion import cases
 from training.evaluation.behavior.families import read_families
 from training.evaluation.behavior.suite import CASES_A_FAMILY, SEED
@@ -27,7 +27,7 @@ def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
     asked = suite_texts()
     for family in read_families(FOLDER):
         for number, (text,) in enumerate(cases(family, max_cases=most, seed=seed), start=1):
-            if same_text(text) not in asked:
+            if text_fingerprint(text) not in asked:
                 yield Example(text=text, label=family.expect, line=number)
 
 
@@ -35,4 +35,4 @@ def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
 def suite_texts() -> frozenset[str]:
     """Every text that the behavioural suite asks as it is run by default, in the form in which texts are compared."""
     every = (case for family in read_families() for case in cases(family, max_cases=CASES_A_FAMILY, seed=SEED))
-    return frozenset(same_text(text) for case in every for text in case)
+    return frozenset(text_fingerprint(text) for case in every for text in case)

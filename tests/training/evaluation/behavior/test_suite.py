@@ -153,7 +153,7 @@ def test_each_text_is_read_once():
 
 
 def test_the_command_reports_on_the_shipped_bundle(tmp_path, capsys):
-    main(["evaluate", "--behaviour", "--to", str(tmp_path), "--cases", "4"])
+    main(["evaluate", "--to", str(tmp_path), "--cases", "4"])
     written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     families = read_families()
     assert [entry["name"] for entry in written["families"]] == [entry.name for entry in families]
@@ -162,19 +162,22 @@ def test_the_command_reports_on_the_shipped_bundle(tmp_path, capsys):
     assert written["totals"][-1]["cases"] == sum(entry["cases"] for entry in written["families"])
     by_name = {entry["name"]: entry for entry in written["families"]}
     assert by_name["one positive word"]["failures"] == 0
-    card = (tmp_path / "behaviour.md").read_text(encoding="utf-8")
+    card = (tmp_path / "behavior.md").read_text(encoding="utf-8")
     for entry in families:
         assert f"| {entry.capability}: {entry.name} |" in card
     assert "one positive word" in capsys.readouterr().out
 
 
-def test_the_command_asks_what_to_evaluate(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["evaluate", "default"])
-    assert "say what to evaluate: --behaviour" in capsys.readouterr().err
-
-
-def test_a_model_that_is_not_there_is_a_plain_message(capsys):
+@pytest.mark.parametrize("old", ["--behaviour", "--behavior"])
+def test_the_flag_that_was_mandatory_is_read_and_not_needed(old, capsys):
     with pytest.raises(SystemExit, match="1"):
-        main(["evaluate", "--behaviour", "nowhere"])
-    assert "nowhere" in capsys.readouterr().err
+        main(["evaluate", old, "nowhere"])
+    error = capsys.readouterr().err
+    assert f"{old} is no longer needed" in error
+    assert "nowhere" in error
+
+
+def test_no_cases_are_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["evaluate", "--cases", "0"])
+    assert "--cases is 0, but it should be at least 1" in capsys.readouterr().err
