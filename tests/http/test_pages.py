@@ -1,5 +1,6 @@
 """What can be read with GET: the page, the documentation, the model card, the probes."""
 
+import json
 import re
 
 import pytest
@@ -58,10 +59,12 @@ def test_the_page_is_ours_and_starts_with_the_example(client):
 EVALUATION = {"metrics", "risk_coverage", "behaviour", "comparison", "known_failures"}
 
 
-def test_the_model_card_is_the_manifest_with_the_limits_in_force(client, model, tiny_bundle):
+def test_the_model_card_is_manifest_and_evaluation_with_the_limits_in_force(client, model, tiny_bundle):
     card = client.get("/v1/model?evaluation=true").json()
     manifest = Manifest.model_validate_json((tiny_bundle / "manifest.json").read_text())
-    expected = manifest.model_dump(mode="json", exclude={"format_version", "files", "libraries", "limits"})
+    evaluation = json.loads((tiny_bundle / "evaluation.json").read_text())["evaluation"]
+    evaluation["behaviour"] = evaluation.pop("behavior")
+    expected = manifest.model_dump(mode="json", exclude={"format_version", "files", "libraries", "limits"}) | evaluation
     limits = card.pop("limits")
     assert card.pop("sha256") == model.sha256
     assert card.pop("service_version") == __version__
