@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.examples import Example, LeftOut
-from training.data.leakage import HeldOut, held_out_texts, without_leaks
-from training.data.readers import read_examples
+from training.data.examples import Example, SkippedRows
+from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
+from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import read_text_lines
 from training.data.readers.penn_treebank import join_tokens
 
@@ -41,7 +41,7 @@ def sets_to_measure(folder: Path, *, yelp_rows: int, seed: int) -> Iterator[Labe
     yield _set("IMDb test", TWO, _read(folder / "imdb" / "test.jsonl.gz", label_map=_BINARY))
     reviews = folder / "cr" / "custrev.txt"
     # Four of its 3,775 lines have a label and no text.
-    options = {"format": "lines", "ptb_tokens": True, "label_map": _BINARY, "bad_rows": LeftOut("skip")}
+    options = {"format": "lines", "ptb_tokens": True, "label_map": _BINARY, "on_bad_row": "skip"}
     yield _set("CR", TWO, _read(reviews, **options))
     yield from _amazon(folder / "amazon_reviews" / "reviews.jsonl.gz")
     yield _set("Yelp sentences test", TWO, _sampled(_yelp(folder / "yelp_sentences"), yelp_rows, seed))
@@ -62,7 +62,9 @@ def training_set(folder: Path, name: str, labels: tuple[str, ...]) -> LabelledSe
     else:
         train, test = (folder / "imdb" / f"{part}.jsonl.gz" for part in ("train", "test"))
         examples = _read(train, label_map=_BINARY)
-    return _set(name, labels, without_leaks(examples, HeldOut([test], min_words=1), held_out_texts("drop"), path=train))
+    return _set(
+        name, labels, drop_leaks(examples, LeakageFilter([test], min_words=1), skipped_leaks("drop"), path=train)
+    )
 
 
 def _amazon(path: Path) -> Iterator[LabelledSet]:
@@ -76,7 +78,7 @@ def _amazon(path: Path) -> Iterator[LabelledSet]:
 
 def _yelp(folder: Path) -> Iterator[Example]:
     for number, label in enumerate(TWO):
-        for line, text in read_text_lines(folder / f"sentiment.test.{number}.gz", LeftOut("stop")):
+        for line, text in read_text_lines(folder / f"sentiment.test.{number}.gz", SkippedRows("stop")):
             yield Example(text=join_tokens(text.split()), label=label, line=line)
 
 
@@ -86,7 +88,7 @@ def _sampled(examples: Iterator[Example], rows: int, seed: int) -> list[Example]
 
 
 def _read(path: Path, **options: object) -> Iterator[Example]:
-    return read_examples(path, **{"bad_rows": LeftOut("stop"), **options})  # type: ignore[arg-type]
+    return read_examples(path, ReadingOptions.among(options))
 
 
 def _set(name: str, labels: tuple[str, ...], examples: object) -> LabelledSet:

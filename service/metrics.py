@@ -1,4 +1,4 @@
-"""The metrics at /metrics. ``docs/operations.md`` lists them, ``deploy/grafana/`` draws them.
+"""The metrics at /metrics. ``docs/reference/operations.md`` lists them, ``deploy/grafana/`` draws them.
 
 Every label has few values, whatever clients send: endpoints come from the table of endpoints, reasons and labels of
 texts from the wire format and the model. Several workers keep their numbers in files, whose folder BentoML names in

@@ -1,4 +1,4 @@
-"""What an operator can set, all of it through SENTIMENT_* environment variables; docs/operations.md has the table."""
+"""What an operator can set, all of it through SENTIMENT_* environment variables; docs/reference/operations.md has the table."""
 
 import os
 from typing import Annotated, Any, Literal
