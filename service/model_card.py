@@ -1,15 +1,8 @@
 """GET /v1/model: what is served, from the bundle's manifest and the settings."""
 
-from importlib.metadata import PackageNotFoundError, version
-
-from model_store import SentimentModel
+from model_store import SentimentModel, __version__
 from service.schemas import LimitsInForce, ModelCard
 from service.settings import Settings
-
-try:
-    VERSION = version("sentiment-encoder")
-except PackageNotFoundError:  # in an image, which has the code but not the package
-    VERSION = "unknown"
 
 EVALUATION = ("metrics", "risk_coverage", "behaviour", "comparison", "known_failures")
 """Fields of a manifest that say how good the model is: most of its bytes, and not needed to use the model."""
@@ -22,7 +15,7 @@ def model_card(model: SentimentModel, settings: Settings) -> ModelCard:
     return ModelCard.model_construct(
         **{name: getattr(manifest, name) for name in ModelCard.model_fields if name in fields},
         sha256=model.sha256,
-        service_version=VERSION,
+        service_version=__version__,
         limits=LimitsInForce(
             max_tokens=manifest.limits.max_tokens,
             max_characters=settings.max_characters,

@@ -1,11 +1,10 @@
 """What can be read with GET: the page, the documentation, the model card, the probes."""
 
 import re
-from importlib.metadata import version
 
 import pytest
 
-from model_store import Manifest, SentimentModel
+from model_store import Manifest, SentimentModel, __version__
 from service.model_card import model_card, model_summary
 from service.routes import WEB
 from service.settings import Settings
@@ -65,7 +64,7 @@ def test_the_model_card_is_the_manifest_with_the_limits_in_force(client, model, 
     expected = manifest.model_dump(mode="json", exclude={"format_version", "files", "libraries", "limits"})
     limits = card.pop("limits")
     assert card.pop("sha256") == model.sha256
-    assert card.pop("service_version") == version("sentiment-encoder")
+    assert card.pop("service_version") == __version__
     assert card == expected
     assert limits == {
         "max_tokens": manifest.limits.max_tokens,
