@@ -114,7 +114,7 @@ class ReadingOptions:
     label_column: str = "label"
     trees: Trees = "root"
     ptb_tokens: bool = False
-    label_map: Mapping[str, str | None] | None = None
+    label_map: dict[str, str | None] | None = None
     on_bad_row: BadRowPolicy = "stop"
 
     @classmethod
