@@ -29,12 +29,11 @@ from benchmarks import baselines
 from benchmarks.baselines import Labels, Scores, System
 from benchmarks.labelled_sets import THREE, TWO, LabelledSet, sets_to_measure, training_set
 from training.evaluation import metrics
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import METRICS, Estimate, Outcomes
 
 LIBRARIES = ("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy")
 SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext")
 YELP_ROWS = 20_000  # of 126,670: an interval of half a point either way is narrow enough
-FIGURES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "calibration_error": "Calibration error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Measured:
     rows: int
     system: str
     learnt_from: str | None
-    figures: dict[str, Figure]
+    figures: dict[str, Estimate]
 
 
 def main() -> None:
@@ -119,7 +118,7 @@ def measure(system: System, one: LabelledSet, known: dict[tuple[Labels, str], Sc
         known.update(((one.labels, text), row) for text, row in zip(new, found, strict=True))
     scores = np.stack([known[one.labels, text] for text in one.texts])
     truth = np.array([one.labels.index(label) for label in one.truth])
-    outcomes = metrics.outcomes(scores, truth, polarities=[None] * len(one.labels))
+    outcomes = Outcomes.of_scores(scores, truth, polarities=[None] * len(one.labels))
     figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
@@ -129,11 +128,11 @@ def measure(system: System, one: LabelledSet, known: dict[tuple[Labels, str], Sc
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
     """A table a figure and number of labels: a row a set, a column a system, percent with the interval."""
     for labels in (TWO, THREE):
-        for name, title in FIGURES.items():
+        for name, metric in METRICS.items():
             shown = [one for one in measured if one.labels == labels and name in one.figures]
             # Of two labels accuracy is what others give; the JSON has both.
             if shown and not (labels == TWO and name == "macro_f1"):
-                yield f"\n{title}, {len(labels)} labels\n"
+                yield f"\n{metric.title[0].upper()}{metric.title[1:]}, {len(labels)} labels\n"
                 yield from _table(shown, name)
 
 
@@ -167,7 +166,7 @@ def _column(one: Measured) -> str:
     return f"{one.system} ({one.learnt_from})" if trained_here else one.system
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: Estimate) -> str:
     return f"{100 * figure.value:.1f} ({100 * figure.low:.1f}-{100 * figure.high:.1f})"
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from training.data.readers.parquet import TEACHER
-from training.distillation.scorers import LogProbabilities, Scorer
+from training.distillation.scorers import LogProbabilities, TeacherScorer
 from training.distillation.tables import write_whole
 from training.distillation.texts import Text
 
@@ -29,7 +29,12 @@ class ScoringError(ValueError):
 
 
 def score_texts(
-    texts: Sequence[Text], scorer: Scorer, *, to: Path, teachers: str, settings: Mapping[str, object] | None = None
+    texts: Sequence[Text],
+    scorer: TeacherScorer,
+    *,
+    to: Path,
+    teachers: str,
+    settings: Mapping[str, object] | None = None,
 ) -> None:
     """Writes text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 
@@ -89,7 +94,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
     path.write_text(wanted, encoding="utf-8")
 
 
-def _table(texts: Sequence[Text], scorer: Scorer) -> pa.Table:
+def _table(texts: Sequence[Text], scorer: TeacherScorer) -> pa.Table:
     scores = shared_scores(scorer.score([text.text for text in texts]), texts)  # (texts, labels)
     return pa.table(
         {
