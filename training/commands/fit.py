@@ -213,6 +213,7 @@ def _run(arguments: Sequence[str]) -> lightning.Trainer:
         trainer_defaults={
             "callbacks": RunRecord(command=shlex.join(["python", "-m", "training", "fit", *arguments])),
             "default_root_dir": run_folder.DEFAULT,
+            "gradient_clip_val": 1.0,  # by norm: the lecture's Algorithm 1
             "use_distributed_sampler": False,  # ours is aware of the processes; Lightning's would replace it
         },
         parser_class=FitParser,
