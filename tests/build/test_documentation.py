@@ -7,6 +7,7 @@ import pytest
 
 from service.errors import ERRORS
 from training.commands.main import COMMANDS
+from training.data.readers import FORMATS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")])
@@ -75,3 +76,12 @@ def test_the_reference_lists_every_error_with_its_status():
     listed = {code: row for row in table.splitlines() for code in re.findall(r"`([a-z_]+)`", row)}
     assert set(listed) == set(ERRORS)
     assert [code for code, row in listed.items() if str(ERRORS[code].status) not in row] == []
+
+
+def test_the_reference_lists_every_file_format_with_its_extensions():
+    page = (ROOT / "docs" / "reference" / "data.md").read_text()
+    rows = [row.split("|") for row in page.partition("## Formats")[2].partition("\n\n`auto`")[0].splitlines()]
+    listed = {name: row for row in rows if len(row) > 3 for name in re.findall(r"`([a-z]+)`", row[1])}
+    assert set(listed) == set(FORMATS)
+    for name, file_format in FORMATS.items():
+        assert all(f"`{extension}`" in listed[name][3] for extension in file_format.extensions), name
