@@ -14,7 +14,7 @@ def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows
     for line, text in read_text_lines(path, bad_rows):
         try:
             fields = _object(path, line, text=text)
-            for key, option in ((text_column, "--data.text_column"), (label_column, "--data.label_column")):
+            for key, option in ((text_column, "--text_column"), (label_column, "--label_column")):
                 if key not in fields:
                     raise _missing_key(path, line, key=key, option=option, found=list(fields))
         except DataError as error:

@@ -49,7 +49,7 @@ def test_a_bad_row_is_named_and_the_next_one_read(write, read_past, row, problem
 
 def test_a_missing_key_names_the_option(write, read_past):
     _, (error,) = read_past(write("a.jsonl", '{"text": "a", "y": 1}\n{"text": "a", "label": 1}'))
-    assert "--data.label_column" in str(error)
+    assert "--label_column" in str(error)
 
 
 def test_a_byte_that_is_not_utf8_costs_its_line_alone(write, read_past):
