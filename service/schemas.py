@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.evaluation import Behavior, Comparison, KnownFailure, Measurement, RiskCoverage
 from model_store.manifest import Architecture, Arithmetic, Calibration, Label, TokenizerCard, Training
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
@@ -299,7 +299,7 @@ class ModelCard(_Response):
     calibration: Calibration
     metrics: list[Measurement]
     risk_coverage: list[RiskCoverage] = Field(description="What leaving out the least sure answers does.")
-    behaviour: list[Behaviour] = Field(description="How often each kind of wording is got wrong.")
+    behaviour: list[Behavior] = Field(description="How often each kind of wording is got wrong.")
     comparison: list[Comparison] = Field(description="Other methods' figures on the same texts.")
     known_failures: list[KnownFailure]
     intended_use: list[str]

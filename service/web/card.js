@@ -25,7 +25,7 @@ export function showCard(card) {
 }
 
 // Those of the run and of the earlier ones whose weights it began with.
-function sources({ sources: own, began_with: earlier }) {
+function sources({ sources: own, initialized_from: earlier }) {
   return [...new Set([...own, ...(earlier ? sources(earlier) : [])])];
 }
 
