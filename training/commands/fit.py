@@ -144,7 +144,7 @@ def check_options(config: Mapping[str, Any]) -> None:
     """Checks a run's options before any work.
 
     Raises:
-        UsageError: an accelerator is not available, or a label map has a key that is not text.
+        UsageError: an option has a value that a run cannot have, or an accelerator is not available.
     """
     accelerator = config["trainer"]["accelerator"]
     kinds = GPUS.get(accelerator) if isinstance(accelerator, str) else None
@@ -152,6 +152,23 @@ def check_options(config: Mapping[str, Any]) -> None:
         message = f"--trainer.accelerator is {accelerator}, but no such device is available; pass cpu or auto"
         raise UsageError(message)
     check_text_keys("data.label_map", config["data"]["label_map"])
+    if config["trainer"]["overfit_batches"]:
+        message = (
+            "--trainer.overfit_batches replaces the sampler that makes batches; "
+            "pass --trainer.limit_train_batches, or a small --data.train file"
+        )
+        raise UsageError(message)
+    endless = config["trainer"]["max_epochs"] == -1 and config["trainer"]["max_steps"] in {None, -1}
+    if endless and config["model"]["schedule"] == "one_cycle":
+        message = (
+            "--model.schedule is one_cycle, which must know the last step, but --trainer.max_epochs is -1; "
+            "pass a number of epochs or steps, or --model.schedule=constant"
+        )
+        raise UsageError(message)
+    for option in ("batch_size", "max_tokens"):
+        if config["data"][option] < 1:
+            message = f"--data.{option} is {config['data'][option]}, but it should be at least 1"
+            raise UsageError(message)
 
 
 def main(arguments: list[str]) -> None:

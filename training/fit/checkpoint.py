@@ -48,13 +48,21 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(message)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        message = f"{path}: cannot be read as a checkpoint ({str(error).splitlines()[0]})"
+    except (EOFError, OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        message = f"{path}: cannot be read as a checkpoint: {_in_short(error)}"
         raise CheckpointError(message) from error
     missing = [key for key in ("state_dict", "hyper_parameters", "datamodule_hyper_parameters") if key not in content]
     if missing:
-        message = f"{path}: is no checkpoint of this project; it lacks {', '.join(missing)}"
+        message = f"{path}: is not a checkpoint of this project; it lacks {', '.join(missing)}"
         raise CheckpointError(message)
+    try:
+        return _restored(content)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        message = f"{path}: is not a checkpoint of this project, or one of another version: {_in_short(error)}"
+        raise CheckpointError(message) from error
+
+
+def _restored(content: dict[str, Any]) -> Checkpoint:
     task = SentimentTask(**content["hyper_parameters"])
     task.load_state_dict(content["state_dict"])
     return Checkpoint(
@@ -64,6 +72,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         epochs=_epochs_begun(content),
         run=content.get("run", {}),
     )
+
+
+def _in_short(error: Exception) -> str:
+    """The first sentence of an error; torch's go on about what may have happened."""
+    return str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
 
 
 def _epochs_begun(content: dict[str, Any]) -> int:
