@@ -7,6 +7,7 @@ from model_store.manifest import Manifest, Reason
 from model_store.model import SentimentModel
 from model_store.results import Prediction, Token
 from model_store.tokenization import TokenizedText, Truncation
+from model_store.version import __version__
 
 __all__ = [
     "BundleError",
@@ -23,5 +24,6 @@ __all__ = [
     "Token",
     "TokenizedText",
     "Truncation",
+    "__version__",
     "require_device",
 ]

@@ -24,9 +24,6 @@ from training.distillation.teacher_training import Schedule, Targets, fine_tune
 from training.distillation.texts import read_texts
 from training.fit.checkpoint import CheckpointError
 
-COUNTERFACTUALS = 2
-"""Number of other terms that replace an identity term."""
-
 RENAMED = {"tokens_a_batch": "tokens_per_batch"}
 
 ERRORS = (BundleError, CheckpointError, DataError, ScoringError, TeacherError)
@@ -207,7 +204,7 @@ def score(
     if variants:
         scored = list(augmented(scored, variants=variants, seed=seed))
     if counterfactuals is not None:
-        scored = list(with_counterfactuals(scored, read_groups(counterfactuals), variants=COUNTERFACTUALS, seed=seed))
+        scored = list(with_counterfactuals(scored, read_groups(counterfactuals), seed=seed))
     to.parent.mkdir(parents=True, exist_ok=True)
     score_texts(scored, scorer, to=to, teachers=", ".join(names))
     console = Console(stderr=True)

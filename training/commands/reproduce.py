@@ -28,10 +28,11 @@ steps and resumes a stopped one.
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 \\
     --embeddings pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
 
-docs/distillation.md says what DATA holds and where BASE and EMBEDDINGS come from. The same command runs on a GPU, which
-is used where there is one, and on a CPU. The defaults, with --bfloat16, are those of the shipped model: minutes for the
-teacher on a GPU, days on two CPU cores. --quick takes some hundred texts of each kind, and minutes, and proves the path
-alone: its figures mean nothing. --seeds 3 shows how much a figure owes to chance.
+docs/how-to/reproduce.md says what DATA holds and where BASE and EMBEDDINGS come from. The same command runs on a GPU,
+which is used where there is one, and on a CPU. The teacher takes minutes on a GPU and days on two CPU cores; its scores
+come with the source and are taken where they are of the same texts, unless --no_stored_scores is given. --quick takes
+some hundred texts of each kind, and minutes, and proves the path alone: its figures mean nothing. --seeds 3 shows how
+much a figure owes to chance.
 """
 
 MADE_UP = 1000
@@ -62,9 +63,10 @@ def reproduce_model(
     to: Path | None = None,
     seeds: int = 1,
     sentences: int = 600_000,
-    teacher_epochs: int = 2,
+    teacher_epochs: int = 1,
     epochs: int = 3,
     bfloat16: bool = False,
+    stored_scores: bool = True,
     quick: bool = False,
 ) -> None:
     """Makes a model; see ``DESCRIPTION``.
@@ -80,12 +82,23 @@ def reproduce_model(
         teacher_epochs: epochs of the teacher.
         epochs: epochs of a student.
         bfloat16: compute in bfloat16, where that is fast.
+        stored_scores: take the teacher's scores that come with the source, where they are of the same texts.
         quick: a little of everything, to test the path.
     """
     counts = {"seeds": seeds, "sentences": sentences, "teacher_epochs": teacher_epochs, "epochs": epochs}
     amounts = QUICK if quick else {**counts, "made_up": MADE_UP, "reviews": 0, "trees": 0}
     folder = to or Path("runs") / model
-    reproduce(Recipe(data=data, base=base, embeddings=embeddings, to=folder, bfloat16=bfloat16, **amounts))
+    reproduce(
+        Recipe(
+            data=data,
+            base=base,
+            embeddings=embeddings,
+            to=folder,
+            bfloat16=bfloat16,
+            stored_scores=stored_scores,
+            **amounts,
+        )
+    )
 
 
 def reproduce(recipe: Recipe) -> None:

@@ -1,7 +1,7 @@
 """Texts made up for what reviews hardly hold: plain facts, ratings, news of companies, messages, irony, emoji alone.
 
 None of them is a text that the behavioural suite asks. The suite's families about the same things are still easier for
-a model that has read these; which ones, and how it does on the others, docs/behaviour.md tells.
+a model that has read these; which ones, and how it does on the others, docs/reference/behavior.md tells.
 """
 
 from collections.abc import Iterator

@@ -44,7 +44,7 @@ def prepare(recipe: Recipe) -> None:
         labelled += evenly(learned, recipe.reviews)
         validation += evenly(checked, recipe.reviews)
         unlabelled += evenly([example for example in examples if not example.label], recipe.reviews)
-    documents = [example for example in [*labelled, *unlabelled] if len(example.text) > DOCUMENT]
+    documents = [example for example in [*labelled, *unlabelled] if is_document(example.text)]
     cut = drop_leaking_texts(sentences(documents, seed=SEED), held_out, leaks, path=recipe.data)
     drawn = (Example(text=text, label="", line=0) for text in islice(cut, recipe.sentences))
     unlabelled = distinct_texts([*unlabelled, *drawn], known=[*labelled, *validation])
@@ -62,7 +62,12 @@ def prepare(recipe: Recipe) -> None:
 
 
 DOCUMENT = 250
-"""Characters above which a text is cut into sentences too."""
+"""Characters above which a text counts as a document."""
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is cut into sentences too: it is long, or has several lines."""
+    return len(text) > DOCUMENT or "\n" in text
 
 
 def measured_files(recipe: Recipe, *, whole: bool = False) -> list[Path]:
