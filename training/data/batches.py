@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,6 +14,25 @@ POOL_BATCHES = 100
 SPARE_BATCHES = 0.01
 """Batches by token budget: their number is fixed at this much more than the first epoch needs, since shuffling makes
 some epochs need a few more than others, and Lightning plans schedules with one number for all epochs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchingOptions:
+    """How texts come together in batches.
+
+    Args:
+        batch_size: texts a step, of each process.
+        tokens_per_batch: instead of batch_size, as many texts a step as keep the longest one's tokens times their
+            number within this: even work and even memory whatever the lengths; 0 goes by batch_size.
+        most_texts: with tokens_per_batch, also no more texts a step than this, so that words and short phrases do not
+            come in hundreds; 0 for no such bound.
+        seed: decides the order of batches together with the epoch.
+    """
+
+    batch_size: int = 64
+    tokens_per_batch: int = 0
+    most_texts: int = 0
+    seed: int = 0
 
 
 class LengthBucketedSampler(Sampler[list[int]]):

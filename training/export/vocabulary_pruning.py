@@ -84,7 +84,7 @@ def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor
         read = tokenize(
             file,
             checkpoint.task.tokenizer_json,
-            max_tokens=data.max_tokens,
+            max_tokens=data.tokenization.max_tokens,
             allowed_labels=None,
             cache_folder=data.cache_folder,
         )
