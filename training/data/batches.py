@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from training.network.validation import OptionError, check_int
+
 POOL_BATCHES = 100
 """How many batches are sorted by length together: more means less padding, fewer means more shuffling."""
 
@@ -33,6 +35,16 @@ class BatchingOptions:
     tokens_per_batch: int = 0
     most_texts: int = 0
     seed: int = 0
+
+    def check(self) -> None:
+        """Refuse values out of their range.
+
+        Raises:
+            OptionError: a value cannot be used.
+        """
+        check_int("batch_size", self.batch_size, minimum=1)
+        check_int("tokens_per_batch", self.tokens_per_batch, minimum=0)
+        check_int("most_texts", self.most_texts, minimum=0)
 
 
 class LengthBucketedSampler(Sampler[list[int]]):
@@ -60,7 +72,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         world_size: how many processes share the batches.
 
     Raises:
-        ValueError: a row alone is longer than ``tokens_per_batch``.
+        OptionError: a row alone is longer than ``tokens_per_batch``.
     """
 
     def __init__(
@@ -80,7 +92,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
                 f"tokens_per_batch is {tokens_per_batch}, but the longest text has {longest} tokens; "
                 f"pass --data.tokens_per_batch={longest} or more, or a smaller --data.max_tokens"
             )
-            raise ValueError(message)
+            raise OptionError(message)
         self.lengths = lengths
         self.batch_size = batch_size
         self.tokens_per_batch = tokens_per_batch

@@ -1,6 +1,6 @@
 """The LightningDataModule: labelled files in, batches out, and the vocabulary and labels they define."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from itertools import zip_longest
@@ -20,10 +20,11 @@ from training.data.examples import DataError, SkippedRows
 from training.data.file_lists import Files, paths
 from training.data.leakage import LeakageOptions, skipped_leaks
 from training.data.readers import ReadingOptions
-from training.data.tokenized import Batch, TokenizedExamples
+from training.data.tokenized import UNLABELLED, Batch, TokenizedExamples
 from training.data.tokenized_files import LabelledFile, TokenizedFile, learn_tokenizer, tokenize
 from training.data.vocabulary import TokenizerOptions, build_pipeline, starting_vectors
 from training.network.flat_options import flat_options
+from training.network.validation import OptionError
 
 READING, LEAKAGE, TOKENIZATION, BATCHING = ReadingOptions(), LeakageOptions(), TokenizerOptions(), BatchingOptions()
 
@@ -63,6 +64,8 @@ class SentimentData(lightning.LightningDataModule):
         batching: BatchingOptions = BATCHING,
     ) -> None:
         super().__init__()
+        tokenization.check()
+        batching.check()
         self.held_out = leakage.filter(reading.text_column)
         sentences = replace(reading, trees="root")
         learnt = partial(LabelledFile, held_out=self.held_out, on_leak=leakage.on_leak)
@@ -84,16 +87,24 @@ class SentimentData(lightning.LightningDataModule):
 
     @cached_property
     def labels(self) -> list[str]:
-        """The classes in the order of the logits."""
-        found = sorted({label for file in self._train for label in (*file.labels, *file.teacher_labels)})
-        wanted = self.labels_in_order
-        if wanted is not None and sorted(wanted) != found:
-            message = f"labels_in_order is {wanted}, but {self._names('train')} has the labels {found}"
-            raise ValueError(message)
-        if len(found) < 2:  # noqa: PLR2004 - a choice needs two
-            message = f"{self._names('train')}: only the label {found[0]!r} occurs; a classifier needs at least two"
-            raise ValueError(message)
-        return list(wanted or found)
+        """The classes in the order of the logits.
+
+        Raises:
+            DataError: there are fewer than two.
+            OptionError: they are not those of ``labels_in_order``.
+        """
+        labels = sorted({label for file in self._train for label in (*file.labels, *file.teacher_labels)})
+        if len(labels) < 2:  # noqa: PLR2004 - a choice needs two
+            raise DataError(
+                self.files["train"][0].path,
+                None,
+                problem=f"only the label {labels[0]!r} occurs in the training data; a classifier needs at least two.",
+                fix="Check --data.label_column and --data.label_map.",
+            )
+        if self.labels_in_order is not None and sorted(self.labels_in_order) != labels:
+            message = f"labels_in_order is {self.labels_in_order}, but {self._names('train')} has the labels {labels}"
+            raise OptionError(message)
+        return list(self.labels_in_order or labels)
 
     @cached_property
     def tokenizer_json(self) -> str:
@@ -115,12 +126,24 @@ class SentimentData(lightning.LightningDataModule):
         return starting_vectors(pipeline, self.tokenization, cache_folder=self.cache_folder)
 
     def setup(self, stage: str) -> None:
-        """Reads and tokenizes the files the stage needs, or maps what the cache has of them."""
+        """Read and tokenize the files that the stage needs, or map what the cache has of them.
+
+        Raises:
+            OptionError: the trainer is to overfit some batches, for which Lightning replaces the sampler.
+        """
+        if stage == "fit" and getattr(self.trainer, "overfit_batches", False):
+            message = (
+                "overfit_batches does not work with length-bucketed batches; "
+                "pass --trainer.limit_train_batches and --trainer.limit_val_batches instead"
+            )
+            raise OptionError(message)
         parts = {"fit": ("train", "validation"), "validate": ("validation",), "test": ("test",)}.get(stage, ())
         before = self.bad_rows.count, self.leaks.count
         for part in parts:
             if self.files[part] and part not in self._examples:
                 self._prepare(part)
+                if part == "train":
+                    rank_zero_info(describe_labels(self.labels, self._examples[part].labels))
         if self.bad_rows.count > before[0]:
             rank_zero_info(self.bad_rows.summary())
         if self.leaks.count > before[1]:
@@ -262,6 +285,27 @@ class SentimentData(lightning.LightningDataModule):
         batches = loop.epoch_loop.batch_progress.current.state_dict()
         within_epoch = epochs["ready"] > epochs["processed"]
         return {"epoch": epochs["processed"], "batch": batches["processed"] if within_epoch else 0}
+
+
+def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
+    """How often each label occurs, and which labels differ only by case or space.
+
+    Args:
+        labels: the classes in the order of the logits.
+        label_indices: (texts,) indices into them; ``UNLABELLED`` where there is none.
+    """
+    counts = torch.bincount(label_indices[label_indices != UNLABELLED], minlength=len(labels)).tolist()
+    lines = ["Labels: " + ", ".join(f"{label} ({count:,})" for label, count in zip(labels, counts, strict=True))]
+    alike: dict[str, list[str]] = {}
+    for label in labels:
+        alike.setdefault("".join(label.split()).casefold(), []).append(label)
+    lines += [
+        f"The labels {' and '.join(map(repr, group))} differ only by case or space; if they are the same, give them "
+        "one name with --data.label_map."
+        for group in alike.values()
+        if len(group) > 1
+    ]
+    return "\n".join(lines)
 
 
 def short_name(path: Path) -> str:

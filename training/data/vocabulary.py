@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from training.data import emoji, tokenization, vectors
+from training.network.validation import OptionError, check_choice, check_int
 
 TokenizerName = Literal["word", "subword", "pretrained"]
 
@@ -38,24 +39,57 @@ class TokenizerOptions:
     emoji_words: bool = False
     max_tokens: int = 512
 
+    def check(self) -> None:
+        """Refuse values that cannot be used, before any file is read.
+
+        Raises:
+            OptionError: a number is out of its range, options do not fit together, or a folder is not there.
+        """
+        check_choice("tokenizer", self.tokenizer, choices=get_args(TokenizerName))
+        check_int("max_words", self.max_words, minimum=0)
+        check_int("min_count", self.min_count, minimum=0)
+        check_int("vector_size", self.vector_size, minimum=0)
+        check_int("max_tokens", self.max_tokens, minimum=1)
+        if self.emoji_words and self.tokenizer != "pretrained":
+            message = (
+                "emoji_words needs the words of a pretrained vocabulary: pass tokenizer pretrained, not "
+                f"{self.tokenizer}"
+            )
+            raise OptionError(message)
+        if self.word_vectors is not None and self.tokenizer != "word":
+            message = f"word_vectors fit the tokenizer word, not {self.tokenizer}; leave one of the two out"
+            raise OptionError(message)
+        if self.tokenizer == "pretrained":
+            for name in ("tokenizer.json", "model.safetensors"):
+                path = self.pretrained_folder() / name
+                if not path.is_file():
+                    message = (
+                        f"{path}: no such file; --data.tokenizer_folder needs a folder with a tokenizer.json and a "
+                        "model.safetensors"
+                    )
+                    raise OptionError(message)
+
+    def pretrained_folder(self) -> Path:
+        """The folder of a pretrained tokenizer.
+
+        Raises:
+            OptionError: none was named.
+        """
+        if self.tokenizer_folder is None:
+            message = "tokenizer pretrained needs --data.tokenizer_folder with a tokenizer.json and a model.safetensors"
+            raise OptionError(message)
+        return Path(self.tokenizer_folder)
+
 
 def build_pipeline(texts: Iterable[str], options: TokenizerOptions) -> Tokenizer:
     """The pipeline that the options ask for; only ``pretrained`` does not look at the texts.
 
     Texts are taken as they come: memory grows with the different words, not with the texts.
 
-    Raises:
-        ValueError: emoji are to be words of a vocabulary that is learnt from texts, where those words may not stand.
     """
     if options.tokenizer == "pretrained":
-        pipeline = tokenization.pretrained_pipeline(_required(options.tokenizer_folder))
+        pipeline = tokenization.pretrained_pipeline(options.pretrained_folder())
         return emoji.read_as_words(pipeline) if options.emoji_words else pipeline
-    if options.emoji_words:
-        message = (
-            "emoji_words needs the words of a pretrained vocabulary: pass tokenizer pretrained, not "
-            f"{options.tokenizer}"
-        )
-        raise ValueError(message)
     if options.tokenizer == "subword":
         return tokenization.subword_pipeline(texts, size=options.max_words)
     counts = tokenization.count_words(texts)
@@ -64,26 +98,12 @@ def build_pipeline(texts: Iterable[str], options: TokenizerOptions) -> Tokenizer
 
 
 def starting_vectors(pipeline: Tokenizer, options: TokenizerOptions, *, cache_folder: Path | None) -> Tensor | None:
-    """(vocabulary, size) starting values of the embedding, or None where it starts at random.
-
-    Raises:
-        ValueError: word vectors were asked for with a tokenizer whose tokens are not words.
-    """
+    """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
     size = options.vector_size
     if options.tokenizer == "pretrained":
-        return vectors.standardize(vectors.token_embeddings(_required(options.tokenizer_folder)), size=size)
+        return vectors.standardize(vectors.token_embeddings(options.pretrained_folder()), size=size)
     if options.word_vectors is None:
         return None
-    if options.tokenizer != "word":
-        message = f"word_vectors fit the tokenizer word, not {options.tokenizer}; leave one of the two out"
-        raise ValueError(message)
     vocabulary = pipeline.get_vocab()
     words = sorted(vocabulary, key=vocabulary.__getitem__)
     return vectors.standardize(vectors.vectors_for_words(options.word_vectors, words, cache=cache_folder), size=size)
-
-
-def _required(folder: str | None) -> Path:
-    if folder is None:
-        message = "tokenizer pretrained needs --data.tokenizer_folder with a tokenizer.json and a model.safetensors"
-        raise ValueError(message)
-    return Path(folder)

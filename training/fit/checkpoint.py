@@ -1,6 +1,5 @@
 """Reads a training checkpoint back: the task, and what it says of its data and its run."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,9 @@ from typing import Any
 import torch
 
 from training.fit.task import SentimentTask
+
+CONTENT = ("state_dict", "hyper_parameters", "datamodule_hyper_parameters", "loops", "global_step")
+"""What every checkpoint of this project holds."""
 
 
 class CheckpointError(ValueError):
@@ -43,28 +45,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, damaged, or not a checkpoint of this project.
     """
-    if not path.is_file():
-        message = f"{path}: no such checkpoint; runs keep theirs in runs/<name>/checkpoints/best.ckpt"
-        raise CheckpointError(message)
+    content = read_content(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (EOFError, OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        message = f"{path}: cannot be read as a checkpoint: {_in_short(error)}"
+        task = SentimentTask(**content["hyper_parameters"])
+        task.load_state_dict(content["state_dict"])
+    except Exception as error:
+        # Hyperparameters of another program can be anything, so making a network of them can fail in any way.
+        message = f"{path}: its content is not that of a checkpoint of this project ({_first_line(error)})"
         raise CheckpointError(message) from error
-    missing = [key for key in ("state_dict", "hyper_parameters", "datamodule_hyper_parameters") if key not in content]
-    if missing:
-        message = f"{path}: is not a checkpoint of this project; it lacks {', '.join(missing)}"
-        raise CheckpointError(message)
-    try:
-        return _restored(content)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        message = f"{path}: is not a checkpoint of this project, or one of another version: {_in_short(error)}"
-        raise CheckpointError(message) from error
-
-
-def _restored(content: dict[str, Any]) -> Checkpoint:
-    task = SentimentTask(**content["hyper_parameters"])
-    task.load_state_dict(content["state_dict"])
     return Checkpoint(
         task=task.eval(),
         data_options=dict(content["datamodule_hyper_parameters"]),
@@ -74,9 +62,37 @@ def _restored(content: dict[str, Any]) -> Checkpoint:
     )
 
 
-def _in_short(error: Exception) -> str:
-    """The first sentence of an error; torch's go on about what may have happened."""
-    return str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+def read_content(path: Path, *, mmap: bool = False) -> dict[str, Any]:
+    """A checkpoint's content, loaded without running any code in it (``weights_only``).
+
+    Args:
+        path: the checkpoint.
+        mmap: leave tensors on the disk until they are used.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not a checkpoint of this project.
+    """
+    if not path.is_file():
+        message = (
+            f"{path}: no such checkpoint; runs keep theirs in runs/<name>/checkpoints/best.ckpt, and "
+            "--ckpt_path=last finds the run folder's own"
+        )
+        raise CheckpointError(message)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except Exception as error:
+        # torch raises whatever the bytes lead to: RuntimeError, EOFError, UnpicklingError, KeyError, ValueError, ...
+        message = f"{path}: cannot be read as a checkpoint ({_first_line(error)})"
+        raise CheckpointError(message) from error
+    missing = [key for key in CONTENT if not isinstance(content, dict) or key not in content]
+    if missing:
+        message = f"{path}: not a checkpoint of this project; it lacks {', '.join(missing)}"
+        raise CheckpointError(message)
+    return dict(content)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _epochs_begun(content: dict[str, Any]) -> int:

@@ -1,5 +1,6 @@
 """The LightningModule: loss, metrics and optimizer around the network, and what makes a checkpoint self-contained."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -186,7 +187,8 @@ class SentimentTask(lightning.LightningModule):
         """AdamW under the chosen schedule.
 
         Raises:
-            OptionError: the embedding is frozen and has a learning rate of its own.
+            OptionError: the embedding is frozen and has a learning rate of its own, or the schedule needs a last step
+                and the trainer has none.
         """
         options = self.optimization
         optimizer = AdamW(self._parameter_groups(), lr=options.learning_rate, weight_decay=options.weight_decay)
@@ -233,10 +235,17 @@ class SentimentTask(lightning.LightningModule):
         return [*_decayed_and_not(others), {"params": embedding, "lr": rate}]
 
     def _one_cycle(self, optimizer: Optimizer) -> OneCycleLR:
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            message = (
+                "schedule is one_cycle, which must know the last step, but the trainer has no last step; pass "
+                "--trainer.max_epochs or --trainer.max_steps, or --model.schedule=plateau or constant"
+            )
+            raise OptionError(message)
         return OneCycleLR(
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
-            total_steps=int(self.trainer.estimated_stepping_batches),
+            total_steps=int(steps),
             pct_start=WARM_UP,
             cycle_momentum=False,
         )
