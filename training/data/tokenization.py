@@ -9,6 +9,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 
 from training.data import emoji
 from training.data.text_normalization import FOLDS, normalize_text
+from training.network.validation import OptionError
 
 UNKNOWN = "[UNK]"
 PADDING = "[PAD]"
@@ -72,17 +73,17 @@ def pretrained_pipeline(folder: Path) -> Tokenizer:
     """The pipeline of a Hugging Face model folder (its ``tokenizer.json``), made to read noisy text.
 
     Raises:
-        FileNotFoundError: the folder has no ``tokenizer.json``.
-        ValueError: its model has no unknown token, so some texts could not be read.
+        OptionError: the folder has no ``tokenizer.json``.
+        OptionError: its model has no unknown token, so some texts could not be read.
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
         message = f"{path}: no such file; name a folder that holds a tokenizer.json and a model.safetensors"
-        raise FileNotFoundError(message)
+        raise OptionError(message)
     pipeline = plain(Tokenizer.from_file(str(path)))
     if unknown_token(pipeline) is None:
         message = f"{path}: its model has no unknown token; use a WordPiece or WordLevel tokenizer"
-        raise ValueError(message)
+        raise OptionError(message)
     return normalize_text(pipeline)
 
 

@@ -92,7 +92,7 @@ def build_graph(
 ) -> bytes:
     """The network as a serialised ONNX model.
 
-    Stored in less than 32 bits, it equals what ``round_weights`` leaves. With ``arithmetic`` int8, which takes LSTM
+    Stored in less than 32 bits, it equals what ``quantize_weights`` leaves. With ``arithmetic`` int8, which takes LSTM
     cells, what goes into a matrix is rounded too, and the graph is near the network, not equal to it.
     """
     graph = GraphBuilder(storage, arithmetic)

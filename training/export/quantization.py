@@ -26,7 +26,7 @@ does not fit is cut off. 2 * 255 * 63 fits, so that no processor loses anything.
 """
 
 
-def round_weights(network: nn.Module, storage: Storage, *, arithmetic: Arithmetic = "float32") -> None:
+def quantize_weights(network: nn.Module, storage: Storage, *, arithmetic: Arithmetic = "float32") -> None:
     """Rounds every weight matrix, in place, to numbers that the bundle holds; vectors (biases, norms) stay whole.
 
     Raises:

@@ -26,7 +26,7 @@ class VocabularyError(ValueError):
     """A vocabulary from which no token can be taken; the message says why."""
 
 
-def leave_out_rare(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Path] = ()) -> int:
+def prune_vocabulary(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Path] = ()) -> int:
     """Takes tokens that the training texts hold fewer than ``min_count`` times from the task, in place.
 
     The unknown token stays, and so does every letter and digit of ASCII by itself: what is left out is spelt with them.
@@ -84,7 +84,7 @@ def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor
         read = tokenize(
             file,
             checkpoint.task.tokenizer_json,
-            max_tokens=data.max_tokens,
+            max_tokens=data.tokenization.max_tokens,
             allowed_labels=None,
             cache_folder=data.cache_folder,
         )

@@ -168,19 +168,16 @@ def _setting(settings: Settings, sizes: Sizes, threshold: float) -> list[tuple[s
             "One unit",
             (
                 f"h(t) = w sigmoid(h(t-1)) + b, h(0) = 0.5, 50 steps, loss (sigmoid(h(50)) - 0.7)²; {sizes.starts} "
-                "random starts, "
-                f"{sizes.descent_steps} steps of gradient descent at learning rate {LEARNING_RATE:g}, with and without "
-                f"clipping at {short(threshold)} ({THRESHOLD_IN_MEDIANS} times the median norm)."
+                f"random starts, {sizes.descent_steps} steps of gradient descent at learning rate {LEARNING_RATE:g}, "
+                f"with and without clipping at {short(threshold)} ({THRESHOLD_IN_MEDIANS} times the median norm)."
             ),
         ),
         (
             "Training",
             (
                 f"One rnn layer of our encoder, {sizes.units} units, recalls a symbol {sizes.distance} steps back; "
-                "plain "
-                f"gradient descent at rates of {RATES[0]:g} to {RATES[-1]:g}, {sizes.steps} steps of 32 texts, seeds "
-                f"{', '.join(map(str, settings.seeds))}; clipped by "
-                "the function that training uses."
+                f"plain gradient descent at rates of {RATES[0]:g} to {RATES[-1]:g}, {sizes.steps} steps of 32 texts, "
+                f"seeds {', '.join(map(str, settings.seeds))}; clipped by the function that training uses."
             ),
         ),
         (
@@ -194,8 +191,7 @@ def _setting(settings: Settings, sizes: Sizes, threshold: float) -> list[tuple[s
             "Trial",
             (
                 "Distances of 10 and 20 with two seeds came before the rules on training: that some run diverges "
-                "without "
-                "clipping and learns with it says that there are such runs, and they were looked for."
+                "without clipping and learns with it says that there are such runs, and they were looked for."
             ),
         ),
     ]
@@ -242,8 +238,7 @@ def _draw_surface(surface: one_unit.Surface, free: one_unit.Descents, held: one_
     axes.legend(loc="lower left", fontsize=9, facecolor="#00204d", edgecolor="none", labelcolor="#ffffff")
     caption = (
         "Gradient descent from the start whose unclipped step is the longest of all starts. Both go the same way to "
-        "the "
-        "cliff; there, without clipping, one step leads far out of the picture."
+        "the cliff; there, without clipping, one step leads far out of the picture."
     )
     return finished(figure, name="cliff-surface", caption=caption)
 

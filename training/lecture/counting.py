@@ -78,8 +78,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
                 "Task",
                 (
                     "Predict the next symbol of aⁿbⁿ. A text is right where every prediction from the first b on is, "
-                    "the "
-                    "end included; until then nobody can know."
+                    "the end included; until then nobody can know."
                 ),
             ),
             ("Networks", f"One layer of our encoder, left to right, {sizes.units} units, and a linear head."),
@@ -102,8 +101,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
                 "Counting unit",
                 (
                     f"The unit whose state correlates best with “a read minus b read” along n = {sizes.longest}: of "
-                    "the "
-                    "cell state in an LSTM, of the hidden state in a GRU."
+                    "the cell state in an LSTM, of the hidden state in a GRU."
                 ),
             ),
         ],

@@ -40,8 +40,7 @@ CLAIM = Claim(
     title="Memory over long distances",
     statement=(
         "A plain recurrent network learns to use what stands about 7 tokens back; LSTM and GRU learn to use what "
-        "stands "
-        "much further back, an LSTM about 100."
+        "stands much further back, an LSTM about 100."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs"; Hochreiter and Schmidhuber 1997, section 5.2',
 )
@@ -107,18 +106,16 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
                 "Task",
                 (
                     "The first symbol (one of 4) is asked for after so many others; guessing is right in 25%. Each "
-                    "network "
-                    "is trained and tested at one distance."
+                    "network is trained and tested at one distance."
                 ),
             ),
             (
                 "Networks",
                 (
-                    f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the encoder "
-                    "initialises them. “Long start” is an LSTM whose forget bias is log(distance) and input bias its "
-                    "negative (after Tallec and Ollivier 2018); it and the rnn as torch starts it are there for "
-                    "comparison and have "
-                    "no part in the verdict."
+                    f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
+                    "encoder initialises them. “Long start” is an LSTM whose forget bias is log(distance) and input "
+                    "bias its negative (after Tallec and Ollivier 2018); it and the rnn as torch starts it are "
+                    "there for comparison and have no part in the verdict."
                 ),
             ),
             (

@@ -16,7 +16,6 @@ INK, QUIET, LINE = "#111111", "#222222", "#333333"
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#777777"
 """Okabe and Ito's colours, which stay apart for the common kinds of colour blindness."""
 
-CELL_COLORS = {"rnn": ORANGE, "lstm": BLUE, "gru": GREEN}
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 """Lines differ in more than colour, for prints and for eyes that see none."""
 

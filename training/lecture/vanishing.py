@@ -225,8 +225,7 @@ def _setting(sizes: Sizes, settings: Settings) -> list[tuple[str, str]]:
             "Texts",
             (
                 f"{sizes.texts} random texts of {sizes.furthest + 1} symbols whose first is asked for at the last; "
-                "loss is "
-                f"cross-entropy there. Seeds {', '.join(map(str, settings.seeds))}."
+                f"loss is cross-entropy there. Seeds {', '.join(map(str, settings.seeds))}."
             ),
         ),
         (
@@ -240,8 +239,7 @@ def _setting(sizes: Sizes, settings: Settings) -> list[tuple[str, str]]:
             "Training",
             (
                 f"{sizes.steps} steps of 32 texts with the answer {sizes.trained_distance} steps back; Adam 0.003, "
-                "clipped "
-                "at norm 1."
+                "clipped at norm 1."
             ),
         ),
     ]
@@ -295,12 +293,11 @@ def _meaning(fresh: list[Reach], trained: list[Reach]) -> str:
     best_fresh = max(VARIANTS, key=lambda variant: min(_at(fresh, variant.name, NEAR))).name
     best_trained = max(VARIANTS, key=lambda variant: min(_at(trained, variant.name, NEAR))).name
     return (
-        f"Before training, {best_fresh} lets the most through {NEAR} steps back; after training, {best_trained} does. "
-        "The start matters as much as the cell: our rnn starts orthogonal, torch's does not. An LSTM carries its "
-        "memory "
-        "in the cell state, so the column for it tells more than the one for the hidden state, and once a task is "
-        "learnt a small gradient is no fault. See the section on memory for what each cell makes of it. A forget bias "
-        "of 1 costs nothing and is how our encoder starts an LSTM."
+        f"Before training, {best_fresh} lets the most through {NEAR} steps back; after training, {best_trained} "
+        "does. The start matters as much as the cell: our rnn starts orthogonal, torch's does not. An LSTM carries "
+        "its memory in the cell state, so the column for it tells more than the one for the hidden state, and once "
+        "a task is learnt a small gradient is no fault. See the section on memory for what each cell makes of it. A "
+        "forget bias of 1 costs nothing and is how our encoder starts an LSTM."
     )
 
 

@@ -8,12 +8,12 @@ from torch import nn
 
 from training.export import bundle
 from training.export.onnx_graph import build_graph
-from training.export.quantization import round_weights
+from training.export.quantization import quantize_weights
 
 
 def test_8_bit_arithmetic_may_change_probabilities_a_little_and_no_more(tiny_task):
     task = copy.deepcopy(tiny_task)
-    round_weights(task.network, "int8", arithmetic="int8")
+    quantize_weights(task.network, "int8", arithmetic="int8")
     batches = bundle.random_batches(task)
     graph = build_graph(task.network, storage="int8", arithmetic="int8")
     assert 0 < bundle.check_rounding(task, graph, batches) <= 0.05

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from training.fit.callbacks.gradients import gradients_of, largest_value, parameters_of, total_norm
+from training.network.validation import OptionError
 
 
 class GradientTelemetry(lightning.Callback):
@@ -28,7 +29,7 @@ class GradientTelemetry(lightning.Callback):
     def __init__(self, every_n_steps: int = 50) -> None:
         if every_n_steps < 1:
             message = f"telemetry.every_n_steps is {every_n_steps}; expected a number of optimiser steps, 1 or more"
-            raise ValueError(message)
+            raise OptionError(message)
         self.every_n_steps = every_n_steps
         self._counts = [0.0, 0.0, 0.0, 0.0]  # steps, clipped steps, sum of norms, highest norm
         self._layers: dict[str, list[float]] = {}  # entries in the logs, sum of their norms, highest of them

@@ -16,6 +16,7 @@ from training.fit.callbacks.checkpoint_files import IN_MEMORY, DurableCheckpoint
 from training.fit.callbacks.gradients import gradients_of, parameters_of, total_norm
 from training.fit.callbacks.skipped_steps import described, write_report
 from training.fit.callbacks.snapshots import snapshot, with_smaller_learning_rates
+from training.network.validation import OptionError
 
 REPORTED_STEPS = 20
 """How many skipped steps are kept, the last ones."""
@@ -263,10 +264,10 @@ def _check(patience: int, rollbacks: int, factor: float, snapshot_every_n_steps:
     ):
         if value < least:
             message = f"recovery.{name} is {value}; expected {least} or more"
-            raise ValueError(message)
+            raise OptionError(message)
     if not 0.0 < factor <= 1.0:
         message = f"recovery.factor is {factor}; expected more than 0 and at most 1: it multiplies learning rates"
-        raise ValueError(message)
+        raise OptionError(message)
 
 
 def _leave_averages(trainer: lightning.Trainer) -> None:
