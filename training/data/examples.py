@@ -1,4 +1,4 @@
-"""What a labelled text is, and what happens to a row that is not one."""
+"""What a labeled text is, and what happens to a row that is not one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ LeakPolicy = Literal["stop", "drop"]
 Unit = Literal["line", "row"]
 """What a place in a file is counted in: lines, or rows where there are no lines."""
 
-_KEPT_FOR_SUMMARY = 5  # enough to recognise one systematic fault, short enough for the end of a log
+_KEPT_FOR_SUMMARY = 5  # enough to recognize one systematic fault, short enough for the end of a log
 
 
 @dataclass(frozen=True, slots=True)
