@@ -55,7 +55,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
     for evaluation.
 
     With several processes each takes every ``world_size``-th batch of that one order, so the order is the same for
-    any number of them. At one step all processes hold neighbours in length, and so wait little for each other. Every
+    any number of them. At one step all processes hold neighbors in length, and so wait little for each other. Every
     process has the same number of batches, in every epoch: where a batch is missing for that, one is cut in two, the
     one with most rows first. So every row comes exactly once an epoch; only where there are fewer rows than processes
     does a row come twice.

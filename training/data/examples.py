@@ -1,4 +1,4 @@
-"""What a labelled text is, and what happens to a row that is not one."""
+"""What a labeled text is, and what happens to a row that is not one."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Unit = Literal["line", "row"]
 _OPTION = re.compile(r"(?<!\S)--(?=[a-z_]+\b(?!\.))")
 """The dashes of an option without a group."""
 
-_KEPT_FOR_SUMMARY = 5  # enough to recognise one systematic fault, short enough for the end of a log
+_KEPT_FOR_SUMMARY = 5  # enough to recognize one systematic fault, short enough for the end of a log
 
 
 @dataclass(frozen=True, slots=True)

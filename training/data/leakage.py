@@ -10,9 +10,8 @@ from pathlib import Path
 
 from training.data.cache import content_hash
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows, Unit
-from training.data.file_lists import Files, paths
 from training.data.readers import Format, ReadingOptions, read_examples, unit_of
-from training.data.readers.files import open_data
+from training.data.readers.files import Files, open_data, paths
 from training.data.text_fingerprint import count_words, text_fingerprint
 
 MIN_WORDS = 4

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from training.lecture.formatting import percent, short, spread
-from training.lecture.plots import BLUE, GREEN, GREY, finished, new_plot
+from training.lecture.plots import BLUE, GRAY, GREEN, finished, new_plot
 from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.sentences import (
     Sentences,
@@ -207,7 +207,7 @@ def _draw_accuracy(trained: list[Trained]) -> Plot:
     for place, name in enumerate(reversed(VARIANTS)):
         runs = _accuracies(trained, name)
         axes.plot(runs, [place] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.75, markersize=7)
-        axes.plot([fmean(runs)], [place], "|", color=GREY, markersize=20, markeredgewidth=2)
+        axes.plot([fmean(runs)], [place], "|", color=GRAY, markersize=20, markeredgewidth=2)
     axes.set_yticks(range(len(VARIANTS)), list(reversed(VARIANTS)))
     axes.set_ylim(-0.6, len(VARIANTS) - 0.4)
     axes.xaxis.set_major_formatter("{x:.1%}")
@@ -219,7 +219,7 @@ def _draw_speed(speeds: dict[str, list[float]]) -> Plot:
     for place, name in enumerate(reversed(VARIANTS)):
         runs = speeds[name]
         axes.plot(runs, [place] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.6, markersize=7)
-        axes.plot([median(runs)], [place], "|", color=GREY, markersize=20, markeredgewidth=2)
+        axes.plot([median(runs)], [place], "|", color=GRAY, markersize=20, markeredgewidth=2)
     axes.set_yticks(range(len(VARIANTS)), list(reversed(VARIANTS)))
     axes.set_ylim(-0.6, len(VARIANTS) - 0.4)
     axes.set_xlim(left=0)
