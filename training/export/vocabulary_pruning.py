@@ -17,7 +17,7 @@ from torch import Tensor
 from training.data import tokenization
 from training.data.examples import DataError
 from training.data.module import SentimentData
-from training.data.tokenized_files import LabelledFile, tokenize
+from training.data.tokenized_files import LabeledFile, tokenize
 from training.fit.checkpoint import Checkpoint
 from training.network.embedding import Embedding, QuantizedEmbedding, make_embedding
 
@@ -84,7 +84,7 @@ def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor
         read = tokenize(
             file,
             checkpoint.task.tokenizer_json,
-            max_tokens=data.max_tokens,
+            max_tokens=data.tokenization.max_tokens,
             allowed_labels=None,
             cache_folder=data.cache_folder,
         )
@@ -92,7 +92,7 @@ def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor
     return counts
 
 
-def _check_unchanged(files: Sequence[LabelledFile], recorded: Sequence[dict[str, Any]]) -> None:
+def _check_unchanged(files: Sequence[LabeledFile], recorded: Sequence[dict[str, Any]]) -> None:
     hashes = [file["sha256"] for file in recorded if file["part"] == "train"]
     for file, sha256 in zip(files, hashes, strict=True):
         if file.sha256 != sha256:

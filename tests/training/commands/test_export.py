@@ -208,7 +208,7 @@ def test_the_card_says_how_it_was_trained_and_measured(checkpoint, tmp_path):
 
 @pytest.mark.parametrize("target", ["0", "1", "95"])
 def test_an_accuracy_that_is_no_share_is_refused_before_any_work(checkpoint, tmp_path, capsys, target):
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="2"):
         exported(checkpoint, tmp_path / "b", "--target_accuracy", target)
     assert "it should lie between 0 and 1" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
@@ -221,6 +221,6 @@ def test_two_files_of_one_name_are_refused(checkpoint, tmp_path, capsys):
         path.parent.mkdir(parents=True)
         path.write_text("text,label\nfine,positive\n", encoding="utf-8")
         files.append(str(path))
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="2"):
         exported(checkpoint, tmp_path / "b", "--validation", f"[{', '.join(files)}]")
     assert "same/dev.csv, same/dev.csv need different names" in capsys.readouterr().err
