@@ -43,8 +43,8 @@ class DataError(ValueError):
     """
 
     def __init__(self, path: Path, line: int | None, *, problem: str, fix: str, unit: Unit = "line") -> None:
-        place = f"{path}" if line is None else f"{path.name}, {unit} {line:,}"
-        super().__init__(f"{place}: {problem}\n{fix}")
+        location = f"{path}" if line is None else f"{path.name}, {unit} {line:,}"
+        super().__init__(f"{location}: {problem}\n{fix}")
         self.path = path
         self.line = line
         self.problem = problem
