@@ -50,8 +50,8 @@ function rows({ data, shape: [count, width] }) {
   return Array.from({ length: count }, (_, row) => numbers.subarray(row * width, (row + 1) * width));
 }
 
-function mean(all, numbers) {
-  return all[numbers[0]].map((_, at) => numbers.reduce((sum, number) => sum + all[number][at], 0) / numbers.length);
+function mean(vectors, indices) {
+  return vectors[indices[0]].map((_, dimension) => indices.reduce((sum, index) => sum + vectors[index][dimension], 0) / indices.length);
 }
 
 function unit(vector) {
