@@ -79,7 +79,7 @@ def test_it_calibrates_on_the_texts_of_several_files_of_different_formats(checkp
     assert {one.data for one in model.manifest.metrics} == {"trees/dev.txt", "named/dev.jsonl"}
 
 
-def test_a_text_that_nobody_can_see_is_left_out_of_calibration_and_figures(checkpoint, rows, tmp_path):
+def test_an_invisible_text_is_left_out_of_calibration_and_metrics(checkpoint, rows, tmp_path):
     path = tmp_path / "with" / "dev.csv"
     path.parent.mkdir()
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -133,7 +133,7 @@ def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_pat
     assert (measured.data, measured.rows, measured.confident) == ("sample/test.csv", 60, None)
 
 
-def test_a_bundle_may_compute_in_8_bits_and_lack_what_training_hardly_held(checkpoint, rows, tmp_path, capsys):
+def test_a_bundle_may_compute_in_8_bits_without_rare_tokens(checkpoint, rows, tmp_path, capsys):
     content = torch.load(checkpoint, weights_only=True)
     train = SAMPLE / "train.csv"
     content["datamodule_hyper_parameters"]["train"] = str(train)

@@ -135,7 +135,7 @@ def test_a_checkpoint_from_before_the_newer_options_still_loads():
     assert not any(newer.values())  # each of them off
 
 
-def test_the_plateau_schedule_halves_every_rate_after_two_validations_without_a_lower_loss():
+def test_the_plateau_schedule_halves_rates_after_two_stalled_validations():
     recorder = Recorder()
     task = make(schedule="plateau", learning_rate=0.05, embedding_learning_rate=0.01)
     fit(task, epochs=3, steps=4, wrong=True, callbacks=[recorder], val_check_interval=0.5)

@@ -45,7 +45,7 @@ def test_what_the_suite_asks_is_left_out():
         assert not [example.text for example in made if same_text(example.text) in asked]
 
 
-def test_the_last_run_reads_denials_of_praise_and_of_blame_and_facts_without_an_opinion():
+def test_the_last_run_reads_denied_praise_denied_blame_and_plain_facts():
     labels = {example.text: example.label for example in made_up_texts(when="last", most=1000, seed=1)}
     denied = {text: label for text, label in labels.items() if text.startswith(("Few in", "Nobody I", "None of"))}
     praise, blame = ("elegant", "witty", "tasty", "lively", "clever"), ("shallow", "greasy", "rude", "stale", "clumsy")

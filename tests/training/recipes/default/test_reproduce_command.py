@@ -87,7 +87,7 @@ def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
     assert "--trainer.precision=bf16-mixed" in commands.words["distill student"]
 
 
-def test_a_first_student_reads_all_that_was_prepared_and_the_next_begins_with_its_weights(recipe, commands):
+def test_each_run_starts_from_the_last_and_reads_its_own_files(recipe, commands):
     reproduce(recipe)
     first, _, second, last, *_ = (words for words in commands.every if words[:2] == ["distill", "student"])
     runs = (first, second, last)
