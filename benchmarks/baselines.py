@@ -68,11 +68,11 @@ def bundle(folder: str) -> System:
 
 
 def vader(*, no_opinion: str = "positive") -> System:
-    """VADER's compound score; see ``_lexicon`` for ``no_opinion``."""
+    """VADER's compound score; see ``lexicon`` for ``no_opinion``."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: PLC0415 - only where it is asked for
 
     analyzer = SentimentIntensityAnalyzer()
-    return _lexicon(
+    return lexicon(
         "VADER",
         lambda text: analyzer.polarity_scores(text)["compound"],
         neutral=VADER_NEUTRAL,
@@ -84,10 +84,10 @@ def textblob(*, no_opinion: str = "positive") -> System:
     """TextBlob's pattern analyser, which needs no corpora; among three labels 0 is neutral."""
     from textblob import TextBlob  # noqa: PLC0415
 
-    return _lexicon("TextBlob", lambda text: TextBlob(text).sentiment.polarity, neutral=_TINY, no_opinion=no_opinion)
+    return lexicon("TextBlob", lambda text: TextBlob(text).sentiment.polarity, neutral=_TINY, no_opinion=no_opinion)
 
 
-def _lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_opinion: str = "positive") -> System:
+def lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_opinion: str = "positive") -> System:
     """Labels by a polarity in [-1, 1].
 
     Args:
