@@ -88,7 +88,6 @@ def test_a_learner_learns_words_and_is_trained_once(learner, package):
         assert scores.argmax(axis=1).tolist() == [0, 1]
 
 
-@pytest.mark.data
 def test_the_sets_have_the_sizes_that_their_source_gives(real_data):
     # data/README.md; four of the 3,775 lines of CR have no text.
     sets = list(sets_to_measure(real_data, yelp_rows=500, seed=0))
@@ -104,6 +103,5 @@ def test_the_sets_have_the_sizes_that_their_source_gives(real_data):
     assert [tweets.truth.count(label) for label in THREE] == [9178, 3099, 2363]
 
 
-@pytest.mark.data
 def test_what_the_learners_learn_from_leaves_the_test_texts_out(real_data):
     assert len(training_set(real_data, "imdb", TWO)) == 25_000 - 123

@@ -70,7 +70,6 @@ def test_of_some_answers_it_is_sure_and_of_some_not(model):
     assert (sure.confident, unsure.confident) == (True, False)
 
 
-@pytest.mark.data
 @pytest.mark.parametrize("file", ["test.txt.gz", "stsa.binary.test"])
 def test_it_is_right_on_nine_of_ten_sentences_of_sst_2(model, real_data, file):
     # Tai et al. 2015, table 3: bidirectional LSTM 87.5. Trees give natural text, the other file lower case.

@@ -12,7 +12,7 @@ from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Training
 from tests.support.checkpoints import READING, write_checkpoint
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 from training.data.cache import content_hash
 from training.data.tokenization import subword_pipeline

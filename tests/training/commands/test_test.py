@@ -9,7 +9,7 @@ import pytest
 
 from model_store import SentimentModel
 from tests.support.checkpoints import READING, write_checkpoint
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 from training.data.tokenization import subword_pipeline
 from training.fit.task import SentimentTask

@@ -13,12 +13,11 @@ import pytest
 from pyarrow import parquet
 from tokenizers import Tokenizer
 
+from tests.support.paths import SAMPLE
 from training.data import tokenization, tokenized_files
 from training.data.examples import DataError, Example
 from training.data.module import SentimentData
 from training.data.readers import read_examples
-
-SAMPLE = Path(__file__).parents[3] / "training" / "data" / "sample"
 
 ROWS = [("a good film", "pos"), ("a bad film, very bad", "neg"), ("not good", "neg"), ("good, good!", "pos")] * 3
 

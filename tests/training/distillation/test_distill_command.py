@@ -6,7 +6,7 @@ import math
 import pytest
 from pyarrow import parquet
 
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 from training.distillation.teacher import load_teacher
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.support.checkpoints import write_checkpoint
-from tests.support.programs import run, spy
+from tests.support.fit_program import run, spy
 from training.data import tokenization
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 from training.fit.task import SentimentTask

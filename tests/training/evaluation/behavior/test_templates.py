@@ -7,16 +7,15 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from training.evaluation.behavior.changes import CHANGES
 from training.evaluation.behavior.expansion import cases
 from training.evaluation.behavior.families import Family, TemplateError, read_families
 
 FAMILIES = read_families()
-ROOT = Path(__file__).parents[4]
 
 
 def family(*templates, expect="positive", kind="MFT", change=None, **words):

@@ -8,8 +8,9 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
 
-from tests.support.one_matrix import Matrix
-from tests.support.programs import SAMPLE, run
+from tests.support.fit_program import run
+from tests.support.least_squares import Matrix
+from tests.support.paths import SAMPLE
 from training.data.module import SentimentData
 from training.fit.callbacks.recovery import DivergedError, Recovery, fit_with_recovery
 from training.fit.callbacks.resume import Resume

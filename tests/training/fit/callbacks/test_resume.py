@@ -7,7 +7,8 @@ import signal
 import pytest
 import torch
 
-from tests.support.programs import SAMPLE, run, spy
+from tests.support.fit_program import run, spy
+from tests.support.paths import SAMPLE
 from training.data.examples import DataError
 from training.data.module import SentimentData
 from training.fit.callbacks.resume import steps_taken

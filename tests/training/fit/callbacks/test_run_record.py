@@ -12,7 +12,8 @@ import pytest
 import torch
 import yaml
 
-from tests.support.programs import ROOT, SAMPLE, run, spy
+from tests.support.fit_program import run, spy
+from tests.support.paths import ROOT, SAMPLE
 from training.fit.provenance import git_commit
 
 TEST = ("--data.test", str(SAMPLE / "test.csv"))
