@@ -18,17 +18,11 @@ SST_THREE = {**SST_TWO, "2": "neutral"}
 
 BINARY = {"0": "negative", "1": "positive"}
 _EMOTIONS = {
-    **dict.fromkeys(
-        (
-            "ambiguous",
-            "ambiguous+negative",
-            "ambiguous+negative+neutral",
-            "ambiguous+negative+positive",
-            "ambiguous+neutral",
-        )
-    ),
-    **dict.fromkeys(("ambiguous+neutral+positive", "ambiguous+positive", "negative+neutral", "negative+positive")),
+    **{label: label for label in THREE},
+    **dict.fromkeys(("ambiguous", "ambiguous+negative", "ambiguous+negative+neutral", "ambiguous+negative+positive")),
+    **dict.fromkeys(("ambiguous+neutral", "ambiguous+neutral+positive", "ambiguous+positive", "negative+neutral")),
     **dict.fromkeys(("ambiguous+negative+neutral+positive", "negative+neutral+positive", "neutral+positive")),
+    **dict.fromkeys(("negative+positive",)),
 }
 """Comments whose emotions belong to several groups, or to none of the three, are not measured."""
 
