@@ -25,8 +25,12 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="sentiment-metr
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 
-MARKERS = {"start_server": pytest.mark.server, "browser": pytest.mark.browser, "real_data": pytest.mark.data}
-"""Fixture to the marker of the tests that use it, directly or through another fixture."""
+MARKERS = {
+    "start_server": ("server",),
+    "browser": ("browser",),
+    "real_data": ("data", "slow"),
+}
+"""Fixture to the markers of the tests that use it, directly or through another fixture."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,8 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        for fixture, marker in MARKERS.items():
-            if fixture in fixtures:
+        for fixture, markers in MARKERS.items():
+            for marker in markers if fixture in fixtures else ():
                 item.add_marker(marker)
         if item.get_closest_marker("server") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.parent.name))

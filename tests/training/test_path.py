@@ -17,6 +17,8 @@ from tests.support.paths import CONFIGS, ROOT, SAMPLE
 from training.commands.main import main
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def fit(folder, *more, config="sample.yaml"):
     """Runs fit in ``folder``, so that everything a run writes lands there."""

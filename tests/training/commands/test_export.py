@@ -18,6 +18,8 @@ from training.data.cache import content_hash
 from training.data.tokenization import subword_pipeline
 from training.fit.task import SentimentTask
 
+pytestmark = pytest.mark.slow
+
 FINE = {"0": "negative", "1": "negative", "2": "neutral", "3": "positive", "4": "positive"}
 DIGITS = {"negative": "0", "neutral": "2", "positive": "4"}
 FILES = ("model.onnx", "tokenizer.json")

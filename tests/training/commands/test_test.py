@@ -72,6 +72,7 @@ def test_a_checkpoint_and_its_bundle_agree_but_for_the_temperature(checkpoint, t
     assert first["model"]["temperature"] is None
 
 
+@pytest.mark.slow
 def test_a_file_without_neutral_is_compared_by_the_polar_accuracy(checkpoint, tiny_bundle, rows, tmp_path, capsys):
     polar = [row for row in rows if row["label"] != "neutral"]
     path = tmp_path / "two.txt"
@@ -95,6 +96,7 @@ def test_a_file_without_neutral_is_compared_by_the_polar_accuracy(checkpoint, ti
     assert "No text of the file is labelled neutral" in printed
 
 
+@pytest.mark.slow
 def test_a_text_without_a_token_is_left_out_and_counted(sample_texts, tmp_path):
     path = tmp_path / "some.csv"
     path.write_text('text,label\nfine soup,positive\n"\u200b",negative\n', encoding="utf-8")

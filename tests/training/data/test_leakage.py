@@ -177,6 +177,7 @@ def test_what_was_left_out_adds_up(tmp_path, measured_on):
     assert str(pickle.loads(pickle.dumps(first.first[0]))) == str(first.first[0])  # noqa: S301 - our own
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
     run_folder = tmp_path / "run"
     options = ["--trainer.max_steps=1", "--trainer.limit_val_batches=1"]

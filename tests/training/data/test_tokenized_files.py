@@ -290,6 +290,7 @@ class Text(str):  # a str that weak references can watch
     __slots__ = ("__weakref__",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ["word", "subword"])
 def test_only_a_chunk_of_texts_is_held_at_a_time(files, monkeypatch, tokenizer):
     alive, most = set(), 0

@@ -13,6 +13,8 @@ import torch
 from tests.support.fit_program import TIMEOUT, program, spy
 from tests.support.server import free_port
 
+pytestmark = pytest.mark.slow
+
 TOGETHER = ("--trainer.devices=2", "--trainer.strategy=ddp", "--data.batch_size=8", "--trainer.max_epochs=2")
 
 

@@ -53,6 +53,7 @@ def test_every_word_list_is_used_by_some_template():
     assert {name for family in FAMILIES for name in family.words} == used
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_cases_and_another_seed_others():
     # Python hashes strings otherwise in each process, and the order of a set with them.
     program = f"from {__name__} import digest; print(digest())"

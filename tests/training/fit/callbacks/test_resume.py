@@ -14,6 +14,8 @@ from training.data.module import SentimentData
 from training.fit.callbacks.resume import steps_taken
 from training.fit.checkpoint import CheckpointError
 
+pytestmark = pytest.mark.slow
+
 KILLED_AT, TERMINATED_AT = 17, 34
 """Optimiser steps: in the middle of the first epoch of 23, and right after a validation in the middle of the second."""
 

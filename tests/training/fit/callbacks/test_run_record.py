@@ -16,6 +16,8 @@ from tests.support.fit_program import run, spy
 from tests.support.paths import ROOT, SAMPLE
 from training.fit.provenance import git_commit
 
+pytestmark = pytest.mark.slow
+
 TEST = ("--data.test", str(SAMPLE / "test.csv"))
 
 
