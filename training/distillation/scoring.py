@@ -18,7 +18,7 @@ from training.distillation.scorers import LogProbabilities, Scorer
 from training.distillation.tables import write_whole
 from training.distillation.texts import Text
 
-TEXTS_A_PART = 4096
+TEXTS_A_PART = 16_384
 """What is lost at most when scoring is stopped."""
 
 _SETTINGS = "settings.json"

@@ -80,14 +80,14 @@ def fine_tune(recipe: Recipe) -> None:
     train = [recipe.training_trees, recipe.labelled, recipe.teacher_made_up]
     files = ["--train", _listed(train), "--validation", _listed(_validation(recipe)), "--to", recipe.teacher]
     labels = ["--trees=phrases", "--label_map", json.dumps(TEACHER_LABELS), "--coarse", json.dumps(COARSE)]
-    batches = ["--batch_size=128", "--tokens_per_batch=8192", f"--max_tokens={TEACHER_TOKENS}", "--learning_rate=5e-5"]
+    batches = ["--batch_size=128", "--tokens_per_batch=16384", f"--max_tokens={TEACHER_TOKENS}", "--learning_rate=5e-5"]
     options = [f"--epochs={recipe.teacher_epochs}", f"--precision={_precision(recipe)}", "--seed=1"]
     command("distill", "teacher", recipe.base, *files, *labels, *batches, *options)
 
 
 def score(recipe: Recipe, texts: Path, reading: list[str], *, to: Path) -> None:
     """The teacher's scores of texts, beside their labels where they have some."""
-    speed = [f"--bfloat16={str(recipe.bfloat16).lower()}", f"--max_tokens={TEACHER_TOKENS}", "--tokens_a_batch=16384"]
+    speed = [f"--bfloat16={str(recipe.bfloat16).lower()}", f"--max_tokens={TEACHER_TOKENS}", "--tokens_a_batch=32768"]
     command("distill", "score", recipe.teacher, texts, *reading, *speed, "--to", to)
 
 
