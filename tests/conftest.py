@@ -29,6 +29,7 @@ MARKERS = {
     "start_server": ("server",),
     "browser": ("browser",),
     "real_data": ("data", "slow"),
+    "findings": ("slow",),  # every experiment of the lecture
 }
 """Fixture to the markers of the tests that use it, directly or through another fixture."""
 

@@ -31,6 +31,7 @@ def weights(path):
     return load_checkpoint(path).task.network.state_dict()
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_that_export_takes(earlier, tmp_path):
     result = run(tmp_path, *STILL, f"--start_from={earlier}", "--seed_everything=2")
     assert result.returncode == 0, result.stderr

@@ -39,6 +39,7 @@ def texts(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_report(tmp_path, capsys):
     main(["diagnose", "--out", str(tmp_path / "report"), "--only", "linear", "--quick"])
     numbers = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))

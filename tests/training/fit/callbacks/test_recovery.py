@@ -199,6 +199,7 @@ def test_options_out_of_range_are_refused():
         Recovery(factor=2.0)
 
 
+@pytest.mark.slow
 def test_the_program_says_what_happened_and_exits_with_1(tmp_path):
     options = ("--model.learning_rate", "1e30", "--model.schedule", "constant", "--trainer.precision", "bf16-mixed")
     done = run(tmp_path, *options, "--recovery.rollbacks", "1")

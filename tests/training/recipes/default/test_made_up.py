@@ -36,6 +36,7 @@ def test_no_family_outweighs_the_others_and_the_seed_decides():
     assert max(labels.values()) <= 1.5 * min(labels.values())
 
 
+@pytest.mark.slow
 def test_what_the_suite_asks_is_left_out():
     asked = suite_texts()
     every = [text for family in read_families() for case in cases(family, most=100, seed=0) for text in case]
