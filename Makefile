@@ -6,7 +6,9 @@ IMAGE  ?= sentiment:latest
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help serve test test-bento check container train-sample clean
+VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' model_store/version.py)
+
+.PHONY: help serve test test-fast test-bento coverage check docs lock container train-sample clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,22 +19,38 @@ serve: $(VENV)/.serving ## Install what serving needs and serve the shipped mode
 test: $(VENV)/.everything ## Install the rest and run the tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
+test-fast: $(VENV)/.everything ## Run the tests that need no server, no browser and little time
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m 'not slow and not server and not browser'
+
+coverage: $(VENV)/.everything ## Run the tests and measure which lines they reach; fails below the floor in pyproject.toml
+	rm -rf build/coverage
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term --cov-report=html
+
 test-bento: $(VENV)/.everything ## Build the bento and run the HTTP tests against what was built
 	rm -rf build/bentoml && mkdir -p build/bentoml
 	PATH="$(CURDIR)/$(BIN):$$PATH" BENTOML_DO_NOT_TRACK=true BENTOML_HOME=$(CURDIR)/build/bentoml $(BIN)/bentoml build .
 	BENTO_HOME=$(CURDIR)/build/bentoml $(BIN)/python -m pytest tests/http --ignore tests/http/test_schemathesis.py
 
-check: $(VENV)/.everything ## Lint, types and the import rules between the rooms
+check: $(VENV)/.everything ## Lint, format, types and the import rules between the rooms
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.everything ## Build the site of docs/ in build/site; a warning, such as a broken link, fails
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+
+lock: $(VENV)/.everything ## Write requirements.lock anew: what the image installs, with hashes
+	$(BIN)/uv pip compile pyproject.toml --constraint constraints.txt --universal --python-version 3.11 --quiet \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock
 
 container: ## Build the image IMAGE with docker, podman or buildah, whichever works; BUILD_FLAGS go to it
 	@for builder in $${BUILDERS:-docker podman buildah}; do \
 	  $$builder info >/dev/null 2>&1 || continue; \
 	  case $$builder in docker) format= ;; *) format='--format docker' ;; esac; \
 	  echo "building $(IMAGE) with $$builder"; \
-	  exec $$builder build $$format --file deploy/Containerfile --tag $(IMAGE) $(BUILD_FLAGS) .; \
+	  exec $$builder build $$format --file deploy/Containerfile --tag $(IMAGE) \
+	    --build-arg VERSION=$(VERSION) $(BUILD_FLAGS) .; \
 	done; \
 	echo 'make container: neither docker, podman nor buildah works here. Install one of them, or start its daemon.' >&2; \
 	exit 1
@@ -42,8 +60,8 @@ train-sample: $(VENV)/.everything ## Train, export and query a small model on th
 	$(BIN)/python -m training export runs/sample/checkpoints/best.ckpt --to runs/sample/bundle --overwrite=true
 	$(BIN)/python -m model_store predict runs/sample/bundle "The soup was cold." "A warm, funny evening."
 
-clean: ## Remove the virtual environment and every training run
-	rm -rf $(VENV) runs
+clean: ## Remove the virtual environment, every training run and everything built
+	rm -rf $(VENV) runs build
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -53,5 +71,5 @@ $(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.everything: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[train,distill,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[train,distill,dev,docs]'
 	touch $@ $(VENV)/.serving

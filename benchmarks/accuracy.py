@@ -28,13 +28,12 @@ from benchmarks import baselines
 from benchmarks.baselines import Labels, Scores, System
 from benchmarks.labelled_sets import LabelledSet, sets_to_measure, training_set
 from training.evaluation import metrics
-from training.evaluation.metrics import Figure
+from training.evaluation.metrics import METRICS, Estimate, Outcomes
 from training.recipes.default.measured_sets import THREE, TWO
 
 LIBRARIES = ("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy")
 SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext")
 MAX_ROWS = {"Yelp sentences": 20_000}  # of 126,670: an interval of half a point either way is narrow enough
-FIGURES = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "calibration_error": "Calibration error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Measured:
     rows: int
     system: str
     learnt_from: str | None
-    figures: dict[str, Figure]
+    figures: dict[str, Estimate]
 
 
 def main() -> None:
@@ -125,7 +124,7 @@ def measure(
         known.update(((labels, text), row) for text, row in zip(new, new_scores, strict=True))
     scores = np.stack([known[labels, text] for text in labelled.texts])
     truth = np.array([labels.index(label) for label in labelled.truth])
-    outcomes = metrics.outcomes(scores, truth, polarities=[None] * len(labels))
+    outcomes = Outcomes.of_scores(scores, truth, polarities=[None] * len(labels))
     figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
@@ -135,11 +134,11 @@ def measure(
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
     """One table for each figure and number of labels: sets by systems, in percent with the interval."""
     for labels in (TWO, THREE):
-        for name, title in FIGURES.items():
+        for name, metric in METRICS.items():
             shown = [result for result in measured if result.labels == labels and name in result.figures]
             # For two labels, other publications give the accuracy only; the JSON has both.
             if shown and not (labels == TWO and name == "macro_f1"):
-                yield f"\n{title}, {len(labels)} labels\n"
+                yield f"\n{metric.title[0].upper()}{metric.title[1:]}, {len(labels)} labels\n"
                 yield from _table(shown, name)
 
 
@@ -173,7 +172,7 @@ def _column(result: Measured) -> str:
     return f"{result.system} ({result.learnt_from})" if trained_here else result.system
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: Estimate) -> str:
     return f"{100 * figure.value:.1f} ({100 * figure.low:.1f}-{100 * figure.high:.1f})"
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_sequence
 
+from model_store.manifest import CellName
 from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
-from training.network.encoder import CellName
 from training.network.padded_kernels import has_bfloat16_units
 
 LABELS = 3

@@ -16,10 +16,9 @@ from rich.table import Table
 
 from benchmarks.load import percentile
 from model_store import SentimentModel
-from service.engine import Engine
-from service.middleware.admission import Admission
-from service.middleware.request_context import Work, work_under_way
-from service.predictor import Answers, encode
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.request_context import RequestContext, request_variable
+from service.predictor import Predictor, encode
 from service.schemas import Dtype, Encoding, RepresentRequest
 from service.settings import Settings
 
@@ -34,7 +33,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     settings = Settings()
     model = SentimentModel.load()
-    answers = Answers(Engine(model, settings), settings)
+    predictor = Predictor(model, settings)
     text = "fine " * TOKENS
     assert len(model.tokenize(text)) == TOKENS
     matrix = np.random.default_rng(0).standard_normal((TOKENS, NUMBERS)).astype(np.float32)
@@ -49,7 +48,7 @@ def main() -> None:
             started = time.perf_counter()
             encode(matrix, layer=1, dtype=dtype, encoding=encoding).model_dump_json()
             numbers.append(time.perf_counter() - started)
-            seconds, size = answered(answers, request)
+            seconds, size = answered(predictor, request)
             whole.append(seconds)
         cells = [
             f"{value:.2f}" for times in (numbers, whole) for value in (1000 * median(times), percentile(times, 0.99))
@@ -58,16 +57,16 @@ def main() -> None:
     Console().print(table)
 
 
-def answered(answers: Answers, request: RepresentRequest) -> tuple[float, int]:
+def answered(predictor: Predictor, request: RepresentRequest) -> tuple[float, int]:
     """The seconds of one answer beside tokenizer and model, and its size."""
-    work = Work(Admission(max_in_flight=1, max_streams=1, max_bytes=2**40), seconds=60)
-    token = work_under_way.set(work)
+    context = RequestContext(ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=2**40), seconds=60)
+    token = request_variable.set(context)
     started = time.perf_counter()
-    body = answers.represent(request).model_dump_json()
+    body = predictor.represent(request).model_dump_json()
     taken = time.perf_counter() - started
-    work_under_way.reset(token)
-    work.let_go()
-    return taken - sum(work.stages.values()), len(body)
+    request_variable.reset(token)
+    context.finish()
+    return taken - sum(context.stages.values()), len(body)
 
 
 if __name__ == "__main__":

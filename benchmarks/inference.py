@@ -23,13 +23,13 @@ from rich.table import Table
 
 from model_store import SentimentModel
 from model_store.manifest import Architecture
+from training.network.cells import CELLS
 
 TEXT = (
     "The film moves slowly at first, but its quiet performances and a wonderful final act make the whole thing feel "
     "honest and deeply human."
 )
 MATRIX = np.random.default_rng(0).standard_normal((512, 512)).astype(np.float32)
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
 def operations(shape: Architecture) -> int:
@@ -37,7 +37,8 @@ def operations(shape: Architecture) -> int:
     directions = 2 if shape.bidirectional else 1
     above = directions * shape.hidden_size
     inputs = [shape.embedding_size, *[above] * (shape.layers - 1)]
-    weights = sum(GATES[shape.cell] * shape.hidden_size * (width + shape.hidden_size) for width in inputs)
+    gates = len(CELLS[shape.cell].gates)
+    weights = sum(gates * shape.hidden_size * (width + shape.hidden_size) for width in inputs)
     return 2 * directions * weights
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.examples import Example, LeftOut
-from training.data.leakage import HeldOut, held_out_texts, without_leaks
-from training.data.readers import read_examples
+from training.data.examples import Example
+from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
+from training.data.readers import ReadingOptions, read_examples
 from training.recipes.default.measured_sets import BINARY, MEASURED, SST_THREE, SST_TWO, TWO, MeasuredSet
 
 
@@ -57,12 +57,12 @@ def training_set(folder: Path, name: str, labels: tuple[str, ...]) -> LabelledSe
         label_map, options = BINARY, {}
         train, test = "imdb/train.jsonl.gz", folder / "imdb" / "test.jsonl.gz"
     examples = MeasuredSet(name, labels, train, {**options, "label_map": label_map}).examples(folder)
-    held_out = HeldOut([test], min_words=1)
-    return _labelled_set(name, labels, without_leaks(examples, held_out, held_out_texts("drop"), path=folder / train))
+    leaks = LeakageFilter([test], min_words=1)
+    return _labelled_set(name, labels, drop_leaks(examples, leaks, skipped_leaks("drop"), path=folder / train))
 
 
 def _by_domain(measured: MeasuredSet, examples: list[Example], folder: Path) -> Iterator[LabelledSet]:
-    rows = read_examples(folder / measured.path, label_column="domain", bad_rows=LeftOut("stop"))
+    rows = read_examples(folder / measured.path, ReadingOptions(label_column="domain"))
     domains = {row.line: row.label for row in rows}
     for domain in sorted(set(domains.values())):
         of_domain = [example for example in examples if domains[example.line] == domain]

@@ -2,9 +2,10 @@
 
     python -m benchmarks.overhead [--rounds 25] [--requests 60]
 
-One request is sent through different stacks of layers around the same application, all in one process. The stacks take
-turns, and each one's figure is its least round, which a busy machine disturbs least. Processor time is that of all
-threads. Subtract the model's own, the first row, to see what is left for serving.
+One request is sent to the same service in different layers, all in one process: as it is, without the access log, and
+as an API of BentoML with BentoML's layers, one of which goes with each row. They take turns, and each one's figure is
+its least round, which a busy machine disturbs least. Processor time is that of all threads. Subtract the model's own, the
+first row, to see what is left for serving.
 """
 
 import argparse
@@ -21,7 +22,6 @@ from dataclasses import dataclass
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="overhead-")
 os.environ |= {"BENTOML_DO_NOT_TRACK": "true", "SENTIMENT_THREADS": "1"}
 import bentoml
-from bentoml._internal.log import configure_server_logging
 from rich.console import Console
 from rich.table import Table
 from starlette.applications import Starlette
@@ -29,8 +29,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message
 
 from model_store import SentimentModel
-from service.app import SentimentService
-from service.middleware.stack import around, layers
+from service import routes
+from service.schemas import PredictRequest, PredictResponse
 from service.settings import Settings
 
 TEXT = "fine"
@@ -41,7 +41,7 @@ HEADERS = [
     (b"content-length", str(len(BODY)).encode()),
 ]
 BENTOML = "BentoML's layers"
-OURS = "as it is"
+OURS = {"as it is": Settings(), "as it is, without the access log": Settings(access_log=False)}
 # In this order each of these goes, on top of those before it. The metrics go first: a process can have them once.
 STRIPPED = ("RunnerTrafficMetricsMiddleware", "OpenTelemetryMiddleware", "AccessLogMiddleware", "TimeoutMiddleware")
 
@@ -62,7 +62,6 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=60, help="in each round, of each stack")
     options = parser.parse_args()
     with written_to_nowhere():
-        configure_server_logging()
         contestants = asyncio.run(measure(options.rounds, options.requests))
     table = Table("stack", "ms of processor", title=f"One request with the text “{TEXT}”, in the process")
     for one in contestants:
@@ -86,12 +85,24 @@ def written_to_nowhere() -> Iterator[None]:
 
 async def measure(rounds: int, requests: int) -> list[Contestant]:
     """Lets all stacks take turns, after one round that is not counted."""
-    app: Starlette = bentoml.Service.to_asgi(SentimentService)  # with BentoML's layers, not ours
     model = SentimentModel.load()
+    served = routes.serve(model, Settings())
+
+    @bentoml.service(name="api")
+    class Api:
+        """The same answers as an API of BentoML."""
+
+        @bentoml.api(route="/v1/predict")
+        async def predict(self, request: PredictRequest, /) -> PredictResponse:
+            """The sentiment of each text."""
+            return served.predictor.predict(request)
+
+    app: Starlette = Api.to_asgi()
     async with app.router.lifespan_context(app):
         contestants = [
             Contestant("the model alone", lambda: model.predict([TEXT])),
             *(Contestant(name, asker(built(app, stack))) for name, stack in stacks(app.user_middleware).items()),
+            *(Contestant(name, asker(ours(served, settings))) for name, settings in OURS.items()),
         ]
         for number in range(rounds + 1):
             for one in contestants:
@@ -107,13 +118,20 @@ async def measure(rounds: int, requests: int) -> list[Contestant]:
 
 def stacks(bentomls: Sequence[Middleware]) -> dict[str, list[Middleware]]:
     """Every stack by its name."""
-    found = {BENTOML: list(bentomls)}
+    stacks_by_name = {BENTOML: list(bentomls)}
     for name in STRIPPED:
-        _, last = list(found.items())[-1]
-        found[f"  and without {name}"] = [layer for layer in last if getattr(layer.cls, "__name__", "") != name]
-    found[OURS] = around(bentomls, layers(Settings()), tracing=False)
-    found[f"{OURS}, without the access log"] = around(bentomls, layers(Settings(access_log=False)), tracing=False)
-    return found
+        _, last = list(stacks_by_name.items())[-1]
+        stacks_by_name[f"  and without {name}"] = [
+            layer for layer in last if getattr(layer.cls, "__name__", "") != name
+        ]
+    return stacks_by_name
+
+
+def ours(served: routes.Served, settings: Settings) -> ASGIApp:
+    """The service's own application."""
+    app = routes.create_app(settings)
+    app.state.served = served
+    return app
 
 
 def built(app: Starlette, stack: list[Middleware]) -> ASGIApp:

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from benchmarks.load import Load, request_bytes, run
 from model_store import SentimentModel
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest, PredictResponse
 from service.settings import Settings
 
@@ -67,7 +67,7 @@ class SentimentAPI(litserve.LitAPI):
 
     def setup(self, device: str) -> None:  # noqa: ARG002
         """Loads the model."""
-        self.answers = make_answers()
+        self.predictor = make_predictor()
 
     def decode_request(self, request: PredictRequest) -> PredictRequest:
         """LitServe reads the body's type here."""
@@ -75,16 +75,16 @@ class SentimentAPI(litserve.LitAPI):
 
     def predict(self, x: PredictRequest) -> PredictResponse:
         """One request's answer."""
-        return self.answers.predict(x)
+        return self.predictor.predict(x)
 
     def encode_response(self, output: PredictResponse) -> PredictResponse:
         """LitServe writes the JSON."""
         return output
 
 
-def make_answers() -> Answers:
+def make_predictor() -> Predictor:
     """The bare model behind the service's schemas, without its limits on work and without its metrics."""
-    return Answers(SentimentModel.load(), Settings())
+    return Predictor(SentimentModel.load(), Settings())
 
 
 def serve(name: str, port: int) -> None:
@@ -93,11 +93,11 @@ def serve(name: str, port: int) -> None:
         server = litserve.LitServer(SentimentAPI(api_path="/v1/predict"), accelerator="cpu", workers_per_device=1)
         server.run(host="127.0.0.1", port=port, num_api_servers=1, generate_client_file=False)
         return
-    app, answers, executor = FastAPI(), make_answers(), ThreadPoolExecutor(1)
+    app, predictor, executor = FastAPI(), make_predictor(), ThreadPoolExecutor(1)
 
     @app.post("/v1/predict")
     async def predict(request: PredictRequest) -> PredictResponse:
-        return await asyncio.get_running_loop().run_in_executor(executor, answers.predict, request)
+        return await asyncio.get_running_loop().run_in_executor(executor, predictor.predict, request)
 
     uvicorn.run(app, host="127.0.0.1", port=port)
 

@@ -20,8 +20,7 @@ from rich.table import Table
 from tokenizers import Tokenizer
 
 from model_store import SentimentModel, bundle
-from service.engine import Engine
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest
 from service.settings import Settings
 
@@ -55,9 +54,9 @@ def main() -> None:
     model, settings = SentimentModel.load(), Settings()
     runs = [least(lambda count=count: model.predict([TEXT] * count), rounds, calls) for count, calls in SIZES.items()]
     model._session = Remembering(model._session)  # noqa: SLF001 - there is no other way in
-    answers = Answers(Engine(model, settings), settings)
+    predictor = Predictor(model, settings)
     pipeline = Tokenizer.from_buffer(bundle.read(bundle.resolve("default")).tokenizer)
-    columns = [timed(model, answers, pipeline, count, rounds=rounds) for count in SIZES]
+    columns = [timed(model, predictor, pipeline, count, rounds=rounds) for count in SIZES]
     table = Table("", *(f"{count} texts, ms" for count in SIZES), title="Processor time")
     for name in columns[0]:
         table.add_row(name, *(f"{1000 * column[name]:.3f}" for column in columns))
@@ -65,12 +64,14 @@ def main() -> None:
     Console().print(table)
 
 
-def timed(model: SentimentModel, answers: Answers, pipeline: Tokenizer, count: int, *, rounds: int) -> dict[str, float]:
+def timed(
+    model: SentimentModel, predictor: Predictor, pipeline: Tokenizer, count: int, *, rounds: int
+) -> dict[str, float]:
     """Seconds of each part for a request of so many texts."""
     texts = [TEXT] * count
     request = PredictRequest(texts=texts)
     tokenized = [model.tokenize(text) for text in texts]
-    answer = answers.predict(request)
+    answer = predictor.predict(request)
     body = request.model_dump_json()
     parts: dict[str, Callable[[], object]] = {
         "reading the request's JSON": lambda: PredictRequest.model_validate_json(body),
@@ -78,7 +79,7 @@ def timed(model: SentimentModel, answers: Answers, pipeline: Tokenizer, count: i
         "  of it in the tokenizer, one by one": lambda: [pipeline.encode(text) for text in texts],
         "  the same with encode_batch": lambda: pipeline.encode_batch(texts),
         "from logits to predictions": lambda: model.predict_tokenized(tokenized),
-        "the whole answer, with checks and metrics": lambda: answers.predict(request),
+        "the whole answer, with checks and metrics": lambda: predictor.predict(request),
         "writing its JSON": answer.model_dump_json,
     }
     return {name: least(part, rounds, SIZES[count]) for name, part in parts.items()}

@@ -34,8 +34,8 @@ from benchmarks.inference import TEXT, timed
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
-from training.data.examples import Example, LeftOut
-from training.data.labelled import read_labelled
+from training.data.examples import Example
+from training.data.readers import ReadingOptions, read_examples
 from training.evaluation.predictions import bundle_logits, softmax
 from training.export import bundle as export
 from training.export.onnx_graph import build_graph
@@ -75,9 +75,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=300, help="timed calls of each way")
     options = parser.parse_args()
     loaded = load_checkpoint(options.checkpoint)
-    examples = read_labelled(
-        options.texts, loaded.data_options, allowed_labels=loaded.task.labels, bad_rows=LeftOut("skip")
-    )
+    reading = ReadingOptions.among(loaded.data_options, trees="root", on_bad_row="skip")
+    examples = list(read_examples(options.texts, reading, allowed_labels=loaded.task.labels))
     graphs = dict(stored(loaded.task.network))
     models = {
         name: model_of(loaded, graph, arithmetic="int8" if name == ARITHMETIC else "float32")

@@ -38,8 +38,7 @@ from torch import Tensor
 from benchmarks.contestants import IN_BFLOAT16, WITHOUT_ONEDNN, Contestant, Setup, count_tokens, make_contestants
 from training.data import tokenization
 from training.data.batches import LengthBucketedSampler
-from training.data.examples import LeftOut
-from training.data.readers import read_examples
+from training.data.readers import ReadingOptions, read_examples
 from training.network.padded_kernels import has_bfloat16_units
 
 SAMPLE = Path(__file__).resolve().parents[1] / "training" / "data" / "sample" / "train.csv"
@@ -144,7 +143,7 @@ def read_options() -> Options:
 
 def read_texts(options: Options) -> tuple[list[Tensor], int]:
     """Token ids of every text, repeated until there are enough, and the size of their vocabulary."""
-    examples = read_examples(options.data, trees=options.trees, bad_rows=LeftOut("skip"))
+    examples = read_examples(options.data, ReadingOptions(trees=options.trees, on_bad_row="skip"))
     raw = [example.text for example in examples]
     pipeline = tokenization.word_pipeline(sorted(tokenization.count_words(raw)))
     encoded = tokenization.encode_all(pipeline, raw, max_tokens=options.max_tokens)

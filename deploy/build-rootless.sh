@@ -46,10 +46,8 @@ rm -rf "$work/base"
 
 # The image, from wheels this machine's pip fetched, so that the build itself needs no network.
 mkdir "$work/wheels"
-"$python" -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-  >"$work/dependencies.txt"
-"$python" -m pip wheel --quiet --disable-pip-version-check --wheel-dir "$work/wheels" \
-  --constraint constraints.txt --requirement "$work/dependencies.txt" >"$work/log" 2>&1 || fail "pip found no wheels"
+"$python" -m pip download --quiet --disable-pip-version-check --dest "$work/wheels" --only-binary :all: \
+  --require-hashes --requirement requirements.lock >"$work/log" 2>&1 || fail "pip found no wheels"
 BUILDERS=buildah make --no-print-directory container IMAGE=sentiment BUILD_FLAGS="--build-arg BASE=localhost/sentiment-base \
   --build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/wheels --volume $work/wheels:/wheels:ro --pull-never" \
   >"$work/log" 2>&1 || fail "the build failed"

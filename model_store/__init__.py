@@ -5,6 +5,7 @@ from model_store.manifest import Manifest
 from model_store.model import Device, SentimentModel, require_device
 from model_store.results import Prediction, Token
 from model_store.tokenization import TokenizedText, Truncation
+from model_store.version import __version__
 
 __all__ = [
     "BundleError",
@@ -18,5 +19,6 @@ __all__ = [
     "Token",
     "TokenizedText",
     "Truncation",
+    "__version__",
     "require_device",
 ]

@@ -17,6 +17,7 @@ from model_store.card import model_card
 from model_store.errors import BundleError, TextError
 from model_store.model import SentimentModel
 from model_store.results import Prediction
+from model_store.version import __version__
 
 EXAMPLES = """\b
 Examples:
@@ -31,6 +32,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 
 
 @click.group(epilog=EXAMPLES)
+@click.version_option(__version__, message="%(version)s", help="Print the version of the software.")
 def commands() -> None:
     """Look at a model bundle, verify it, and ask it."""
 

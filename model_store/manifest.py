@@ -14,6 +14,10 @@ FORMAT_VERSION = 2
 
 Arithmetic = Literal["float32", "int8"]
 
+CellName = Literal["lstm", "gru", "rnn"]
+ConnectionName = Literal["none", "residual", "dense", "highway"]
+PoolingName = Literal["max", "mean", "attention", "last"]
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -30,12 +34,12 @@ class Label(Part):
 class Architecture(Part):
     """The network's shape, enough to know what the representations are."""
 
-    cell: Literal["lstm", "gru", "rnn"]
+    cell: CellName
     layers: int = Field(ge=1)
     hidden_size: int = Field(ge=1, description="Units of one direction.")
     bidirectional: bool
-    connection: Literal["none", "residual", "dense", "highway"]
-    pooling: list[Literal["max", "mean", "attention", "last"]] = Field(min_length=1)
+    connection: ConnectionName
+    pooling: list[PoolingName] = Field(min_length=1)
     embedding_size: int = Field(ge=1)
     parameters: int = Field(ge=1, description="Numbers in the network, frozen embeddings included.")
 

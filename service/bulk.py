@@ -1,8 +1,7 @@
 """POST /v1/bulk: any number of texts, one JSON object a line, answered in order while they are still arriving.
 
-At any time there are at most the lines that arrived together and the answers to one group of them. Reading stops while
-an answer is written, so a client that does not read its answers stops its own work, and nobody else's; after a while
-it is given up.
+Memory holds at most the lines that arrived together and the answers to one group of them. Reading stops while an answer
+is written, so a client that does not read its answers delays only itself; after a while its connection is closed.
 """
 
 import asyncio
@@ -13,14 +12,15 @@ from concurrent.futures import Executor
 from contextlib import suppress
 
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
 from service.errors import ERRORS, RequestError, invalid
-from service.predictor import Answers, UnreadableTextError
-from service.schemas import BulkLine, BulkOptions, LineErrorCode, UnansweredLine
+from service.predictor import Predictor, UnansweredTextError
+from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
+from service.schemas import BulkLine, LineErrorCode, PredictOptions, UnansweredLine
 
 NDJSON = "application/x-ndjson"
 
@@ -28,83 +28,83 @@ GROUP_TOKENS = 4096
 """Lines are answered together up to this many tokens: enough for full batches, and under a second of one thread."""
 
 GROUP_LINES = 512
-"""The most lines answered together, for lines that have no tokens."""
+"""Maximum of lines answered together, for lines without tokens."""
 
 HEADERS = [
     (b"content-type", NDJSON.encode()),
-    (b"x-accel-buffering", b"no"),  # nginx would otherwise keep the answers until it has many
+    (b"x-accel-buffering", b"no"),  # nginx would otherwise collect answers before it sends them on
 ]
 
 logger = logging.getLogger(__name__)
 
 
-class TooLong:
-    """What is left of a line that was longer than allowed: nothing of its content was kept."""
+class OversizedLine:
+    """Stands for a line that was longer than allowed and whose content was dropped."""
 
 
-TOO_LONG = TooLong()
+OVERSIZED = OversizedLine()
 
 
-class Lines:
-    """Cuts pieces of a body into lines, of which it holds at most one, and no more of that than is allowed."""
+class LineSplitter:
+    """Splits a body into lines. It holds at most one line, up to the maximum length."""
 
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._begun = bytearray()
-        self._too_long = False
+    def __init__(self, max_length: int) -> None:
+        self._max_length = max_length
+        self._line = bytearray()
+        self._is_oversized = False
 
-    def feed(self, piece: bytes) -> Iterator[bytes | TooLong]:
-        """The lines that end in this piece, without their ends. Lines without any text are passed over."""
-        *ended, begun = piece.split(b"\n")
-        for part in ended:
-            self._append(part)
-            yield from self.rest()
-        self._append(begun)
+    def feed(self, piece: bytes) -> Iterator[bytes | OversizedLine]:
+        """The lines that end in this piece, without line breaks. Blank lines are skipped."""
+        *ends, begin = piece.split(b"\n")
+        for end in ends:
+            self._append(end)
+            yield from self.flush()
+        self._append(begin)
 
-    def rest(self) -> Iterator[bytes | TooLong]:
-        """The line that has begun, if there is one; the body's last line needs no end."""
-        line = TOO_LONG if self._too_long else bytes(self._begun)
-        self._begun.clear()
-        self._too_long = False
-        if isinstance(line, TooLong) or line.strip():
+    def flush(self) -> Iterator[bytes | OversizedLine]:
+        """The line that has begun, unless it is blank; the last line of a body needs no line break."""
+        line = OVERSIZED if self._is_oversized else bytes(self._line)
+        self._line.clear()
+        self._is_oversized = False
+        if isinstance(line, OversizedLine) or line.removeprefix(BYTE_ORDER_MARK).strip():
             yield line
 
     def _append(self, part: bytes) -> None:
-        if self._too_long or len(self._begun) + len(part) > self._longest:
-            self._too_long = True
-            self._begun.clear()
+        if self._is_oversized or len(self._line) + len(part) > self._max_length:
+            self._is_oversized = True
+            self._line.clear()
         else:
-            self._begun += part
+            self._line += part
 
 
-async def arriving(receive: Receive, *, longest: int) -> AsyncIterator[list[bytes | TooLong]]:
-    """The lines of a body, as many at a time as have arrived together.
+async def iter_lines(receive: Receive, *, max_length: int) -> AsyncIterator[list[bytes | OversizedLine]]:
+    """The lines of a body, in lists of those that arrived together.
 
     Raises:
-        ClientDisconnect: the client went away before the body was complete.
+        ClientDisconnect: the client disconnected before the body was complete.
     """
-    lines = Lines(longest)
+    splitter = LineSplitter(max_length)
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         more = message.get("more_body", False)
-        complete = list(lines.feed(message.get("body", b"")))
-        yield complete if more else [*complete, *lines.rest()]
+        complete = list(splitter.feed(message.get("body", b"")))
+        yield complete if more else [*complete, *splitter.flush()]
 
 
-class Bulk:
-    """The call, as an ASGI application."""
+class BulkHandler:
+    """The handler, as an ASGI application."""
 
-    def __init__(self, answers: Answers, executor: Executor, *, longest_line: int, stall_seconds: float) -> None:
-        self._answers = answers
+    def __init__(self, predictor: Predictor, executor: Executor, *, max_line_bytes: int, stall_seconds: float) -> None:
+        self._predictor = predictor
         self._executor = executor
-        self._longest_line = longest_line
+        self._max_line_bytes = max_line_bytes
         self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
+        """Handles one request (ASGI)."""
         try:
             options = _options(scope)
         except RequestError as error:
@@ -115,72 +115,69 @@ class Bulk:
             await self._answer_all(options, receive, send)
             await send({"type": "http.response.body", "body": b""})
 
-    async def _answer_all(self, options: BulkOptions, receive: Receive, send: Send) -> None:
+    async def _answer_all(self, options: PredictOptions, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
-        number = 0
-        async for lines in arriving(receive, longest=self._longest_line):
+        index = 0
+        async for lines in iter_lines(receive, max_length=self._max_line_bytes):
             waiting = deque(lines)
             while waiting:
                 before = len(waiting)
-                body = await loop.run_in_executor(self._executor, self._answer_some, waiting, number, options)
-                number += before - len(waiting)
+                body = await loop.run_in_executor(self._executor, self._answer_group, waiting, index, options)
+                index += before - len(waiting)
                 async with asyncio.timeout(self._stall_seconds):
                     await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    def _answer_some(self, waiting: deque[bytes | TooLong], first: int, options: BulkOptions) -> bytes:
-        """Takes a group of lines from those that wait and answers it."""
+    def _answer_group(self, waiting: deque[bytes | OversizedLine], first: int, options: PredictOptions) -> bytes:
+        """Removes a group of lines from those that wait and answers it."""
         answers: dict[int, BaseModel] = {}
         texts: dict[int, TokenizedText] = {}
         tokens = 0
         for index in range(first, first + min(len(waiting), GROUP_LINES)):
-            read = self._read(waiting.popleft(), index, options)
-            if isinstance(read, UnansweredLine):
-                answers[index] = read
+            text = self._tokenize(waiting.popleft(), index, options)
+            if isinstance(text, UnansweredLine):
+                answers[index] = text
                 continue
-            texts[index] = read
-            tokens += len(read)
+            texts[index] = text
+            tokens += len(text)
             if tokens >= GROUP_TOKENS:
                 break
         answers.update(self._results(texts, options))
         return b"".join(answers[index].model_dump_json().encode() + b"\n" for index in sorted(answers))
 
-    def _read(self, line: bytes | TooLong, index: int, options: BulkOptions) -> TokenizedText | UnansweredLine:
-        if isinstance(line, TooLong):
-            message = f"The line is longer than {self._longest_line:,} bytes."
+    def _tokenize(
+        self, line: bytes | OversizedLine, index: int, options: PredictOptions
+    ) -> TokenizedText | UnansweredLine:
+        if isinstance(line, OversizedLine):
+            message = f"The line is longer than {self._max_line_bytes:,} bytes."
             return UnansweredLine(index=index, code="line_too_long", message=message)
         try:
-            return self._answers.read(BulkLine.model_validate_json(line).text, options.truncate)
-        except UnreadableTextError as error:
+            return self._predictor.tokenize(parse_json(BulkLine, line).text, options.truncate)
+        except UnansweredTextError as error:
             return UnansweredLine(index=index, code=error.code, message=error.message)
         except ValidationError as error:
-            wrong = invalid(error)
-            message = f"{wrong.param}: {wrong.message}" if wrong.param else wrong.message
-            code: LineErrorCode = "invalid_json" if wrong.code == "invalid_json" else "invalid_request"
+            problem = invalid(error)
+            message = f"{problem.param}: {problem.message}" if problem.param else problem.message
+            code: LineErrorCode = "invalid_json" if problem.code == "invalid_json" else "invalid_request"
             return UnansweredLine(index=index, code=code, message=message)
 
-    def _results(self, texts: Mapping[int, TokenizedText], options: BulkOptions) -> dict[int, BaseModel]:
-        explain, sentences = options.explain == "true", options.sentences == "true"
+    def _results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> dict[int, BaseModel]:
         try:
-            results = self._answers.results(texts, explain=explain, sentences=sentences)
-        except Exception:  # whatever it is, the lines behind these are answered
+            results = self._predictor.results(texts, options)
+        except Exception:  # whatever it is, the next lines are answered
             logger.exception("%d lines of a stream failed", len(texts))
             message = ERRORS["internal_error"].message
             return {index: UnansweredLine(index=index, code="internal_error", message=message) for index in texts}
         return {result.index: result for result in results}
 
 
-def _options(scope: Scope) -> BulkOptions:
-    """What the request's address and headers say.
+def _options(scope: Scope) -> PredictOptions:
+    """The options in the request's address.
 
     Raises:
-        RequestError: an option that does not exist or a body of another kind.
+        RequestError: an unknown option or value, or a body of another kind.
     """
     headers = Headers(scope=scope)
     media_type = headers.get("content-type", NDJSON).partition(";")[0].strip().lower()
     if media_type != NDJSON or headers.get("content-encoding", "identity") != "identity":
         raise RequestError("unsupported_media_type", f"Send the body as {NDJSON}, not compressed.")
-    given = QueryParams(scope["query_string"]).multi_items()
-    try:
-        return BulkOptions.model_validate(dict(given))
-    except ValidationError as error:
-        raise invalid(error) from None
+    return parse_query(PredictOptions, scope["query_string"])

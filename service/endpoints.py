@@ -1,75 +1,120 @@
-"""What stands at a path: its name in the metrics, of which there are few, and what is done with a body there."""
+"""The table of endpoints. Routes, limits, API keys, metric labels and OpenAPI are made from its entries.
+
+The service is closed by default: a path without an entry is answered with 404 and never reaches a handler.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, Literal
 
+from pydantic import BaseModel
+from starlette.routing import compile_path
 from starlette.types import Scope
+
+from service.schemas import ErrorCode, ErrorResponse
 
 
 class Body(Enum):
-    """What is done with a request's body before the call sees it."""
+    """What is done with a request's body before its handler runs."""
 
     NONE = "not read"
-    WHOLE = "read as a whole, up to a limit; the call takes one of the places for requests"
-    STREAM = "passed on as it arrives; the call takes one of the places for streams"
+    WHOLE = "read completely, up to a limit; the call takes one of the slots for requests"
+    STREAM = "passed on as it arrives; the call takes one of the slots for streams"
 
 
-class Endpoint(NamedTuple):
-    """One place of the service."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What the OpenAPI document says of an endpoint, beside what follows from its handler and body policy.
 
-    name: str
+    The handler's docstring is the rest: its first line is the summary, the others are the description.
+
+    Attributes:
+        id: the operation's name for generated clients.
+        response: the schema of the answer; None where the answer is text.
+        request: the schema of the body; for a stream, of one of its lines.
+        lines: for a stream, the schemas of the lines that come back.
+        query: the schema of the parameters in the address.
+        errors: codes that only this call answers with.
+        error: the schema of its errors.
+        examples: bodies by the name under which they are shown.
+    """
+
+    id: str
+    response: type[BaseModel] | None = None
+    request: type[BaseModel] | None = None
+    lines: tuple[type[BaseModel], ...] = ()
+    query: type[BaseModel] | None = None
+    errors: tuple[ErrorCode, ...] = ()
+    error: type[BaseModel] = ErrorResponse
+    examples: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method at one path.
+
+    Attributes:
+        path: as Starlette writes it, ``{name}`` for a part that varies.
+        handler: a function from a request to a response.
+        body: what is done with the body of a request.
+        media_types: what a whole body may be.
+        needs_key: whether an API key is asked for, where the operator has set some.
+        metric: the label ``endpoint`` in the metrics; the path by default.
+        logged: whether a request leaves a line in the access log.
+        operation: what the OpenAPI document says; None leaves the endpoint out of it.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Callable[..., Any]
     body: Body = Body.NONE
-    open: bool = False
-    """Whether no API key is asked for: probes, and the pages, which hold nothing but the project's own files."""
     media_types: tuple[str, ...] = ("application/json",)
-    """What a whole body may be."""
+    needs_key: bool = True
+    metric: str = ""
+    logged: bool = True
+    operation: Operation | None = None
 
 
-FIXED: Mapping[str, Endpoint] = {
-    endpoint.name: endpoint
-    for endpoint in (
-        Endpoint("/v1/predict", Body.WHOLE),
-        Endpoint("/v1/represent", Body.WHOLE),
-        Endpoint("/v1/bulk", Body.STREAM),
-        Endpoint("/v1/model"),
-        Endpoint("/v2"),
-        Endpoint("/v2/health/live", open=True),
-        Endpoint("/v2/health/ready", open=True),
-        Endpoint("/", open=True),
-        Endpoint("/docs", open=True),
-        Endpoint("/openapi.json"),
-        Endpoint("/docs.json"),
-        Endpoint("/schema.json"),
-        Endpoint("/metrics"),
-        Endpoint("/livez", open=True),
-        Endpoint("/readyz", open=True),
-        Endpoint("/healthz", open=True),
-    )
-}
-
-PATTERNS = (
-    (
-        re.compile(r"/v2/models/[^/]+(/versions/[^/]+)?/infer"),
-        # The second is the protocol's binary form: JSON with tensors behind it.
-        Endpoint("/v2/models/{name}/infer", Body.WHOLE, media_types=("application/json", "application/octet-stream")),
-    ),
-    (re.compile(r"/v2/models/[^/]+(/versions/[^/]+)?(/ready)?"), Endpoint("/v2/models/{name}")),
-    (re.compile(r"/assets/.*"), Endpoint("/assets", open=True)),
-)
-
-ELSEWHERE = Endpoint("elsewhere")
-"""Every path at which there is nothing."""
+def _unlisted(_: object) -> None:
+    message = "an endpoint that is not in the table was called"
+    raise RuntimeError(message)
 
 
-def endpoint_at(path: str) -> Endpoint:
-    """What stands at a path."""
-    if endpoint := FIXED.get(path):
-        return endpoint
-    return next((endpoint for pattern, endpoint in PATTERNS if pattern.fullmatch(path)), ELSEWHERE)
+UNLISTED = Endpoint(method="GET", path="", handler=_unlisted, metric="elsewhere")
+"""Stands for every path without an entry."""
 
 
-def body_of(scope: Scope) -> Body:
-    """What a request's body is; a call that is not POST is answered without reading one."""
-    return endpoint_at(scope["path"]).body if scope["method"] == "POST" else Body.NONE
+class EndpointTable:
+    """Finds the endpoint at a path."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self.endpoints = tuple(endpoints)
+        self._fixed: dict[str, Endpoint] = {}
+        self._patterns: list[tuple[re.Pattern[str], Endpoint]] = []
+        for endpoint in self.endpoints:
+            if "{" in endpoint.path:
+                self._patterns.append((compile_path(endpoint.path)[0], endpoint))
+            else:
+                self._fixed[endpoint.path] = endpoint
+
+    def at(self, path: str) -> Endpoint:
+        """The endpoint at a path, ``UNLISTED`` where there is none."""
+        if endpoint := self._fixed.get(path):
+            return endpoint
+        return next((endpoint for pattern, endpoint in self._patterns if pattern.match(path)), UNLISTED)
+
+
+KEY = "sentiment.endpoint"
+
+
+def set_endpoint(scope: Scope, endpoint: Endpoint) -> None:
+    """Notes a request's endpoint for the layers further in."""
+    scope[KEY] = endpoint
+
+
+def endpoint_of(scope: Scope) -> Endpoint:
+    """A request's endpoint, as the outermost layer has noted it."""
+    endpoint: Endpoint = scope.get(KEY, UNLISTED)
+    return endpoint

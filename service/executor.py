@@ -9,72 +9,72 @@ from functools import partial
 from typing import TypeVar
 
 from service.errors import ClientGoneError, RequestError
-from service.middleware.request_context import Work, current_work
+from service.middleware.request_context import RequestContext, current_request
 
-PATIENCE = 0.02
-"""Seconds after which it is worth a task to watch whether the client is still there; most answers are made by then."""
+WATCH_AFTER_SECONDS = 0.02
+"""How long to wait before starting a disconnect watcher. Most requests finish earlier."""
 
-SHORT = 400
-"""Characters in all texts of a request, up to which one that is alone is computed in the event loop: some 80 tokens, a
-few milliseconds. Handing it to a thread and watching over it takes time too, and would free the loop for nobody."""
+INLINE_BYTES = 512
+"""The largest body that is computed in the event loop where no other request is waiting: about 80 tokens, a few
+milliseconds. A thread hop would cost more than it saves."""
 
 T = TypeVar("T")
 
 
-class Inference:
-    """Threads for computing. ONNX Runtime and the tokenizer work without the interpreter's lock, so threads help."""
+class InferenceExecutor:
+    """Threads for computing. ONNX Runtime and the tokenizer release the interpreter's lock, so threads help."""
 
     def __init__(self, threads: int) -> None:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="inference")
 
     def close(self) -> None:
-        """Lets the requests under way finish."""
+        """Waits for the requests under way."""
         self.executor.shutdown()
 
-    async def run(self, function: Callable[[], T], *, characters: int | None = None) -> T:
-        """Computes for the request that is being answered: in a thread, unless it is short and there is no other.
+    async def run(self, function: Callable[[], T], *, size: int) -> T:
+        """Computes for the current request: in a thread, unless the body is small and no other request is waiting.
 
         Args:
             function: what to compute.
-            characters: of all texts; None where nobody counted, which is never short.
+            size: bytes of the request's body.
 
         Raises:
-            RequestError: the deadline passed. What waited is not computed, what was computed stops.
-            ClientGoneError: nobody waits any more; likewise.
+            RequestError: the deadline passed. Waiting work is dropped, running work stops.
+            ClientGoneError: the client disconnected; likewise.
         """
-        work = current_work()
-        start = partial(_computed, function, work, submitted=time.perf_counter())
-        if characters is not None and characters <= SHORT and work.is_alone:
+        context = current_request()
+        start = partial(_computed, function, context, submitted=time.perf_counter())
+        if size <= INLINE_BYTES and context.is_alone:
             return start()
-        context = contextvars.copy_context()
-        future = asyncio.get_running_loop().run_in_executor(self.executor, partial(context.run, start))
+        variables = contextvars.copy_context()
+        future = asyncio.get_running_loop().run_in_executor(self.executor, partial(variables.run, start))
         try:
-            await _finished(future, work)
+            await _finished(future, context)
             return await future
         finally:
-            work.stop()  # also when this handler is cancelled
-            future.cancel()  # does nothing to what is done
+            context.stop()  # also when this handler is cancelled
+            future.cancel()  # has no effect on a finished future
 
 
-def _computed(function: Callable[[], T], work: Work, *, submitted: float) -> T:
+def _computed(function: Callable[[], T], context: RequestContext, *, submitted: float) -> T:
     started = time.perf_counter()
-    work.passed("queue", submitted, started)
-    work.check()
+    context.passed("queue", submitted, started)
+    context.check()
     result = function()
-    known = work.stages.get("tokenize", 0.0) + work.stages.get("inference", 0.0)
+    known = context.stages.get("tokenize", 0.0) + context.stages.get("inference", 0.0)
     ended = time.perf_counter()
-    work.passed("encode", started + known, ended)  # all that is not one of the other two, mostly at the end
+    context.passed("encode", started + known, ended)  # the rest of the time, mostly at the end
     return result
 
 
-async def _finished(future: asyncio.Future[T], work: Work) -> None:
-    """Waits for the future as long as somebody wants it."""
-    await asyncio.wait((future,), timeout=min(PATIENCE, work.seconds_left()))
+async def _finished(future: asyncio.Future[T], context: RequestContext) -> None:
+    """Waits for the future until the deadline, or until the client disconnects."""
+    await asyncio.wait((future,), timeout=min(WATCH_AFTER_SECONDS, context.seconds_left()))
     if future.done():
         return
-    gone = asyncio.ensure_future(work.client_gone())
+    gone = asyncio.ensure_future(context.client_gone())
     try:
-        await asyncio.wait((future, gone), timeout=work.seconds_left(), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((future, gone), timeout=context.seconds_left(), return_when=asyncio.FIRST_COMPLETED)
     finally:
         gone.cancel()
     if future.done():

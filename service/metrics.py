@@ -1,21 +1,31 @@
-"""What Prometheus can read at /metrics. ``docs/operations.md`` lists it, ``deploy/grafana/`` draws it.
+"""The metrics at /metrics. ``docs/reference/operations.md`` lists them, ``deploy/grafana/`` draws them.
 
-Every label has few values, whatever clients send: endpoints come from ``service.endpoints``, reasons and labels of
-texts from the wire format and the model. The numbers of several workers add up, because BentoML lets
-``prometheus_client`` keep them in files that its /metrics reads together.
+Every label has few values, whatever clients send: endpoints come from the table of endpoints, reasons and labels of
+texts from the wire format and the model. Several workers keep their numbers in files, whose folder BentoML names in
+``PROMETHEUS_MULTIPROC_DIR``; a reply adds them up.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from model_store import Manifest, Prediction
 from service.schemas import ErrorCode
 
 Stage = Literal["queue", "tokenize", "inference", "encode"]
-"""What a request goes through, in this order."""
+"""The stages of a request, in order."""
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 POWERS_OF_TWO = tuple(2.0**power for power in range(18))
@@ -48,6 +58,19 @@ TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was lef
 MODEL = Gauge("sentiment_model_info", "1 for the model served.", ["name", "version", "sha256"], multiprocess_mode="max")
 
 
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+"""The media type of Prometheus' text format."""
+
+
+def render() -> bytes:
+    """Every metric of all workers in Prometheus' text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
 def serving(manifest: Manifest, sha256: str) -> None:
     """Names the model, and lets its labels start at 0 instead of being absent until their first text."""
     MODEL.labels(manifest.name, manifest.version, sha256).set(1)
@@ -55,7 +78,7 @@ def serving(manifest: Manifest, sha256: str) -> None:
         TEXTS.labels(label)
 
 
-@cache  # finding a label's series costs more than counting in it
+@cache  # finding the series of a label costs more than counting in it
 def _requests(endpoint: str, status: int) -> Counter:
     return REQUESTS.labels(endpoint, status)
 
@@ -76,7 +99,7 @@ def _texts(label: str) -> Counter:
 
 
 def requested(endpoint: str, status: int, *, seconds: float | None = None, error: ErrorCode | None = None) -> None:
-    """Counts one request at its end; ``seconds`` is None where nobody knows when it began."""
+    """Counts one request at its end; ``seconds`` is None where its start is unknown."""
     _requests(endpoint, status).inc()
     if seconds is not None:
         _request_seconds(endpoint).observe(seconds)
@@ -85,7 +108,7 @@ def requested(endpoint: str, status: int, *, seconds: float | None = None, error
 
 
 def answered(predictions: Sequence[Prediction]) -> None:
-    """Counts texts that the model was given together."""
+    """Counts texts that the model was given in one call."""
     tokens = 0
     by_label: dict[str, int] = {}
     for prediction in predictions:

@@ -1,206 +1,46 @@
-"""The OpenAPI document, made from the wire format.
+"""Descriptions of the service, made from the table of endpoints, the handlers' docstrings and the schemas.
 
-BentoML makes one too, but it flattens every schema, knows nothing of the GET routes and lists errors that are never
-sent. This one is what the service does.
+For people and generated clients the OpenAPI document, for BentoML's client the form that it reads.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.bulk import NDJSON
+from service.endpoints import Body, Endpoint, Operation
 from service.errors import ERRORS
-from service.open_inference.schemas import (
-    InferRequest,
-    InferResponse,
-    ModelMetadata,
-    ModelReady,
-    ServerLive,
-    ServerMetadata,
-    ServerReady,
-)
-from service.schemas import (
-    EXAMPLE_TEXT,
-    BulkLine,
-    BulkOptions,
-    ErrorCode,
-    ErrorResponse,
-    ModelCard,
-    PredictRequest,
-    PredictResponse,
-    PredictResult,
-    ProtocolError,
-    RepresentRequest,
-    RepresentResponse,
-    UnansweredLine,
-)
+from service.open_inference.schemas import InferRequest
+from service.request_body import POSITIONAL
+from service.schemas import ErrorCode, ModelCard, PredictRequest, RepresentRequest
 
 REFERENCE = "#/components/schemas/{model}"
 JSON = "application/json"
+BINARY = "application/octet-stream"
 
-EVERY_CALL: tuple[ErrorCode, ...] = ("unauthorized", "internal_error")
-COMPUTING: tuple[ErrorCode, ...] = (
-    *EVERY_CALL,
-    "invalid_json",
-    "body_too_slow",
-    "body_too_large",
-    "unsupported_media_type",
-    "too_many_texts",
-    "too_much_work",
-    "overloaded",
-    "deadline_exceeded",
-)
-
-
-class Call(NamedTuple):
-    """One thing a client can do; with a request it is a POST, else a GET."""
-
-    path: str
-    name: str
-    summary: str
-    description: str
-    response: type[BaseModel]
-    request: type[BaseModel] | None = None
-    examples: Mapping[str, Any] = {}
-    errors: tuple[ErrorCode, ...] = EVERY_CALL
-    error: type[BaseModel] = ErrorResponse
-
-
-CALLS = (
-    Call(
-        path="/v1/predict",
-        name="predict",
-        summary="Sentiment",
-        description="The sentiment of each text: label, calibrated scores and polarity. With `explain`, what every "
-        "token adds to every label, exactly. With `sentences`, the same for each sentence on its own. A text that "
-        "cannot be answered is listed in `errors`; the others are answered.",
-        request=PredictRequest,
-        response=PredictResponse,
-        examples={
-            "Sentiment": {"texts": [EXAMPLE_TEXT, "The soup was cold."]},
-            "With reasons": {"texts": [EXAMPLE_TEXT], "explain": True},
-            "Sentence by sentence": {"texts": ["The soup was cold. The waiter was kind!"], "sentences": True},
-        },
-        errors=(*COMPUTING, "invalid_request"),
+BODY_ERRORS: dict[Body, tuple[ErrorCode, ...]] = {
+    Body.NONE: (),
+    Body.WHOLE: (
+        "invalid_json",
+        "body_too_slow",
+        "body_too_large",
+        "unsupported_media_type",
+        "too_many_texts",
+        "too_much_work",
+        "overloaded",
+        "deadline_exceeded",
     ),
-    Call(
-        path="/v1/represent",
-        name="represent",
-        summary="Contextual representations",
-        description="What every token of each text means in its context, from any layer of the encoder: as numbers, or "
-        "as base64, which is a quarter of the size. In Python: "
-        "`numpy.frombuffer(base64.b64decode(data), '<f4').reshape(shape)`.",
-        request=RepresentRequest,
-        response=RepresentResponse,
-        examples={
-            "Top layer, both directions": {"texts": [EXAMPLE_TEXT]},
-            "Every bit, compactly": {"texts": [EXAMPLE_TEXT], "layers": [1, -1], "encoding": "base64"},
-        },
-        errors=(*COMPUTING, "invalid_request", "unknown_layer", "unknown_direction"),
-    ),
-    Call(
-        path="/v1/model",
-        name="model",
-        summary="Model card",
-        description="What is served: the model, where it comes from, how good it is, and the limits in force.",
-        response=ModelCard,
-    ),
-    Call(
-        path="/v2",
-        name="protocol_server",
-        summary="Open Inference Protocol: server",
-        description="Which server this is, as KServe's and Triton's clients ask for it.",
-        response=ServerMetadata,
-        error=ProtocolError,
-    ),
-    Call(
-        path="/v2/health/live",
-        name="protocol_live",
-        summary="Open Inference Protocol: liveness",
-        description="200 as long as the process runs.",
-        response=ServerLive,
-        errors=("internal_error",),
-        error=ProtocolError,
-    ),
-    Call(
-        path="/v2/health/ready",
-        name="protocol_ready",
-        summary="Open Inference Protocol: readiness",
-        description="200 once the model is loaded, verified and has answered once; 503 when the service stops.",
-        response=ServerReady,
-        errors=("internal_error", "not_ready"),
-        error=ProtocolError,
-    ),
-    *(
-        call
-        for model, suffix in (("/v2/models/{name}", ""), ("/v2/models/{name}/versions/{version}", "_version"))
-        for call in (
-            Call(
-                path=model,
-                name=f"protocol_model{suffix}",
-                summary="Open Inference Protocol: model",
-                description="The tensors that go in and come out.",
-                response=ModelMetadata,
-                errors=(*EVERY_CALL, "not_found"),
-                error=ProtocolError,
-            ),
-            Call(
-                path=f"{model}/ready",
-                name=f"protocol_model_ready{suffix}",
-                summary="Open Inference Protocol: model readiness",
-                description="Whether the model can be asked.",
-                response=ModelReady,
-                errors=(*EVERY_CALL, "not_found"),
-                error=ProtocolError,
-            ),
-            Call(
-                path=f"{model}/infer",
-                name=f"protocol_infer{suffix}",
-                summary="Open Inference Protocol: inference",
-                description="Texts as a tensor of BYTES in JSON; label and probabilities come back, and with "
-                '`"outputs": [{"name": "token_count"}, {"name": "representations"}]` the top layer, padded with zeros '
-                "behind each text's last token; `confident` can be named too where the model has a threshold. "
-                "A tensor has no place for a text without an answer: one such text fails the request, and the error "
-                "names it. A text with too many tokens is such a text too. The extension for binary tensors works both "
-                "ways: with the header `Inference-Header-Content-Length` the texts may follow the JSON object as "
-                "bytes, and with the parameter `binary_data` a tensor comes back so.",
-                request=InferRequest,
-                response=InferResponse,
-                examples={
-                    "Label and probabilities": {
-                        "inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [EXAMPLE_TEXT]}]
-                    },
-                    "Representations": {
-                        "id": "42",
-                        "inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["Fine.", "Not bad."]}],
-                        "outputs": [{"name": "token_count"}, {"name": "representations"}],
-                    },
-                },
-                errors=(*COMPUTING, "bad_request", "not_found"),
-                error=ProtocolError,
-            ),
-        )
-    ),
-)
-
-BULK_EXAMPLE = f'{{"text": "{EXAMPLE_TEXT}"}}\n{{"text": "The soup was cold."}}\n'
-BULK_ERRORS: tuple[ErrorCode, ...] = (*EVERY_CALL, "unsupported_media_type", "invalid_request", "overloaded")
-
-PROBES = {
-    "/livez": ("Liveness", "200 as long as the process runs.", "text/plain"),
-    "/readyz": ("Readiness", "200 once the model is loaded, verified and has answered once.", "text/plain"),
-    "/metrics": ("Metrics", "Counters and durations in Prometheus' text format.", "text/plain"),
+    Body.STREAM: ("unsupported_media_type", "invalid_request", "overloaded"),
 }
+"""Errors that any endpoint with such a body may answer with."""
 
 
-def openapi(card: ModelCard) -> dict[str, Any]:
-    """The whole document, with the limits in force where JSON Schema has a word for them."""
-    paths = {call.path: _operation(call, card) for call in CALLS if call.error is ErrorResponse}
-    paths["/v1/bulk"] = _bulk()
-    paths |= {call.path: _operation(call, card) for call in CALLS if call.error is ProtocolError}
-    paths |= {path: _probe(*words) for path, words in PROBES.items()}
+def openapi(card: ModelCard, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The whole document, with the limits in force where JSON Schema can express them."""
+    documented = [(endpoint, endpoint.operation) for endpoint in endpoints if endpoint.operation]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -213,9 +53,12 @@ def openapi(card: ModelCard) -> dict[str, Any]:
         },
         "servers": [{"url": "."}],
         "security": [{}, {"bearer": []}, {"key": []}],
-        "paths": paths,
+        "paths": {
+            endpoint.path: {endpoint.method.lower(): _operation(endpoint, operation, card)}
+            for endpoint, operation in documented
+        },
         "components": {
-            "schemas": _schemas(card),
+            "schemas": _schemas([operation for _, operation in documented], card),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -224,121 +67,132 @@ def openapi(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def _schemas(card: ModelCard) -> dict[str, Any]:
-    models: dict[type[BaseModel], JsonSchemaMode] = {
-        ErrorResponse: "serialization",
-        ProtocolError: "serialization",
-        BulkLine: "validation",
-        PredictResult: "serialization",
-        UnansweredLine: "serialization",
+def bentoml_schema(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    """What BentoML's client reads at ``/schema.json`` of the calls under ``/v1``.
+
+    It sends keyword arguments as members of the body, and a positional argument as the first member described here:
+    ``client.predict(texts=[...])`` and ``client.predict({"texts": [...]})`` both work, as ``parse_body`` unwraps the
+    second.
+    """
+    return {
+        "name": "sentiment",
+        "type": "service",
+        "routes": [
+            {
+                "name": endpoint.operation.id,
+                "route": endpoint.path,
+                "doc": endpoint.handler.__doc__,
+                "input": {
+                    "type": "object",
+                    "properties": {POSITIONAL: {}, **endpoint.operation.request.model_json_schema()["properties"]},
+                },
+                "output": {"type": "object"},
+            }
+            for endpoint in endpoints
+            if endpoint.body is Body.WHOLE
+            and endpoint.path.startswith("/v1/")
+            and endpoint.operation is not None
+            and endpoint.operation.request is not None
+        ],
     }
-    for call in CALLS:
-        models[call.response] = "serialization"
-        if call.request:
-            models[call.request] = "validation"
+
+
+def _schemas(operations: Iterable[Operation], card: ModelCard) -> dict[str, Any]:
+    models: dict[type[BaseModel], JsonSchemaMode] = {}
+    for operation in operations:
+        for answer in (operation.error, operation.response, *operation.lines):
+            if answer:
+                models[answer] = "serialization"
+        if operation.request:
+            models[operation.request] = "validation"
     _, document = models_json_schema(list(models.items()), ref_template=REFERENCE)
     schemas: dict[str, Any] = document["$defs"]
     for request in (PredictRequest, RepresentRequest):
         schemas[request.__name__]["properties"]["texts"]["maxItems"] = card.limits.max_texts
     depth = card.architecture.layers
-    layers = [number for number in range(-depth, depth + 1) if number]
+    layers = [layer for layer in range(-depth, depth + 1) if layer]
     schemas[RepresentRequest.__name__]["properties"]["layers"]["items"]["enum"] = layers
     return schemas
 
 
-def _operation(call: Call, card: ModelCard) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "operationId": call.name,
-        "summary": call.summary,
-        "description": call.description,
-        "responses": {
-            "200": {"description": "The answer.", "content": _content(call.response)},
-            **_error_responses(call.errors, call.error),
-        },
-    }
-    if call.request is InferRequest:
-        described = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
-        operation["responses"]["200"]["content"]["application/octet-stream"] = described
-    served = {"name": card.name, "version": card.version}
-    parameters = [_in_path(name, value) for name, value in served.items() if f"{{{name}}}" in call.path]
+def _operation(endpoint: Endpoint, operation: Operation, card: ModelCard) -> dict[str, Any]:
+    summary, _, description = inspect.cleandoc(endpoint.handler.__doc__ or "").partition("\n")
+    described: dict[str, Any] = {"operationId": operation.id, "summary": summary.removesuffix(".")}
+    text = " ".join(description.split())
+    if operation.response is None and not operation.lines:  # a probe
+        content = {"text/plain": {"schema": {"type": "string"}}}
+        return {**described, "responses": {"200": {"description": text, "content": content}}}
+    described["description"] = text
+    parameters = [*_path_parameters(endpoint, card), *_query_parameters(operation)]
     if parameters:
-        operation["parameters"] = parameters
-    if call.request is None:
-        return {"get": operation}
-    content = _content(call.request)
-    content[JSON]["examples"] = {name: {"value": value} for name, value in call.examples.items()}
-    operation["requestBody"] = {"required": True, "content": content}
-    return {"post": operation}
+        described["parameters"] = parameters
+    if operation.request:
+        described["requestBody"] = {"required": True, "content": _request_content(operation, operation.request)}
+    answer = _lines(operation) if operation.response is None else _answer(operation, operation.response)
+    described["responses"] = {"200": answer, **_error_responses(endpoint, operation)}
+    return described
 
 
-def _in_path(name: str, served: str) -> dict[str, Any]:
-    """A part of a path that has one value: what is served."""
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": [served]}}
+def _path_parameters(endpoint: Endpoint, card: ModelCard) -> list[dict[str, Any]]:
+    """The parts of a path that vary, each with its only value: the served model's."""
+    values = {"name": card.name, "version": card.version}
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
+        for name, value in values.items()
+        if f"{{{name}}}" in endpoint.path
+    ]
 
 
-def _bulk() -> dict[str, Any]:
-    """Streams of lines have no model of their own; ``x-line`` names what a line is."""
-    line = {"type": "string", "contentMediaType": NDJSON}
-    options = BulkOptions.model_json_schema()["properties"]
-    answers = [{"$ref": REFERENCE.format(model=model.__name__)} for model in (PredictResult, UnansweredLine)]
+def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+    if operation.query is None:
+        return []
+    return [
+        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        for name, schema in operation.query.model_json_schema()["properties"].items()
+    ]
+
+
+def _request_content(operation: Operation, request: type[BaseModel]) -> dict[str, Any]:
+    examples = {name: {"value": value} for name, value in (operation.examples or {}).items()}
+    if operation.lines:
+        return {NDJSON: {"schema": _line(), "x-line": _reference(request), "examples": examples}}
+    return {JSON: {"schema": _reference(request), "examples": examples}}
+
+
+def _answer(operation: Operation, response: type[BaseModel]) -> dict[str, Any]:
+    content: dict[str, Any] = {JSON: {"schema": _reference(response)}}
+    if operation.request is InferRequest:
+        content[BINARY] = {"schema": {"type": "string", "contentMediaType": BINARY}}
+    return {"description": "The answer.", "content": content}
+
+
+def _lines(operation: Operation) -> dict[str, Any]:
+    """A stream that comes back; OpenAPI has no schema of it, so ``x-line`` has that of a line."""
+    lines = {"anyOf": [_reference(model) for model in operation.lines]}
     return {
-        "post": {
-            "operationId": "bulk",
-            "summary": "Sentiment of a stream",
-            "description": "Any number of texts, one JSON object a line, answered while they arrive: a line comes out "
-            "for every line that goes in, in the same order; `index` counts them from 0. A line that cannot be "
-            "answered gets an error with a `code`, and the stream goes on. Empty lines are passed over. The body has "
-            "no limit; a line may be as long as the body of another call. Read the answers while you write, as "
-            "`curl -N -X POST -T texts.ndjson` does: what is not read is not computed, and a client that reads nothing "
-            "is given up after a while. An answer that does not end properly is not complete.",
-            "parameters": [
-                {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
-                for name, schema in options.items()
-            ],
-            "requestBody": {
-                "required": True,
-                "content": {
-                    NDJSON: {
-                        "schema": line,
-                        "x-line": {"$ref": REFERENCE.format(model=BulkLine.__name__)},
-                        "examples": {"Two texts": {"value": BULK_EXAMPLE}},
-                    }
-                },
-            },
-            "responses": {
-                "200": {
-                    "description": "A line for every line of the request.",
-                    "content": {NDJSON: {"schema": line, "x-line": {"anyOf": answers}}},
-                },
-                **_error_responses(BULK_ERRORS, ErrorResponse),
-            },
-        }
+        "description": "A line for every line of the request.",
+        "content": {NDJSON: {"schema": _line(), "x-line": lines}},
     }
 
 
-def _error_responses(codes: Iterable[ErrorCode], model: type[BaseModel]) -> dict[str, Any]:
+def _error_responses(endpoint: Endpoint, operation: Operation) -> dict[str, Any]:
+    codes: list[ErrorCode] = ["unauthorized"] if endpoint.needs_key else []
+    codes += ["internal_error", *BODY_ERRORS[endpoint.body], *operation.errors]
     by_status: dict[int, list[ErrorCode]] = {}
     for code in codes:
         by_status.setdefault(ERRORS[code].status, []).append(code)
     return {
         str(status): {
             "description": "\n".join(f"`{code}`: {ERRORS[code].message}" for code in by_status[status]),
-            "content": _content(model),
+            "content": {JSON: {"schema": _reference(operation.error)}},
         }
         for status in sorted(by_status)
     }
 
 
-def _probe(summary: str, description: str, media_type: str) -> dict[str, Any]:
-    content = {media_type: {"schema": {"type": "string"}}}
-    return {
-        "get": {
-            "operationId": summary.lower(),
-            "summary": summary,
-            "responses": {"200": {"description": description, "content": content}},
-        }
-    }
+def _line() -> dict[str, Any]:
+    return {"type": "string", "contentMediaType": NDJSON}
 
 
-def _content(model: type[BaseModel]) -> dict[str, Any]:
-    return {JSON: {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}
+def _reference(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": REFERENCE.format(model=model.__name__)}

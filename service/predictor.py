@@ -1,7 +1,7 @@
-"""From a request and a model to a response: everything between the wire format and the model, and no HTTP."""
+"""From a request and a model to a response: the wire format, one request's limits and the metrics, without HTTP."""
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
 from service import metrics
 from service import sentences as splitter
-from service.engine import Engine
 from service.errors import RequestError
+from service.middleware.request_context import current_request
 from service.schemas import (
     Direction,
     Dtype,
     Encoding,
     ExplainedToken,
     ModelName,
+    PredictOptions,
     PredictRequest,
     PredictResponse,
     PredictResult,
@@ -30,7 +31,7 @@ from service.schemas import (
     Token,
     UnansweredText,
 )
-from service.settings import Settings
+from service.settings import BYTES_PER_NUMBER, Settings
 
 LITTLE_ENDIAN: Mapping[Dtype, np.dtype[np.float32 | np.float16]] = {
     "float32": np.dtype("<f4"),
@@ -38,75 +39,93 @@ LITTLE_ENDIAN: Mapping[Dtype, np.dtype[np.float32 | np.float16]] = {
 }
 
 
-class UnreadableTextError(Exception):
+class UnansweredTextError(Exception):
     """One text that has no answer while the others have."""
 
     def __init__(self, code: TextErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        metrics.TEXT_ERRORS.labels(code).inc()
 
 
-class Answers:
-    """One model's answers under one set of limits. Safe to call from several threads at once."""
+class Predictor:
+    """Answers requests with one model under one set of limits. Safe to call from several threads at once."""
 
-    def __init__(self, model: SentimentModel | Engine, settings: Settings) -> None:
+    def __init__(self, model: SentimentModel, settings: Settings) -> None:
         self._model = model
         self._settings = settings
         manifest = model.manifest
         self._name = ModelName(name=manifest.name, version=manifest.version, sha256=model.sha256)
+        metrics.serving(manifest, model.sha256)
 
     def predict(self, request: PredictRequest) -> PredictResponse:
         """The sentiment of each text.
 
         Raises:
-            RequestError: more texts than one request may hold.
+            RequestError: more texts or tokens than one request may hold, or the request is over.
         """
-        texts, errors = self._tokenize(request.texts, request.truncate)
-        results = self.results(texts, explain=request.explain, sentences=request.sentences)
-        return PredictResponse(model=self._name, results=results, errors=errors)
+        texts, errors = self._tokenize_all(request.texts, request.truncate)
+        return PredictResponse(model=self._name, results=self.results(texts, request), errors=errors)
 
-    def results(
-        self, texts: Mapping[int, TokenizedText], *, explain: bool = False, sentences: bool = False
-    ) -> list[PredictResult]:
-        """The sentiment of texts that have been read, each under its number."""
-        predictions = self._model.predict_tokenized(list(texts.values()), explain=explain)
-        split = self._sentences(list(texts.values()), predictions) if sentences else [None] * len(texts)
+    def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> list[PredictResult]:
+        """The sentiment of tokenized texts, each under its index."""
+        predictions = self._run(list(texts.values()), explain=options.explain)
+        sentences: Sequence[list[Sentence] | None] = [None] * len(texts)
+        if options.sentences:
+            sentences = self._sentences(list(texts.values()), predictions)
         return [
             PredictResult(**_sentiment(index, prediction), tokens=self._explained(prediction), sentences=parts)
-            for index, prediction, parts in zip(texts, predictions, split, strict=True)
+            for index, prediction, parts in zip(texts, predictions, sentences, strict=True)
         ]
 
-    def read(self, text: str, truncate: Truncation) -> TokenizedText:
+    def tokenize(self, text: str, truncate: Truncation) -> TokenizedText:
         """One text's tokens.
 
         Raises:
-            UnreadableTextError: the text cannot be answered; those beside it can.
+            UnansweredTextError: the text cannot be answered; those beside it can.
+            RequestError: all texts of the request together have too many tokens, or the request is over.
         """
         if len(text) > self._settings.max_characters:
             message = f"the text has {len(text):,} characters and the limit is {self._settings.max_characters:,}"
-            raise _unreadable("too_many_characters", message)
+            raise UnansweredTextError("too_many_characters", message)
+        context = current_request()
+        context.check()
         try:
-            return self._model.tokenize(text, truncate=truncate)
+            with context.stage("tokenize"):
+                tokenized = self._model.tokenize(text, truncate=truncate)
         except TextError as error:
-            raise _unreadable(error.code, error.message) from None
+            raise UnansweredTextError(error.code, error.message) from None
+        context.tokens += len(tokenized)
+        if context.tokens > self._settings.max_request_tokens:
+            message = (
+                f"The texts have more than {self._settings.max_request_tokens:,} tokens together; "
+                "send fewer in one request."
+            )
+            raise RequestError("too_much_work", message, param="texts")
+        return tokenized
 
     def represent(self, request: RepresentRequest) -> RepresentResponse:
         """The contextual representations of each text's tokens.
 
         Raises:
-            RequestError: more texts than one request may hold, or a layer or direction the model does not have.
+            RequestError: more texts, tokens or numbers than one request may hold, a layer or direction that the model
+                does not have, or the request is over.
         """
         layers = self._layers(request.layers)
         columns = self._columns(request.direction)
-        texts, errors = self._tokenize(request.texts, request.truncate)
-        predictions = self._model.predict_tokenized(list(texts.values()), layers=layers)
+        texts, errors = self._tokenize_all(request.texts, request.truncate)
+        self._reserve(texts.values(), layers)
+        predictions = self._run(list(texts.values()), layers=layers)
         return RepresentResponse(
             model=self._name,
             results=[
                 RepresentResult(
                     **_sentiment(index, prediction),
-                    tokens=[Token(text=text, start=a, end=b, known=known) for text, a, b, known in prediction.tokens],
+                    tokens=[
+                        Token(text=text, start=start, end=end, known=known)
+                        for text, start, end, known in prediction.tokens
+                    ],
                     representations=[
                         encode(matrix[:, columns], layer=layer, dtype=request.dtype, encoding=request.encoding)
                         for layer, matrix in prediction.representations.items()
@@ -117,32 +136,53 @@ class Answers:
             errors=errors,
         )
 
-    def _tokenize(
+    def _tokenize_all(
         self, texts: Sequence[str], truncate: Truncation
     ) -> tuple[dict[int, TokenizedText], list[UnansweredText]]:
-        """The texts the model can read, by their position, and the reason for each of the others."""
+        """The texts that the model can read, by their index, and the reason for each of the others."""
         if len(texts) > self._settings.max_texts:
             message = f"There are {len(texts):,} texts and one request may hold {self._settings.max_texts:,}."
             raise RequestError("too_many_texts", message, param="texts")
-        readable: dict[int, TokenizedText] = {}
+        tokenized: dict[int, TokenizedText] = {}
         errors: list[UnansweredText] = []
         for index, text in enumerate(texts):
             try:
-                readable[index] = self.read(text, truncate)
-            except UnreadableTextError as error:
+                tokenized[index] = self.tokenize(text, truncate)
+            except UnansweredTextError as error:
                 errors.append(UnansweredText(index=index, code=error.code, message=error.message))
-        return readable, errors
+        return tokenized, errors
 
-    def _sentences(
-        self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]
-    ) -> list[list[Sentence] | None]:
-        """Each text's sentences, all of them read together; the only sentence of a text has been read already."""
+    def _run(
+        self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
+    ) -> list[Prediction]:
+        """Runs the model. It stops between two batches once the request is over."""
+        context = current_request()
+        with context.stage("inference"):
+            predictions = self._model.predict_tokenized(
+                texts, explain=explain, layers=layers, before_each_run=context.check
+            )
+        metrics.answered(predictions)
+        return predictions
+
+    def _reserve(self, texts: Iterable[TokenizedText], layers: Sequence[int]) -> None:
+        """Reserves memory for the representations of these texts."""
+        numbers = sum(map(len, texts)) * len(layers) * self._model.manifest.architecture.representation_size
+        if numbers > self._settings.max_request_numbers:
+            message = (
+                f"The representations would have {numbers:,} numbers and one answer may have "
+                f"{self._settings.max_request_numbers:,}; send fewer texts or ask for fewer layers in one request."
+            )
+            raise RequestError("too_much_work", message, param="texts")
+        current_request().reserve(BYTES_PER_NUMBER * numbers)
+
+    def _sentences(self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]) -> list[list[Sentence]]:
+        """Each text's sentences, run together; the only sentence of a text keeps the prediction of the text."""
         split = [list(splitter.split(text)) for text in texts]
-        apart = [part for parts in split if len(parts) > 1 for part in parts]
-        read = iter(self._model.predict_tokenized(apart))
+        several = [sentence for sentences in split if len(sentences) > 1 for sentence in sentences]
+        separate = iter(self._run(several))
         return [
-            [_sentence(part, next(read) if len(parts) > 1 else prediction) for part in parts]
-            for parts, prediction in zip(split, predictions, strict=True)
+            [_sentence(sentence, next(separate) if len(sentences) > 1 else prediction) for sentence in sentences]
+            for sentences, prediction in zip(split, predictions, strict=True)
         ]
 
     def _layers(self, layers: Sequence[int]) -> list[int]:
@@ -192,32 +232,26 @@ def encode(matrix: NDArray[np.float32], *, layer: int, dtype: Dtype, encoding: E
 def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
     return {
         "index": index,
-        "label": prediction.label,
-        "score": prediction.score,
-        "confident": prediction.confident,
-        "scores": prediction.scores,
-        "polarity": prediction.polarity,
+        **_scored(prediction),
         "token_count": prediction.token_count,
         "unknown_count": prediction.unknown_count,
         "truncated": prediction.truncated,
     }
 
 
-def _unreadable(code: TextErrorCode, message: str) -> UnreadableTextError:
-    metrics.TEXT_ERRORS.labels(code).inc()
-    return UnreadableTextError(code, message)
+def _scored(prediction: Prediction) -> dict[str, Any]:
+    """What a text and a sentence have in common."""
+    return {
+        "label": prediction.label,
+        "score": prediction.score,
+        "confident": prediction.confident,
+        "scores": prediction.scores,
+        "polarity": prediction.polarity,
+    }
 
 
-def _sentence(part: TokenizedText, prediction: Prediction) -> Sentence:
-    return Sentence(
-        start=int(part.starts[0]),
-        end=int(part.ends[-1]),
-        label=prediction.label,
-        score=prediction.score,
-        confident=prediction.confident,
-        scores=prediction.scores,
-        polarity=prediction.polarity,
-    )
+def _sentence(sentence: TokenizedText, prediction: Prediction) -> Sentence:
+    return Sentence(start=int(sentence.starts[0]), end=int(sentence.ends[-1]), **_scored(prediction))
 
 
 def _explained_tokens(

@@ -1,146 +1,304 @@
-"""Every path that is not BentoML's own: the pages, the model card, and the calls whose bodies it cannot pass on."""
+"""The endpoints of the service: one table, and the application that is made from it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
+import anyio.to_thread
+from opentelemetry.trace import Tracer
+from pydantic import BaseModel
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
-from starlette.middleware import Middleware
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from model_store import SentimentModel
-from service.bulk import Bulk
-from service.executor import Inference
-from service.open_inference import routes as protocol_routes
-from service.open_inference.model import Protocol
-from service.openapi import openapi
-from service.predictor import Answers
-from service.schemas import LimitsInForce, ModelCard
-from service.server.shutdown import Draining
+from service import metrics
+from service.bulk import BulkHandler
+from service.endpoints import Body, Endpoint, EndpointTable, Operation
+from service.errors import ClientGoneError, RequestError
+from service.executor import InferenceExecutor
+from service.middleware.error_envelope import CLIENT_GONE
+from service.middleware.stack import build_middleware
+from service.model_card import model_card, model_summary
+from service.open_inference import routes as open_inference
+from service.open_inference.model import OpenInferenceModel
+from service.openapi import bentoml_schema, openapi
+from service.predictor import Predictor
+from service.request_body import parse_body, parse_query
+from service.schemas import (
+    EXAMPLE_TEXT,
+    BulkLine,
+    ModelCard,
+    ModelQuery,
+    PredictOptions,
+    PredictRequest,
+    PredictResponse,
+    PredictResult,
+    RepresentRequest,
+    RepresentResponse,
+    UnansweredLine,
+)
+from service.server.shutdown import GracefulShutdown
 from service.settings import Settings
 
+RequestT = TypeVar("RequestT", bound=BaseModel)
+
 WEB = Path(__file__).with_name("web")
-
-SECURITY_HEADERS = {
-    # Nothing from elsewhere, nothing inline, no frame around the page: what it shows is what this service sent.
-    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cache-control": "no-cache",  # asks whether the file is still the same, so that an upgrade shows at once
-}
+ASSETS = StaticFiles(directory=WEB)
 
 
-def create_app() -> Starlette:
-    """The application that BentoML mounts; ``publish`` tells it what is served."""
-    return Starlette(
-        routes=[
-            Route("/", _file("index.html")),
-            Route("/docs", _file("docs.html")),
-            Route("/openapi.json", _openapi),
-            Route("/docs.json", _openapi),  # where BentoML would publish a poorer one
-            Route("/v1/model", _model_card),
-            Route("/v1/bulk", _bulk, methods=["POST"]),
-            *protocol_routes.routes(),
-            Mount("/assets", StaticFiles(directory=WEB)),
-        ],
-        middleware=[Middleware(_SecurityHeaders)],
-    )
+async def predict(request: Request) -> Response:
+    """Sentiment.
+
+    The sentiment of each text: label, calibrated scores and polarity. With `explain`, what every token adds to every
+    label, exactly. With `sentences`, the same for each sentence on its own. A text that cannot be answered is listed in
+    `errors`; the others are answered.
+    """
+    return await _answer(request, PredictRequest, _served(request).predictor.predict)
 
 
-def publish(
-    app: Starlette,
-    model: SentimentModel,
-    settings: Settings,
-    *,
-    answers: Answers,
-    inference: Inference,
-    draining: Draining,
-) -> None:
-    """Makes a loaded model's card, the limits in force and the model's answers known to the routes."""
-    app.state.draining = draining
-    card = model_card(model, settings)
-    app.state.protocol = Protocol(answers, inference, card, most_numbers=settings.max_request_numbers)
-    app.state.bulk = Bulk(
-        answers,
-        inference.executor,
-        longest_line=settings.max_body_bytes,
-        stall_seconds=settings.deadline_seconds,
-    )
-    app.state.model_card = card.model_dump_json().encode()
-    app.state.openapi = openapi(card)
+async def represent(request: Request) -> Response:
+    """Contextual representations.
+
+    What every token of each text means in its context, from any layer of the encoder: as numbers, or as base64, which
+    is a quarter of the size. In Python: `numpy.frombuffer(base64.b64decode(data), '<f4').reshape(shape)`.
+    """
+    return await _answer(request, RepresentRequest, _served(request).predictor.represent)
 
 
-def model_card(model: SentimentModel, settings: Settings) -> ModelCard:
-    """What is served, from the bundle's manifest and the settings."""
-    manifest = model.manifest
-    return ModelCard(
-        name=manifest.name,
-        version=manifest.version,
-        sha256=model.sha256,
-        description=manifest.description,
-        created=manifest.created,
-        labels=manifest.labels,
-        architecture=manifest.architecture,
-        tokenizer=manifest.tokenizer,
-        arithmetic=manifest.arithmetic,
-        calibration=manifest.calibration,
-        metrics=manifest.metrics,
-        risk_coverage=manifest.risk_coverage,
-        behaviour=manifest.behaviour,
-        comparison=manifest.comparison,
-        known_failures=manifest.known_failures,
-        intended_use=manifest.intended_use,
-        not_intended_for=manifest.not_intended_for,
-        training=manifest.training,
-        limits=LimitsInForce(
-            max_tokens=manifest.limits.max_tokens,
-            max_characters=settings.max_characters,
-            max_texts=settings.max_texts,
-            max_body_bytes=settings.max_body_bytes,
-            max_request_tokens=settings.max_request_tokens,
-            max_request_numbers=settings.max_request_numbers,
-            deadline_seconds=settings.deadline_seconds,
+async def bulk(request: Request) -> ASGIApp:
+    """Sentiment of a stream.
+
+    Any number of texts, one JSON object a line, answered while they arrive: a line comes out for every line that goes
+    in, in the same order; `index` counts them from 0. A line that cannot be answered gets an error with a `code`, and
+    the stream goes on. Empty lines are passed over. The body has no limit; a line may be as long as the body of another
+    call. Read the answers while you write, as `curl -N -X POST -T texts.ndjson` does: what is not read is not computed,
+    and a client that reads nothing is given up after a while. An answer that does not end properly is not complete.
+    """
+    return _served(request).bulk
+
+
+async def model(request: Request) -> Response:
+    """Model card.
+
+    What is served: the model, its labels and the limits in force. With `evaluation=true` also where it comes from and
+    how good it is.
+    """
+    query = parse_query(ModelQuery, request.scope["query_string"])
+    served = _served(request)
+    return Response(served.card if query.evaluation else served.summary, media_type="application/json")
+
+
+async def openapi_document(request: Request) -> Response:
+    """The OpenAPI document."""
+    return JSONResponse(_served(request).openapi)
+
+
+async def bentoml_document(_: Request) -> Response:
+    """The calls as BentoML's client reads them."""
+    return JSONResponse(bentoml_schema(ENDPOINTS))
+
+
+async def index_page(_: Request) -> Response:
+    """The page."""
+    return FileResponse(WEB / "index.html")
+
+
+async def docs_page(_: Request) -> Response:
+    """The page of the API."""
+    return FileResponse(WEB / "docs.html")
+
+
+async def asset(request: Request) -> Response:
+    """A file of the pages."""
+    return await ASSETS.get_response(request.path_params["path"], request.scope)
+
+
+async def livez(_: Request) -> Response:
+    """Liveness.
+
+    200 as long as the process runs.
+    """
+    return PlainTextResponse("\n")
+
+
+async def readyz(request: Request) -> Response:
+    """Readiness.
+
+    200 once the model is loaded, verified and has answered once.
+    """
+    _served(request).shutdown.check_ready()
+    return PlainTextResponse("\n")
+
+
+async def metrics_text(_: Request) -> Response:
+    """Metrics.
+
+    Counters and durations in Prometheus' text format.
+    """
+    return Response(await anyio.to_thread.run_sync(metrics.render), media_type=metrics.CONTENT_TYPE)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        method="POST",
+        path="/v1/predict",
+        handler=predict,
+        body=Body.WHOLE,
+        operation=Operation(
+            id="predict",
+            request=PredictRequest,
+            response=PredictResponse,
+            errors=("invalid_request",),
+            examples={
+                "Sentiment": {"texts": [EXAMPLE_TEXT, "The soup was cold."]},
+                "With reasons": {"texts": [EXAMPLE_TEXT], "explain": True},
+                "Sentence by sentence": {"texts": ["The soup was cold. The waiter was kind!"], "sentences": True},
+            },
         ),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/represent",
+        handler=represent,
+        body=Body.WHOLE,
+        operation=Operation(
+            id="represent",
+            request=RepresentRequest,
+            response=RepresentResponse,
+            errors=("invalid_request", "unknown_layer", "unknown_direction"),
+            examples={
+                "Top layer, both directions": {"texts": [EXAMPLE_TEXT]},
+                "Every bit, compactly": {"texts": [EXAMPLE_TEXT], "layers": [1, -1], "encoding": "base64"},
+            },
+        ),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v1/model",
+        handler=model,
+        operation=Operation(id="model", response=ModelCard, query=ModelQuery, errors=("invalid_request",)),
+    ),
+    Endpoint(
+        method="POST",
+        path="/v1/bulk",
+        handler=bulk,
+        body=Body.STREAM,
+        operation=Operation(
+            id="bulk",
+            request=BulkLine,
+            lines=(PredictResult, UnansweredLine),
+            query=PredictOptions,
+            examples={"Two texts": f'{{"text": "{EXAMPLE_TEXT}"}}\n{{"text": "The soup was cold."}}\n'},
+        ),
+    ),
+    *open_inference.ENDPOINTS,
+    *(
+        Endpoint(
+            method="GET",
+            path=path,
+            handler=handler,
+            needs_key=path == "/metrics",
+            logged=False,
+            operation=Operation(id=identifier) if identifier else None,
+        )
+        for path, handler, identifier in (
+            ("/livez", livez, "liveness"),
+            ("/healthz", livez, None),  # BentoML's older name of /livez
+            ("/readyz", readyz, "readiness"),
+            ("/metrics", metrics_text, "metrics"),
+        )
+    ),
+    Endpoint(method="GET", path="/", handler=index_page, needs_key=False),
+    Endpoint(method="GET", path="/docs", handler=docs_page, needs_key=False),
+    Endpoint(method="GET", path="/assets/{path:path}", handler=asset, needs_key=False, metric="/assets"),
+    Endpoint(method="GET", path="/openapi.json", handler=openapi_document),
+    Endpoint(method="GET", path="/docs.json", handler=openapi_document),  # the path of BentoML's own document
+    Endpoint(method="GET", path="/schema.json", handler=bentoml_document),
+)
+TABLE = EndpointTable(ENDPOINTS)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the handlers answer from, once the model is loaded."""
+
+    predictor: Predictor
+    executor: InferenceExecutor
+    bulk: BulkHandler
+    open_inference: OpenInferenceModel
+    shutdown: GracefulShutdown
+    card: bytes
+    summary: bytes
+    openapi: dict[str, Any]
+
+
+def serve(model: SentimentModel, settings: Settings) -> Served:
+    """Everything that the handlers need of a loaded model."""
+    predictor = Predictor(model, settings)
+    executor = InferenceExecutor(settings.threads)
+    card = model_card(model, settings)
+    return Served(
+        predictor=predictor,
+        executor=executor,
+        bulk=BulkHandler(
+            predictor,
+            executor.executor,
+            max_line_bytes=settings.max_body_bytes,
+            stall_seconds=settings.deadline_seconds,
+        ),
+        open_inference=OpenInferenceModel(predictor, card, max_numbers=settings.max_request_numbers),
+        shutdown=GracefulShutdown(settings.drain_seconds),
+        card=card.model_dump_json().encode(),
+        summary=model_summary(card),
+        openapi=openapi(card, ENDPOINTS),
     )
 
 
-async def _model_card(request: Request) -> Response:
-    return Response(request.app.state.model_card, media_type="application/json")
+def create_app(
+    settings: Settings, *, endpoints: Sequence[Endpoint] = ENDPOINTS, tracer: Tracer | None = None
+) -> Starlette:
+    """The application with its layers; ``app.state.served`` has to be set before the first request."""
+    return Starlette(
+        routes=[Route(endpoint.path, endpoint.handler, methods=[endpoint.method]) for endpoint in endpoints],
+        middleware=build_middleware(settings, EndpointTable(endpoints), tracer=tracer),
+        exception_handlers={
+            RequestError: _request_error,
+            ClientGoneError: _client_gone,
+            HTTPException: _http_exception,
+        },
+    )
 
 
-async def _bulk(request: Request) -> ASGIApp:
-    bulk: Bulk = request.app.state.bulk
-    return bulk
+async def _answer(request: Request, schema: type[RequestT], compute: Callable[[RequestT], BaseModel]) -> Response:
+    """Parses, computes and writes the JSON, mostly in a thread, while the event loop serves others."""
+    body = await request.body()
+
+    def respond() -> Response:
+        return Response(compute(parse_body(schema, body)).model_dump_json(), media_type="application/json")
+
+    return await _served(request).executor.run(respond, size=len(body))
 
 
-async def _openapi(request: Request) -> Response:
-    return JSONResponse(request.app.state.openapi)
+def _served(request: Request) -> Served:
+    served: Served = request.app.state.served
+    return served
 
 
-def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
-    async def serve(_: Request) -> Response:
-        return FileResponse(WEB / name)
-
-    return serve
+async def _request_error(_: Request, error: Exception) -> Response:
+    return cast("RequestError", error).response()
 
 
-class _SecurityHeaders:
-    """Adds the security headers to whatever the routes answer."""
+async def _client_gone(_: Request, __: Exception) -> Response:
+    return Response(status_code=CLIENT_GONE)
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+async def _http_exception(_: Request, error: Exception) -> Response:
+    """Starlette's own errors: an unknown file, a wrong method."""
+    exception = cast("HTTPException", error)
+    return Response(status_code=exception.status_code, headers=exception.headers)

@@ -1,9 +1,9 @@
 """The wire format: every request and every response, in one file."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
 from model_store.manifest import Architecture, Arithmetic, Calibration, Label, TokenizerCard, Training
@@ -49,14 +49,19 @@ Truncate = Annotated[
     ),
 ]
 
-Texts = Annotated[
-    list[str],
-    Field(
-        min_length=1,
-        description="The texts to read, each answered on its own. `GET /v1/model` tells how many one request may hold.",
-        examples=[[EXAMPLE_TEXT]],
-    ),
-]
+
+def _keep_lone_surrogates(value: object, validate: ValidatorFunctionWrapHandler) -> str:
+    """Lets a string through that is not valid Unicode, so that the tokenizer refuses that text and no other."""
+    try:
+        text: str = validate(value)
+    except ValidationError:
+        if isinstance(value, str):
+            return value
+        raise
+    return text
+
+
+Text = Annotated[str, WrapValidator(_keep_lone_surrogates)]
 
 
 class _Request(BaseModel):
@@ -64,24 +69,36 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-class PredictRequest(_Request):
-    """Texts whose sentiment is wanted."""
+class _TextsRequest(_Request):
+    texts: list[Text] = Field(
+        min_length=1,
+        description="The texts to read, each answered on its own. `GET /v1/model` tells how many one request may hold.",
+        examples=[[EXAMPLE_TEXT]],
+    )
 
-    texts: Texts
+
+class PredictOptions(_Request):
+    """How texts are read and what is answered: in the body of `/v1/predict`, in the address of `/v1/bulk`."""
+
     explain: bool = Field(
         default=False, description="Whether each result also lists its tokens with their contributions to every label."
     )
     sentences: bool = Field(
         default=False,
-        description="Whether each result also lists the text's sentences, each with a sentiment of its own.",
+        description="Whether each result also lists the text's sentences, each with a sentiment of its own. A sentence "
+        "ends at its full stop, question or exclamation mark, at a line break, at `<br />`, before a bullet and around "
+        "a heading such as `Pros:`.",
     )
     truncate: Truncate = "end"
 
 
-class RepresentRequest(_Request):
+class PredictRequest(PredictOptions, _TextsRequest):
+    """Texts whose sentiment is wanted."""
+
+
+class RepresentRequest(_TextsRequest):
     """Texts whose tokens' contextual representations are wanted."""
 
-    texts: Texts
     layers: list[int] = Field(
         default=[-1],
         min_length=1,
@@ -102,33 +119,14 @@ class RepresentRequest(_Request):
     truncate: Truncate = "end"
 
 
-class BulkOptions(BaseModel):
-    """What is wanted of every line of a stream, in the address; the words are those of `PredictRequest`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    explain: Literal["true", "false"] = Field(
-        default="false", description="Whether each result also lists its tokens with their contributions."
-    )
-    sentences: Literal["true", "false"] = Field(
-        default="false", description="Whether each result also lists the text's sentences with their sentiment."
-    )
-    truncate: Truncate = "end"
-
-
 class BulkLine(_Request):
     """One line of a stream that comes in."""
 
-    text: str = Field(description="The text to read.", examples=[EXAMPLE_TEXT])
+    text: Text = Field(description="The text to read.", examples=[EXAMPLE_TEXT])
 
 
 class _Response(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _null_first(schema: dict[str, Any]) -> None:
-    """BentoML's client takes every value for the first alternative, and leaves it as it is where that is no list."""
-    schema["anyOf"].sort(key=lambda alternative: alternative != {"type": "null"})
 
 
 class ModelName(_Response):
@@ -208,11 +206,9 @@ class PredictResult(_Sentiment):
     """One text's sentiment."""
 
     tokens: list[ExplainedToken] | None = Field(
-        json_schema_extra=_null_first,
         description="What the model read, in order, and what each token adds. Null unless `explain` was asked for.",
     )
     sentences: list[Sentence] | None = Field(
-        json_schema_extra=_null_first,
         description="The text's sentences in order; every token the model read is in exactly one. Of a text that is "
         "too long, only the part that was read has sentences. Null unless `sentences` was asked for.",
     )
@@ -226,7 +222,7 @@ class Representation(_Response):
     dtype: Dtype
     byte_order: Literal["little"] = "little"
     encoding: Encoding
-    data: str | list[list[float]] = Field(  # the string first, see _null_first
+    data: str | list[list[float]] = Field(
         description='With "float", one list of numbers for each token; with "base64", all their bytes, row after row.'
     )
 
@@ -284,12 +280,21 @@ class LimitsInForce(_Response):
     deadline_seconds: float = Field(description="Seconds after which a request without an answer gets 504.")
 
 
+class ModelQuery(_Request):
+    """What `GET /v1/model` answers."""
+
+    evaluation: bool = Field(
+        default=False, description="Whether the answer also has the figures, comparisons and known failures."
+    )
+
+
 class ModelCard(_Response):
-    """What is served: the model, where it comes from, how good it is, and the limits in force."""
+    """What is served: the model, where it comes from, the limits in force and, where asked for, how good it is."""
 
     name: str
     version: str
     sha256: str = Field(description="Names the bundle's whole content.")
+    service_version: str = Field(description="The version of the service.", examples=["0.1.0"])
     description: str
     created: datetime
     labels: list[Label] = Field(description="In the order of the logits.")
@@ -297,15 +302,21 @@ class ModelCard(_Response):
     tokenizer: TokenizerCard
     arithmetic: Arithmetic = Field(description="How the recurrent layers multiply.")
     calibration: Calibration
-    metrics: list[Measurement]
-    risk_coverage: list[RiskCoverage] = Field(description="What leaving out the least sure answers does.")
-    behaviour: list[Behaviour] = Field(description="How often each kind of wording is got wrong.")
-    comparison: list[Comparison] = Field(description="Other methods' figures on the same texts.")
-    known_failures: list[KnownFailure]
     intended_use: list[str]
     not_intended_for: list[str]
     training: Training
     limits: LimitsInForce
+    metrics: list[Measurement] = Field(default=[], description="Only with `evaluation=true`.")
+    risk_coverage: list[RiskCoverage] = Field(
+        default=[], description="What leaving out the least sure answers does. Only with `evaluation=true`."
+    )
+    behaviour: list[Behaviour] = Field(
+        default=[], description="How often each kind of wording is got wrong. Only with `evaluation=true`."
+    )
+    comparison: list[Comparison] = Field(
+        default=[], description="Other methods' figures on the same texts. Only with `evaluation=true`."
+    )
+    known_failures: list[KnownFailure] = Field(default=[], description="Only with `evaluation=true`.")
 
 
 class ErrorDetail(_Response):

@@ -1,9 +1,13 @@
-"""Where a text's sentences begin and end.
+"""Sentence boundaries of a text.
 
-The splitter is sentencex, Wikimedia's: rules and abbreviations, nothing to download, linear in the length of the text.
+The splitter is sentencex, Wikimedia's: rules and abbreviations, nothing to download, linear in the length of the text. It
+knows punctuation. What reviews use in its place is added here: line breaks, HTML line breaks, bullets and headings such
+as "Pros:".
 """
 
 import logging
+import re
+from bisect import bisect
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -16,22 +20,28 @@ LANGUAGE = "en"
 """Whose abbreviations do not end a sentence. Sentence marks of other scripts are known to every language."""
 
 PLAIN_WHITESPACE = {code: " " for code in range(0x80, 0x3001) if chr(code).isspace()}
-"""sentencex 1.0.32 panics at an initial behind white space of several bytes, such as a no-break space and ``J.``
+"""sentencex 1.0.32 panics at an initial after white space of several bytes, such as a no-break space and ``J.``
 
-One character stands for one character, so offsets stay what they are. U+3000 is the last white space in Unicode.
+One character replaces one character, so offsets do not change. U+3000 is the last white space in Unicode.
 """
+
+LINE_BREAK = re.compile(r"(?:<br\s*/?>|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])(?:\s|<br\s*/?>)*", re.IGNORECASE)
+"""Ends a sentence. Together with the white space and the line breaks that follow."""
+
+ITEM = re.compile(r"(?<!\S)(?=[•‣◦▪●∙]\s)|(?<!\w)(?=(?:Pros?|PROS?|Cons?|CONS?)\s?:)")
+"""Begins a sentence: a bullet, or the heading of a list of advantages or disadvantages."""
 
 logger = logging.getLogger(__name__)
 
 
 def split(text: TokenizedText) -> Iterator[TokenizedText]:
-    """The sentences of what the model reads, in order; together they have every token of the text, once.
+    """The sentences of the tokens that the model reads, in order; every token is in exactly one.
 
-    A sentence goes from its first token to its last, so ``text.text[sentence.starts[0] : sentence.ends[-1]]`` is what
-    it looks like, and what was left out of a text that is too long is in none.
+    A sentence spans its first token to its last: ``text.text[sentence.starts[0] : sentence.ends[-1]]``. The part of a
+    text that was truncated has no sentences.
     """
-    numbers = np.searchsorted(_ends(text.text), text.starts, side="right")  # (tokens,) each token's sentence
-    edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(text)]
+    sentence_of_token = np.searchsorted(_ends(text.text), text.starts, side="right")  # (tokens,)
+    edges = [0, *(np.flatnonzero(np.diff(sentence_of_token)) + 1).tolist(), len(text)]
     for first, last in pairwise(edges):
         tokens = slice(first, last)
         yield TokenizedText(
@@ -45,12 +55,23 @@ def split(text: TokenizedText) -> Iterator[TokenizedText]:
 
 
 def _ends(text: str) -> list[int]:
-    """The offsets just behind each sentence and the white space that follows it."""
+    """The offset behind each sentence and the white space that follows it, in order."""
+    begin = len(text) - len(text.lstrip())
+    breaks = [match.span() for match in LINE_BREAK.finditer(text) if match.start() > begin]
+    starts = [start for start, _ in breaks]
+    ends = {end for _, end in breaks} | {match.start() for match in ITEM.finditer(text)}
+    for end in _punctuation_ends(text):
+        index = bisect(starts, end) - 1
+        ends.add(max(end, breaks[index][1]) if index >= 0 else end)  # "Good.<br />" is one sentence, not two
+    return sorted(ends)
+
+
+def _punctuation_ends(text: str) -> list[int]:
     try:
-        found = sentencex.get_sentence_boundaries(LANGUAGE, text.translate(PLAIN_WHITESPACE))
-    except BaseException as panic:  # a panic in Rust is no Exception, and would end more than this request
+        boundaries = sentencex.get_sentence_boundaries(LANGUAGE, text.translate(PLAIN_WHITESPACE))
+    except BaseException as panic:  # a panic in Rust is not an Exception, and would end more than this request
         if type(panic).__name__ != "PanicException":
             raise
-        logger.warning("a text could not be split and counts as one sentence; this is a defect of sentencex")
+        logger.warning("a text could not be split at punctuation; this is a defect of sentencex")
         return []
-    return [sentence["end_index"] for sentence in found]
+    return [boundary["end_index"] for boundary in boundaries]

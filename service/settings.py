@@ -1,4 +1,4 @@
-"""What an operator can set, all of it through SENTIMENT_* environment variables; docs/operations.md has the table."""
+"""What an operator can set, all of it through SENTIMENT_* environment variables; docs/reference/operations.md has the table."""
 
 import os
 from typing import Annotated, Any, Literal
@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "SENTIMENT_"
 
-BYTES_A_NUMBER = 24
+BYTES_PER_NUMBER = 24
 """What one number of a representation holds while it is answered: itself, and its base64 in three copies."""
 
 SHORTEST_KEY = 16
@@ -18,7 +18,7 @@ SECRETS = {"api_keys"}
 """Settings whose values are never printed."""
 
 
-def available_processors() -> int:
+def available_cores() -> int:
     """Processors this process may use, which under an affinity mask is fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -27,7 +27,7 @@ def available_processors() -> int:
 
 def _a_share_of_the_processors(values: dict[str, Any]) -> int:
     workers: int = values.get("workers", 1)
-    return max(1, available_processors() // workers)
+    return max(1, available_cores() // workers)
 
 
 class SettingsError(ValueError):
@@ -114,6 +114,12 @@ class Settings(BaseSettings):
         le=600,
         description="After SIGTERM the service is not ready but still answers, so that a load balancer can turn away.",
     )
+    keep_alive_seconds: float = Field(
+        default=75.0,  # longer than the 60 s after which common load balancers close an idle connection themselves
+        gt=0,
+        le=3600,
+        description="How long an idle connection stays open. Keep it above the idle timeout of a load balancer.",
+    )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         description="Keys, separated by commas; with any, a call needs one of them. None by default.",
@@ -152,11 +158,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "Settings":
-        largest = self.max_body_bytes + self.max_request_numbers * BYTES_A_NUMBER
+        largest = self.max_body_bytes + self.max_request_numbers * BYTES_PER_NUMBER
         if self.max_bytes_in_flight < largest:
             message = (
                 f"{PREFIX}MAX_BYTES_IN_FLIGHT={self.max_bytes_in_flight} cannot hold the largest single request: "
-                f"{PREFIX}MAX_BODY_BYTES + {BYTES_A_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {largest}"
+                f"{PREFIX}MAX_BODY_BYTES + {BYTES_PER_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {largest}"
             )
             raise ValueError(message)
         return self

@@ -13,7 +13,6 @@ from model_store.manifest import Arithmetic, Calibration, Training
 from tests.support.paths import SAMPLE
 from tests.support.server import StartServer, running
 from training.data import tokenization
-from training.data.examples import LeftOut
 from training.data.readers import read_examples
 from training.evaluation.polarity import default_polarities
 from training.export import bundle as export
@@ -57,7 +56,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> StartServer:
 @pytest.fixture(scope="session")
 def sample_texts() -> list[str]:
     """The training sentences of the repository's own sample."""
-    return [example.text for example in read_examples(SAMPLE / "train.csv", bad_rows=LeftOut("stop"))]
+    return [example.text for example in read_examples(SAMPLE / "train.csv")]
 
 
 @pytest.fixture(scope="session")

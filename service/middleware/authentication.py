@@ -1,4 +1,4 @@
-"""Who may call: API keys, and pages of other origins."""
+"""API keys, and cross-origin requests."""
 
 import hmac
 from collections.abc import Sequence
@@ -9,28 +9,28 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.endpoints import endpoint_at
+from service.endpoints import endpoint_of
 from service.errors import RequestError
 
 
-class ApiKeys:
-    """Refuses calls without a key. Probes and the pages' own files need none, see ``service.endpoints``."""
+class ApiKeyMiddleware:
+    """Refuses requests without a valid key, except where the endpoint's entry says that it needs none."""
 
     def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:
         self._app = app
-        # Of equal length, so that comparing them tells nothing of the keys' lengths either.
+        # Digests have equal lengths, so that comparing them does not reveal the length of a key.
         self._digests = [sha256(key.encode()).digest() for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
-        if scope["type"] != "http" or endpoint_at(scope["path"]).open or self._may(Headers(scope=scope)):
+        """Handles one request (ASGI)."""
+        if scope["type"] != "http" or not endpoint_of(scope).needs_key or self._is_authorized(Headers(scope=scope)):
             await self._app(scope, receive, send)
         else:
             await RequestError("unauthorized").response()(scope, receive, send)
 
-    def _may(self, headers: Headers) -> bool:
-        given = sha256(_key(headers).encode("latin-1")).digest()  # headers arrive decoded as latin-1
-        matches = [hmac.compare_digest(given, digest) for digest in self._digests]  # always all of them
+    def _is_authorized(self, headers: Headers) -> bool:
+        digest_of_key = sha256(_key(headers).encode("latin-1")).digest()  # headers arrive decoded as latin-1
+        matches = [hmac.compare_digest(digest_of_key, digest) for digest in self._digests]  # always all of them
         return any(matches)
 
 
@@ -40,7 +40,7 @@ def _key(headers: Headers) -> str:
 
 
 def cors(origins: Sequence[str]) -> Middleware:
-    """Lets pages of these origins call. A key is a header, not a cookie, so credentials are not allowed."""
+    """Allows requests from pages of these origins. A key is a header, not a cookie: no credentials."""
     return Middleware(
         CORSMiddleware,
         allow_origins=list(origins),

@@ -1,7 +1,7 @@
-"""In front of every call that computes: its body is read within limits, and it takes a place or is refused at once.
+"""Limits in front of every handler: on its body, on the requests under way, and on the bytes they hold.
 
-A place is taken when the body is complete, so that slow senders take none, and given back when the answer is ready, so
-that slow readers keep none. What both hold in memory counts towards one limit on bytes.
+A slot is acquired when the body is complete, so that slow senders hold none, and released when the answer is ready, so
+that slow readers hold none.
 """
 
 import asyncio
@@ -12,108 +12,117 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import metrics
-from service.endpoints import Body, body_of, endpoint_at
+from service.endpoints import UNLISTED, Body, endpoint_of
 from service.errors import RequestError
-from service.middleware.admission import Admission
-from service.middleware.request_context import OnStage, Work, work_under_way
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.request_context import OnStage, RequestContext, request_variable
 
 PIECE = 256 * 1024
-"""Answers are handed to the server in pieces of so many bytes, so that it waits for a client that reads slowly."""
+"""Bytes of an answer that are handed to the server at once, so that it waits for a client that reads slowly."""
 
 
 class _StalledError(Exception):
-    """The client takes nothing of its answer."""
+    """The client does not read its answer."""
 
 
-class Gate:
-    """Lets in what the process has room for. It never raises."""
+class RequestLimitMiddleware:
+    """Limits concurrent requests. Rejections are sent as responses, not raised.
+
+    An endpoint that is not in the table is refused with 404.
+    """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        admission: Admission,
+        limiter: ConcurrencyLimiter,
         max_body_bytes: int,
         deadline_seconds: float,
         on_stage: OnStage | None = None,
     ) -> None:
         self._app = app
         self._on_stage = on_stage
-        self._admission = admission
+        self._limiter = limiter
         self._max_body_bytes = max_body_bytes
         self._seconds = deadline_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request, as ASGI has it."""
-        body = body_of(scope) if scope["type"] == "http" else Body.NONE
-        if body is Body.WHOLE:
-            await self._admit(scope, receive, send)
-        elif body is Body.STREAM:
-            await self._admit_stream(scope, receive, send)
-        else:
+        """Handles one request (ASGI)."""
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        endpoint = endpoint_of(scope)
+        if endpoint is UNLISTED:
+            await RequestError("not_found").response()(scope, receive, send)
+        elif scope["method"] != "POST" or endpoint.body is Body.NONE:
+            await self._app(scope, receive, send)
+        elif endpoint.body is Body.WHOLE:
+            await self._handle_request(scope, receive, send)
+        else:
+            await self._handle_stream(scope, receive, send)
 
-    async def _admit_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            leave = self._admission.enter("streams")
+            release_slot = self._limiter.acquire("streams")
         except RequestError as error:
             await error.response()(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)
         finally:
-            leave()
+            release_slot()
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = Work(self._admission, seconds=self._seconds, receive=receive, on_stage=self._on_stage)
+    async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = RequestContext(self._limiter, seconds=self._seconds, receive=receive, on_stage=self._on_stage)
         try:
             try:
-                _refuse_media_type(scope)
-                self._refuse_length(Headers(scope=scope).get("content-length", ""))
-                body = await self._body(receive, work)
+                _check_media_type(scope)
+                self._check_announced_length(Headers(scope=scope).get("content-length", ""))
+                body = await self._body(receive, context)
                 if body is None:
                     return
-                leave = self._admission.enter("requests")
+                release_slot = self._limiter.acquire("requests")
             except RequestError as error:
                 await error.response()(scope, receive, send)
                 return
-            self._gauge()
-            await self._answer(scope, body, receive, _Answer(send, work, partial(self._leave, leave), self._seconds))
+            self._update_gauges()
+            answer = _Answer(send, context, partial(self._release, release_slot), self._seconds)
+            await self._answer(scope, body, receive, answer)
         finally:
-            work.let_go()
-            metrics.BYTES_HELD.set(self._admission.bytes_held)
-            metrics.staged(work.stages)
+            context.finish()
+            metrics.BYTES_HELD.set(self._limiter.bytes_held)
+            metrics.staged(context.stages)
 
     async def _answer(self, scope: Scope, body: bytes, receive: Receive, answer: "_Answer") -> None:
-        answer.work.start_clock()
-        token = work_under_way.set(answer.work)
+        answer.context.start_clock()
+        token = request_variable.set(answer.context)
         try:
             await self._app(scope, _replaying(body, receive), answer.send)
         except _StalledError:
-            return  # an answer that is not completed makes the server close the connection
+            return  # the server closes the connection after an incomplete answer
         finally:
-            work_under_way.reset(token)
-            answer.leave()
+            request_variable.reset(token)
+            answer.release()
 
-    def _refuse_length(self, announced: str) -> None:
+    def _check_announced_length(self, announced: str) -> None:
         # No limit has as many digits as are looked at, and Python refuses to read thousands of them.
         if announced.isdecimal() and int(announced[:18]) > self._max_body_bytes:
             raise self._too_large()
 
-    async def _body(self, receive: Receive, work: Work) -> bytes | None:
-        """The whole body, or None when the client went away.
+    async def _body(self, receive: Receive, context: RequestContext) -> bytes | None:
+        """The whole body, or None where the client disconnected.
 
         Raises:
-            RequestError: it is too large or too slow, or there is no room for it.
+            RequestError: it is too large or too slow, or the process is overloaded.
         """
-        self._admission.refuse_if_full()
+        self._limiter.check_capacity()
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._read(receive, work)
+                return await self._read(receive, context)
         except TimeoutError:
             raise RequestError("body_too_slow") from None
 
-    async def _read(self, receive: Receive, work: Work) -> bytes | None:
+    async def _read(self, receive: Receive, context: RequestContext) -> bytes | None:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -124,7 +133,7 @@ class Gate:
             size += len(chunk)
             if size > self._max_body_bytes:
                 raise self._too_large()
-            work.hold(len(chunk))
+            context.reserve(len(chunk))
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
@@ -133,29 +142,29 @@ class Gate:
         message = f"The body is larger than {self._max_body_bytes:,} bytes; send fewer texts in one request."
         return RequestError("body_too_large", message)
 
-    def _leave(self, leave: Callable[[], None]) -> None:
-        leave()
-        self._gauge()
+    def _release(self, release_slot: Callable[[], None]) -> None:
+        release_slot()
+        self._update_gauges()
 
-    def _gauge(self) -> None:
-        metrics.IN_FLIGHT.set(self._admission.in_flight)
-        metrics.BYTES_HELD.set(self._admission.bytes_held)
+    def _update_gauges(self) -> None:
+        metrics.IN_FLIGHT.set(self._limiter.in_flight)
+        metrics.BYTES_HELD.set(self._limiter.bytes_held)
 
 
 class _Answer:
-    """An answer on its way out: it gives the request's place back, names its stages, and waits for a slow reader."""
+    """Sends an answer: releases the request's slot, adds ``Server-Timing``, and waits for a slow reader."""
 
-    def __init__(self, send: Send, work: Work, leave: Callable[[], None], seconds: float) -> None:
-        self.work = work
-        self.leave = leave
+    def __init__(self, send: Send, context: RequestContext, release: Callable[[], None], seconds: float) -> None:
+        self.context = context
+        self.release = release
         self._send = send
         self._seconds = seconds
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.leave()
-            if self.work.stages:
-                MutableHeaders(scope=message)["server-timing"] = self.work.server_timing()
+            self.release()
+            if self.context.stages:
+                MutableHeaders(scope=message)["server-timing"] = self.context.server_timing()
         body = message.get("body", b"")
         if len(body) <= PIECE:
             await self._send(message)
@@ -173,19 +182,19 @@ class _Answer:
             raise _StalledError from None
 
 
-def _refuse_media_type(scope: Scope) -> None:
+def _check_media_type(scope: Scope) -> None:
     headers = Headers(scope=scope)
     media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    allowed = endpoint_at(scope["path"]).media_types
+    allowed = endpoint_of(scope).media_types
     if media_type not in allowed or headers.get("content-encoding", "identity") != "identity":
         raise RequestError("unsupported_media_type")
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Hands out the body that has been read, and then what the server has to say."""
-    rest: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    """Returns the body that has been read, and then what the server sends."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
-        return rest.pop() if rest else await receive()
+        return messages.pop() if messages else await receive()
 
     return replay

@@ -1,7 +1,7 @@
-"""One request's work: until when somebody wants it, what it holds, and what its stages took.
+"""One request's context: its deadline, the bytes it holds, and the time spent in each stage.
 
-BentoML calls a handler with nothing but the request's content, so the work under way is found through a context
-variable, which ``Inference`` carries on into its threads. What has none, such as the warm-up, is not limited.
+The predictor finds it through a context variable, which the executor passes on to its threads. Calls made outside a
+request, such as the warm-up, have no limits.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from starlette.types import Receive
 
 from service.errors import RequestError
 from service.metrics import Stage
-from service.middleware.admission import Admission
+from service.middleware.concurrency import ConcurrencyLimiter
 
 OnStage = Callable[[Stage, float, float], None]
-"""Is told of each stage that has passed: its start and its end, in seconds of ``time.perf_counter``."""
+"""Called with each stage that has passed, its start and its end, in seconds of ``time.perf_counter``."""
 
 
-class Work:
-    """What the event loop and the thread that computes know of one request.
+class RequestContext:
+    """State of one request, shared by the event loop and the thread that computes.
 
     Attributes:
         stages: seconds in each stage so far.
@@ -31,7 +31,7 @@ class Work:
 
     def __init__(
         self,
-        admission: Admission,
+        limiter: ConcurrencyLimiter,
         *,
         seconds: float,
         receive: Receive | None = None,
@@ -39,48 +39,48 @@ class Work:
     ) -> None:
         self.stages: dict[Stage, float] = {}
         self.tokens = 0
-        self._admission = admission
+        self._limiter = limiter
         self._receive = receive
         self._on_stage = on_stage
         self._last: tuple[Stage, float, float] | None = None
         self._seconds = seconds
         self._deadline = math.inf
-        self._wanted = True
-        self._held = 0
+        self._active = True
+        self._reserved = 0
 
     def start_clock(self) -> None:
-        """From now on the deadline runs."""
+        """Starts the deadline."""
         self._deadline = time.monotonic() + self._seconds
 
     def seconds_left(self) -> float:
-        """Until the deadline; never below 0."""
+        """Seconds until the deadline, at least 0."""
         return max(0.0, self._deadline - time.monotonic())
 
     @property
     def is_alone(self) -> bool:
-        """Whether the process has no other request to answer."""
-        return self._admission.in_flight == 1
+        """Whether no other request is under way in this process."""
+        return self._limiter.in_flight == 1
 
     def stop(self) -> None:
-        """Nobody wants the answer any more: the thread stops at its next ``check``."""
-        self._wanted = False
+        """Makes the next ``check`` raise, so that the thread stops."""
+        self._active = False
 
     def check(self) -> None:
-        """Raises ``RequestError`` once the work has become useless. Called between pieces of it."""
-        if not self._wanted or time.monotonic() > self._deadline:
+        """Raises ``RequestError`` once the deadline has passed or the request is over. Called between steps."""
+        if not self._active or time.monotonic() > self._deadline:
             raise RequestError("deadline_exceeded")
 
-    def hold(self, count: int) -> None:
-        """Counts bytes that this request holds until it is answered; raises ``RequestError`` when there is no room."""
-        self._admission.hold(count)
-        self._held += count
+    def reserve(self, count: int) -> None:
+        """Reserves bytes until the request is over; raises ``RequestError`` where the process has no room for them."""
+        self._limiter.reserve(count)
+        self._reserved += count
 
-    def let_go(self) -> None:
-        """The request is over."""
+    def finish(self) -> None:
+        """Ends the request and releases its bytes."""
         self.stop()
-        self._tell()
-        self._admission.let_go(self._held)
-        self._held = 0
+        self._report()
+        self._limiter.release(self._reserved)
+        self._reserved = 0
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
@@ -92,17 +92,17 @@ class Work:
             self.passed(name, start, time.perf_counter())
 
     def passed(self, name: Stage, start: float, end: float) -> None:
-        """Adds a stretch of time to a stage, in seconds of ``time.perf_counter``."""
+        """Adds an interval to a stage, in seconds of ``time.perf_counter``."""
         self.stages[name] = self.stages.get(name, 0.0) + end - start
         if self._on_stage is None:
             return
         if self._last is not None and self._last[0] == name:  # such as the next of many texts to be tokenized
             start = self._last[1]
         else:
-            self._tell()
+            self._report()
         self._last = (name, start, end)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._on_stage is not None and self._last is not None:
             self._on_stage(*self._last)
         self._last = None
@@ -110,21 +110,21 @@ class Work:
     async def client_gone(self) -> None:
         """Returns when the client has closed its connection; its body must have been read."""
         if self._receive is None:
-            await asyncio.Event().wait()  # work without a client is never left alone
+            await asyncio.Event().wait()  # without a client there is no disconnect
             return
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
     def server_timing(self) -> str:
-        """The stages as a ``Server-Timing`` header has them, in milliseconds."""
+        """The stages as the value of a ``Server-Timing`` header, in milliseconds."""
         return ", ".join(f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.stages.items())
 
 
-_UNLIMITED = Admission(max_in_flight=0, max_streams=0, max_bytes=2**62)
+_UNLIMITED = ConcurrencyLimiter(max_in_flight=0, max_streams=0, max_bytes=2**62)
 
-work_under_way: ContextVar[Work | None] = ContextVar("work_under_way", default=None)
+request_variable: ContextVar[RequestContext | None] = ContextVar("request_variable", default=None)
 
 
-def current_work() -> Work:
-    """The work of the request that is being answered."""
-    return work_under_way.get() or Work(_UNLIMITED, seconds=math.inf)
+def current_request() -> RequestContext:
+    """The context of the current request."""
+    return request_variable.get() or RequestContext(_UNLIMITED, seconds=math.inf)

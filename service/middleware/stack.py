@@ -1,78 +1,84 @@
-"""Which layers stand around BentoML's application, from the outside in.
+"""The layers around the application, from the outside in, and how BentoML serves the result.
 
-BentoML's own layers give way where ours do the same job within bounds: its metrics make a new series for every path a
-scanner tries, its access log knows no request id, its timeout keeps a timer and some 5 kB of every request until it
-would have passed, and its tracing costs a fifth of a small request also when no exporter is configured. What each of
-them costs is in docs/operations.md.
+BentoML's own layers stay out of a request's way: its metrics make a new series for every path that a scanner tries, its
+access log has no request id, its timeout keeps a timer and some 5 kB of every request until it would have passed, and
+its tracing costs a fifth of a small request where no exporter is configured. docs/reference/operations.md has the figures.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import bentoml
-from bentoml._internal.configuration.containers import BentoMLContainer
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.trace import Tracer
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.middleware.admission import Admission
-from service.middleware.authentication import ApiKeys, cors
-from service.middleware.error_envelope import Envelope
-from service.middleware.limits import Gate
-from service.middleware.tracing import span_of_stage
+from service.endpoints import EndpointTable
+from service.middleware.authentication import ApiKeyMiddleware, cors
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.error_envelope import ErrorEnvelopeMiddleware
+from service.middleware.limits import RequestLimitMiddleware
+from service.middleware.security_headers import SecurityHeadersMiddleware
+from service.middleware.tracing import stage_recorder
+from service.server.internals import exports_traces
 from service.settings import Settings
 
-REPLACED = {"RunnerTrafficMetricsMiddleware", "AccessLogMiddleware", "TimeoutMiddleware", "MaxConcurrencyMiddleware"}
-"""BentoML's layers that ours stand in for."""
 
-TRACING = "OpenTelemetryMiddleware"
-
-
-def layers(settings: Settings, *, tracer: Tracer | None = None) -> list[Middleware]:
-    """Our layers, from the outside in. With a tracer, the stages of a request become spans."""
-    admission = Admission(
+def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer | None = None) -> list[Middleware]:
+    """The layers from the outside in. With a tracer, the stages of a request become spans."""
+    limiter = ConcurrencyLimiter(
         max_in_flight=settings.max_in_flight,
         max_streams=settings.max_streams,
         max_bytes=settings.max_bytes_in_flight,
     )
     keys = [key.get_secret_value() for key in settings.api_keys]
     return [
-        Middleware(Envelope, access_log=settings.access_log),
+        Middleware(ErrorEnvelopeMiddleware, table=table, access_log=settings.access_log),
         *([cors(settings.cors_origins)] if settings.cors_origins else []),
-        *([Middleware(ApiKeys, keys=keys)] if keys else []),
+        *([Middleware(ApiKeyMiddleware, keys=keys)] if keys else []),
         Middleware(
-            Gate,
-            admission=admission,
+            RequestLimitMiddleware,
+            limiter=limiter,
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_seconds,
-            on_stage=span_of_stage(tracer) if tracer else None,
+            on_stage=stage_recorder(tracer) if tracer else None,
         ),
+        Middleware(SecurityHeadersMiddleware),
     ]
 
 
-def around(bentoml_layers: Sequence[Middleware], ours: Sequence[Middleware], *, tracing: bool) -> list[Middleware]:
-    """Both together: what is kept of BentoML's layers, with ours outside of the one that holds its request context."""
-    dropped = REPLACED if tracing else REPLACED | {TRACING}
-    kept = [layer for layer in bentoml_layers if _name(layer) not in dropped]
-    outside = [layer for layer in kept if _name(layer) == TRACING]
-    return [*outside, *ours, *(layer for layer in kept if layer not in outside)]
+def service_class(create_app: Callable[[Tracer | None], ASGIApp]) -> type[bentoml.Service[Any]]:
+    """The class of a BentoML service whose HTTP requests an application of ours answers.
+
+    Args:
+        create_app: makes the application; it is given a tracer where BentoML is configured to export traces.
+    """
+
+    class ServiceWithApplication(bentoml.Service[Any]):  # type: ignore[misc]  # loaded lazily, so unknown to mypy
+        """BentoML loads, starts and stops the service; requests go to the application."""
+
+        def to_asgi(self, is_main: bool = True) -> ASGIApp:  # noqa: FBT001, FBT002 - BentoML's signature
+            bentoml_app: Starlette = super().to_asgi(is_main)
+            return _join(bentoml_app, _traced(create_app, bentoml_app) if exports_traces() else create_app(None))
+
+    return ServiceWithApplication
 
 
-def stacked(settings: Settings) -> type[bentoml.Service[Any]]:
-    """The class of service whose application stands in these layers."""
-
-    class StackedService(bentoml.Service[Any]):  # type: ignore[misc]  # loaded lazily, so unknown to mypy
-        """A BentoML service in our layers."""
-
-        def to_asgi(self, is_main: bool = True) -> Starlette:  # noqa: FBT001, FBT002 - BentoML's signature
-            app: Starlette = super().to_asgi(is_main)
-            tracing = BentoMLContainer.config.tracing.exporter_type.get() is not None
-            tracer = BentoMLContainer.tracer_provider.get().get_tracer("sentiment") if tracing else None
-            app.user_middleware = around(app.user_middleware, layers(settings, tracer=tracer), tracing=tracing)
-            return app
-
-    return StackedService
+def _traced(create_app: Callable[[Tracer | None], ASGIApp], bentoml_app: Starlette) -> ASGIApp:
+    """The application inside BentoML's tracing, which has the exporter and the exclusions of its configuration."""
+    tracing: Any
+    (tracing,) = (layer for layer in bentoml_app.user_middleware if cast("type", layer.cls) is OpenTelemetryMiddleware)
+    app = create_app(tracing.kwargs["tracer_provider"].get_tracer("sentiment"))
+    traced: ASGIApp = tracing.cls(app, *tracing.args, **tracing.kwargs)
+    return traced
 
 
-def _name(layer: Middleware) -> str:
-    return getattr(layer.cls, "__name__", "")
+def _join(bentoml_app: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """Requests go to the application, start and stop of the server to BentoML."""
+
+    async def joined(scope: Scope, receive: Receive, send: Send) -> None:
+        await (app if scope["type"] == "http" else bentoml_app)(scope, receive, send)
+
+    return joined

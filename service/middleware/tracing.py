@@ -1,4 +1,4 @@
-"""Spans for the stages of a request, inside the span that BentoML's tracing makes of the request."""
+"""Spans for the stages of a request, inside the request's own span."""
 
 import time
 
@@ -8,14 +8,14 @@ from service.metrics import Stage
 from service.middleware.request_context import OnStage
 
 
-def span_of_stage(tracer: Tracer) -> OnStage:
-    """What makes a span of each stage, in the trace that is current where it is called.
+def stage_recorder(tracer: Tracer) -> OnStage:
+    """A callback that records each stage as a span of the current trace.
 
     The times are those the stage was measured with, so a trace, the ``Server-Timing`` header and the metrics agree.
     """
 
     def record(stage: Stage, start: float, end: float) -> None:
-        epoch = time.time() - time.perf_counter()  # the clock that measures has no date
+        epoch = time.time() - time.perf_counter()  # ``perf_counter`` starts at an arbitrary time
         span = tracer.start_span(stage, start_time=_nanoseconds(epoch + start))
         span.end(end_time=_nanoseconds(epoch + end))
 

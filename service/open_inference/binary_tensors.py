@@ -1,8 +1,8 @@
 """The Open Inference Protocol's extension for tensors as bytes, which Triton's clients use by default.
 
-The bytes stand behind the JSON object, in the order of their tensors; ``Inference-Header-Content-Length`` says where
-they begin, and each tensor's parameter ``binary_data_size`` how many are its own. Numbers are little-endian, a
-truth value is one byte, and a string is its length in 4 bytes and its UTF-8.
+The bytes follow the JSON object in the order of their tensors. ``Inference-Header-Content-Length`` is the length of the
+JSON object, and each tensor's parameter ``binary_data_size`` the number of its bytes. Numbers are little-endian, a
+boolean is one byte, and a string is its length in 4 bytes and its UTF-8.
 """
 
 import struct
@@ -17,7 +17,7 @@ LENGTH = struct.Struct("<I")
 NUMBERS = {"BOOL": np.dtype("?"), "FP32": np.dtype("<f4"), "INT32": np.dtype("<i4")}
 
 
-def strings(data: bytes) -> Iterator[str]:
+def unpack_strings(data: bytes) -> Iterator[str]:
     """The strings of a tensor of BYTES.
 
     Raises:
@@ -38,7 +38,7 @@ def strings(data: bytes) -> Iterator[str]:
             raise _damaged("has a string that is not UTF-8") from None
 
 
-def packed(tensor: ResponseTensor) -> bytes:
+def pack(tensor: ResponseTensor) -> bytes:
     """A tensor's data as bytes."""
     data = tensor.data or []
     if tensor.datatype == "BYTES":
@@ -47,7 +47,7 @@ def packed(tensor: ResponseTensor) -> bytes:
 
 
 def without_data(tensor: ResponseTensor, size: int) -> ResponseTensor:
-    """The tensor as the JSON object has it when its bytes stand behind."""
+    """The tensor's entry in the JSON object where its bytes follow."""
     return tensor.model_copy(update={"data": None, "parameters": {"binary_data_size": size}})
 
 

@@ -1,8 +1,7 @@
 """The Open Inference Protocol (version 2), so that clients of KServe, Triton and MLServer can ask this model.
 
-Texts go in as a tensor of BYTES; label, probabilities and, when named, representations come out. A tensor has no place
-for a text without an answer, nor for a word that part of a text was left out: such a text fails its request with an
-error that names it.
+Texts are a tensor of BYTES; label, probabilities and, when named, representations are the outputs. A tensor cannot
+express that a text has no answer or was truncated: such a text fails its request with an error that names it.
 """
 
 import base64
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.errors import RequestError, invalid
-from service.executor import Inference
-from service.open_inference.binary_tensors import packed, strings, without_data
+from service.open_inference.binary_tensors import pack, unpack_strings, without_data
 from service.open_inference.schemas import (
     InferInput,
     InferOutput,
@@ -25,31 +23,34 @@ from service.open_inference.schemas import (
     ResponseTensor,
     TensorMetadata,
 )
-from service.predictor import Answers
+from service.predictor import Predictor
+from service.request_body import parse_json
 from service.schemas import ModelCard, PredictRequest, PredictResult, RepresentRequest, RepresentResult
 
+CLASSIFICATION = {"classification", "class_count"}
+"""Parameters of the protocol's classification extension."""
+
 DEFAULT_OUTPUTS: Sequence[Output] = ("label", "probabilities")
-"""Not all there are, as representations are a thousand times larger than these."""
+"""Representations are left out: they are a thousand times larger than these."""
 
 
-class Protocol:
-    """One model as the protocol sees it."""
+class OpenInferenceModel:
+    """The served model in the terms of the protocol."""
 
-    def __init__(self, answers: Answers, inference: Inference, card: ModelCard, *, most_numbers: int) -> None:
-        self.inference = inference
-        self._answers = answers
+    def __init__(self, predictor: Predictor, card: ModelCard, *, max_numbers: int) -> None:
+        self._predictor = predictor
         self._card = card
-        self._most_numbers = most_numbers
+        self._max_numbers = max_numbers
 
     def check_name(self, name: str, version: str | None) -> None:
         """Raises ``RequestError`` for a model or a version that is not the one served."""
         if name != self._card.name or version not in (None, self._card.version):
-            asked = name if version is None else f"{name} {version}"
-            message = f"There is no model {asked}; this server has {self._card.name} {self._card.version}."
+            requested = name if version is None else f"{name} {version}"
+            message = f"There is no model {requested}; this server has {self._card.name} {self._card.version}."
             raise RequestError("not_found", message)
 
     def metadata(self) -> ModelMetadata:
-        """The tensors, and what their columns are."""
+        """The tensors and their columns."""
         labels = [label.name for label in self._card.labels]
         width = self._card.architecture.representation_size
         return ModelMetadata(
@@ -69,37 +70,37 @@ class Protocol:
         )
 
     def infer(self, body: bytes, json_length: int | None = None) -> tuple[InferResponse, bytes]:
-        """Answers one request; the bytes are those of tensors that were wanted as bytes.
+        """Answers one request; the bytes are those of the tensors requested as bytes.
 
         Args:
-            body: the JSON object, and behind it the input's bytes if it has some.
-            json_length: how many bytes the JSON object has; all by default.
+            body: the JSON object, followed by the bytes of the input where it has some.
+            json_length: bytes of the JSON object; all by default.
 
         Raises:
-            RequestError: what the request has wrong, or the first text that cannot be answered.
+            RequestError: the first problem of the request, or the first text that cannot be answered.
         """
         request = _parsed(body[:json_length])
-        wanted = request.outputs or [InferOutput(name=name) for name in DEFAULT_OUTPUTS]
+        requested = request.outputs or [InferOutput(name=name) for name in DEFAULT_OUTPUTS]
         texts = _texts(request.inputs[0], body[len(body) if json_length is None else json_length :])
-        results = self._results(texts, represent=any(output.name == "representations" for output in wanted))
+        results = self._results(texts, represent=any(output.name == "representations" for output in requested))
         tensors: list[ResponseTensor] = []
-        behind: list[bytes] = []
-        for output in wanted:
+        binary: list[bytes] = []
+        for output in requested:
             tensor = self._tensor(output.name, results)
-            if _wanted_as_bytes(request, output):
-                behind.append(packed(tensor))
-                tensor = without_data(tensor, len(behind[-1]))
+            if _as_bytes(request, output):
+                binary.append(pack(tensor))
+                tensor = without_data(tensor, len(binary[-1]))
             tensors.append(tensor)
         response = InferResponse.model_construct(
             model_name=self._card.name, model_version=self._card.version, id=request.id, outputs=tensors
         )
-        return response, b"".join(behind)
+        return response, b"".join(binary)
 
     def _results(self, texts: list[str], *, represent: bool) -> Sequence[PredictResult | RepresentResult]:
         answer = (
-            self._answers.represent(RepresentRequest(texts=texts, encoding="base64", truncate="never"))
+            self._predictor.represent(RepresentRequest(texts=texts, encoding="base64", truncate="never"))
             if represent
-            else self._answers.predict(PredictRequest(texts=texts, truncate="never"))
+            else self._predictor.predict(PredictRequest(texts=texts, truncate="never"))
         )
         if answer.errors:
             first = answer.errors[0]
@@ -109,16 +110,16 @@ class Protocol:
     def _tensor(self, name: Output, results: Sequence[PredictResult | RepresentResult]) -> ResponseTensor:
         if name == "label":
             return ResponseTensor(
-                name=name, datatype="BYTES", shape=[len(results)], data=[one.label for one in results]
+                name=name, datatype="BYTES", shape=[len(results)], data=[result.label for result in results]
             )
         if name == "confident":
             return self._confident(results)
         if name == "token_count":
-            counts = [one.token_count for one in results]
+            counts = [result.token_count for result in results]
             return ResponseTensor(name=name, datatype="INT32", shape=[len(results)], data=counts)
         if name == "probabilities":
-            return _floats(name, np.array([list(one.scores.values()) for one in results], dtype=np.float32))
-        return _floats(name, self._padded([one for one in results if isinstance(one, RepresentResult)]))
+            return _floats(name, np.array([list(result.scores.values()) for result in results], dtype=np.float32))
+        return _floats(name, self._padded([result for result in results if isinstance(result, RepresentResult)]))
 
     def _confident_metadata(self) -> list[TensorMetadata]:
         if self._card.calibration.target_accuracy is None:
@@ -126,20 +127,20 @@ class Protocol:
         return [TensorMetadata(name="confident", datatype="BOOL", shape=[-1])]
 
     def _confident(self, results: Sequence[PredictResult | RepresentResult]) -> ResponseTensor:
-        flags = [one.confident for one in results if one.confident is not None]
+        flags = [result.confident for result in results if result.confident is not None]
         if len(flags) < len(results):
             message = "outputs: this model has no threshold, so whether an answer is confident is not known"
             raise RequestError("bad_request", message)
         return ResponseTensor(name="confident", datatype="BOOL", shape=[len(results)], data=flags)
 
     def _padded(self, results: Sequence[RepresentResult]) -> NDArray[np.float32]:
-        """(texts, tokens of the longest, width), zeros behind each text's last token; ``token_count`` tells where."""
+        """(texts, tokens of the longest, width), with zeros after each text's ``token_count`` tokens."""
         width = self._card.architecture.representation_size
-        shape = (len(results), max(one.token_count for one in results), width)
-        if np.prod(shape) > self._most_numbers:
+        shape = (len(results), max(result.token_count for result in results), width)
+        if np.prod(shape) > self._max_numbers:
             message = (
                 f"The representations would be a tensor of {' x '.join(map(str, shape))} numbers, and the limit is "
-                f"{self._most_numbers:,}; send fewer texts, or texts of similar length."
+                f"{self._max_numbers:,}; send fewer texts, or texts of similar length."
             )
             raise RequestError("bad_request", message)
         padded = np.zeros(shape, dtype=np.float32)
@@ -151,21 +152,28 @@ class Protocol:
 
 def _parsed(body: bytes) -> InferRequest:
     try:
-        return InferRequest.model_validate_json(body)
+        request = parse_json(InferRequest, body)
     except ValidationError as error:
-        wrong = invalid(error)
-        if wrong.code == "invalid_json":
-            raise wrong from None
-        message = f"{wrong.param}: {wrong.message}" if wrong.param else wrong.message
+        problem = invalid(error)
+        if problem.code == "invalid_json":
+            raise problem from None
+        message = f"{problem.param}: {problem.message}" if problem.param else problem.message
         raise RequestError("bad_request", message) from None
+    for index, output in enumerate(request.outputs or ()):
+        # Triton's request for the n most probable classes in place of the tensor: a client would misread our answer.
+        for parameter in CLASSIFICATION.intersection(output.parameters or ()):
+            if output.parameters and output.parameters[parameter]:
+                message = f"outputs.{index}.parameters.{parameter}: this server has no classification extension"
+                raise RequestError("bad_request", f"{message}; the output probabilities has every label's score")
+    return request
 
 
-def _texts(tensor: InferInput, behind: bytes) -> list[str]:
+def _texts(tensor: InferInput, binary: bytes) -> list[str]:
     if tensor.data is None:
-        if (tensor.parameters or {}).get("binary_data_size") != len(behind):
-            message = "inputs.0.data: there should be data, or binary_data_size bytes behind the JSON object"
+        if (tensor.parameters or {}).get("binary_data_size") != len(binary):
+            message = "inputs.0.data: there should be data, or binary_data_size bytes after the JSON object"
             raise RequestError("bad_request", message)
-        texts = list(strings(behind))
+        texts = list(unpack_strings(binary))
     else:
         texts = [text for row in tensor.data for text in ([row] if isinstance(row, str) else row)]
     if tensor.shape[0] != len(texts) or tensor.shape[1:] not in ([], [1]):
@@ -176,7 +184,7 @@ def _texts(tensor: InferInput, behind: bytes) -> list[str]:
     return texts
 
 
-def _wanted_as_bytes(request: InferRequest, output: InferOutput) -> bool:
+def _as_bytes(request: InferRequest, output: InferOutput) -> bool:
     by_default = (request.parameters or {}).get("binary_data_output", False)
     return (output.parameters or {}).get("binary_data", by_default) is True
 

@@ -1,101 +1,183 @@
-"""The Open Inference Protocol's paths."""
+"""The endpoints of the Open Inference Protocol."""
 
-from collections.abc import Awaitable, Callable
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from service.endpoints import Body, Endpoint, Operation
 from service.errors import RequestError
-from service.open_inference.model import Protocol
-from service.open_inference.schemas import InferResponse, ModelReady, ServerLive, ServerMetadata, ServerReady
+from service.open_inference.model import OpenInferenceModel
+from service.open_inference.schemas import (
+    InferRequest,
+    InferResponse,
+    ModelMetadata,
+    ModelReady,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+)
+from service.schemas import EXAMPLE_TEXT, ErrorCode, ProtocolError
 
-PREFIX = "/v2"
-MODEL = f"{PREFIX}/models/{{name}}"
+MODEL = "/v2/models/{name}"
 VERSION = f"{MODEL}/versions/{{version}}"
 
 JSON_LENGTH = "inference-header-content-length"
-"""Where the JSON object ends and bytes follow, see ``service.open_inference.binary_tensors``."""
+"""Bytes of the JSON object where others follow, see ``service.open_inference.binary_tensors``."""
 
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-def routes() -> list[Route]:
-    """Every path, each with and without the model's version."""
-    alone = [
-        Route(PREFIX, _saying(ServerMetadata(name="sentiment", version="1", extensions=["binary_tensor_data"]))),
-        Route(f"{PREFIX}/health/live", _saying(ServerLive(live=True))),
-        Route(f"{PREFIX}/health/ready", _ready),
-    ]
-    of_a_model = [
-        route
-        for model in (MODEL, VERSION)
-        for route in (
-            Route(model, _about(lambda protocol, _: protocol.metadata())),
-            Route(f"{model}/ready", _about(lambda _, name: ModelReady(name=name, ready=True))),
-            Route(f"{model}/infer", _infer, methods=["POST"]),
-        )
-    ]
-    return alone + of_a_model
+EXAMPLES: dict[str, Any] = {
+    "Label and probabilities": {
+        "inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [EXAMPLE_TEXT]}]
+    },
+    "Representations": {
+        "id": "42",
+        "inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["Fine.", "Not bad."]}],
+        "outputs": [{"name": "token_count"}, {"name": "representations"}],
+    },
+}
 
 
-def _saying(answer: BaseModel) -> Handler:
-    async def handle(_: Request) -> Response:
-        return _json(answer)
+async def server(_: Request) -> Response:
+    """Open Inference Protocol: server.
 
-    return handle
+    Which server this is, as KServe's and Triton's clients ask for it.
+    """
+    return _json(ServerMetadata(name="sentiment", version="1", extensions=["binary_tensor_data"]))
 
 
-async def _ready(request: Request) -> Response:
-    if request.app.state.draining.has_begun:
-        return RequestError("not_ready").response()
+async def live(_: Request) -> Response:
+    """Open Inference Protocol: liveness.
+
+    200 as long as the process runs.
+    """
+    return _json(ServerLive(live=True))
+
+
+async def ready(request: Request) -> Response:
+    """Open Inference Protocol: readiness.
+
+    200 once the model is loaded, verified and has answered once; 503 when the service stops.
+    """
+    request.app.state.served.shutdown.check_ready()
     return _json(ServerReady(ready=True))
 
 
-def _about(answer: Callable[[Protocol, str], BaseModel]) -> Handler:
-    async def handle(request: Request) -> Response:
-        try:
-            protocol = _protocol(request)
-        except RequestError as error:
-            return error.response()
-        return _json(answer(protocol, request.path_params["name"]))
+async def model(request: Request) -> Response:
+    """Open Inference Protocol: model.
 
-    return handle
+    The tensors that go in and come out.
+    """
+    return _json(_model(request).metadata())
 
 
-async def _infer(request: Request) -> Response:
-    try:
-        protocol = _protocol(request)
-        json_length = _json_length(request.headers)
-        body = await request.body()
-        return await protocol.inference.run(lambda: _inferred(*protocol.infer(body, json_length)))
-    except RequestError as error:
-        return error.response()
+async def model_ready(request: Request) -> Response:
+    """Open Inference Protocol: model readiness.
+
+    Whether the model can be asked.
+    """
+    _model(request)
+    return _json(ModelReady(name=request.path_params["name"], ready=True))
+
+
+async def infer(request: Request) -> Response:
+    """Open Inference Protocol: inference.
+
+    Texts as a tensor of BYTES in JSON; label and probabilities come back, and with
+    `"outputs": [{"name": "token_count"}, {"name": "representations"}]` the top layer, padded with zeros behind each
+    text's last token; `confident` can be named too where the model has a threshold. A tensor has no place for a text
+    without an answer: one such text fails the request, and the error names it. A text with too many tokens is such a
+    text too. The extension for binary tensors works both ways: with the header `Inference-Header-Content-Length` the
+    texts may follow the JSON object as bytes, and with the parameter `binary_data` a tensor comes back so.
+    """
+    served = _model(request)
+    json_length = _json_length(request.headers)
+    body = await request.body()
+
+    def answer() -> Response:
+        response, binary = served.infer(body, json_length)
+        if not binary:
+            return _json(response)
+        head = response.model_dump_json(exclude_none=True).encode()
+        headers = {JSON_LENGTH: str(len(head))}
+        return Response(head + binary, media_type="application/octet-stream", headers=headers)
+
+    response: Response = await request.app.state.served.executor.run(answer, size=len(body))
+    return response
+
+
+def _operation(identifier: str, response: type[BaseModel], *errors: ErrorCode, **options: Any) -> Operation:  # noqa: ANN401
+    return Operation(id=f"protocol_{identifier}", response=response, errors=errors, error=ProtocolError, **options)
+
+
+ENDPOINTS = (
+    Endpoint(method="GET", path="/v2", handler=server, operation=_operation("server", ServerMetadata)),
+    Endpoint(
+        method="GET",
+        path="/v2/health/live",
+        handler=live,
+        needs_key=False,
+        logged=False,
+        operation=_operation("live", ServerLive),
+    ),
+    Endpoint(
+        method="GET",
+        path="/v2/health/ready",
+        handler=ready,
+        needs_key=False,
+        logged=False,
+        operation=_operation("ready", ServerReady, "not_ready"),
+    ),
+    *(
+        endpoint
+        for path, suffix in ((MODEL, ""), (VERSION, "_version"))
+        for endpoint in (
+            Endpoint(
+                method="GET",
+                path=path,
+                handler=model,
+                metric=MODEL,
+                operation=_operation(f"model{suffix}", ModelMetadata, "not_found"),
+            ),
+            Endpoint(
+                method="GET",
+                path=f"{path}/ready",
+                handler=model_ready,
+                metric=MODEL,
+                operation=_operation(f"model_ready{suffix}", ModelReady, "not_found"),
+            ),
+            Endpoint(
+                method="POST",
+                path=f"{path}/infer",
+                handler=infer,
+                body=Body.WHOLE,
+                # The second is the protocol's binary form: JSON followed by tensors.
+                media_types=("application/json", "application/octet-stream"),
+                metric=f"{MODEL}/infer",
+                operation=_operation(
+                    f"infer{suffix}", InferResponse, "bad_request", "not_found", request=InferRequest, examples=EXAMPLES
+                ),
+            ),
+        )
+    ),
+)
 
 
 def _json_length(headers: Headers) -> int | None:
-    given = headers.get(JSON_LENGTH)
-    if given is None:
+    length = headers.get(JSON_LENGTH)
+    if length is None:
         return None
-    if not (given.isascii() and given.isdigit()):
+    if not (length.isascii() and length.isdigit()):
         raise RequestError("bad_request", f"{JSON_LENGTH} should be a number of bytes.")
-    return int(given[:18])  # no body is longer, and Python refuses thousands of digits
+    return int(length[:18])  # no body is longer, and Python refuses to read thousands of digits
 
 
-def _inferred(response: InferResponse, behind: bytes) -> Response:
-    if not behind:
-        return _json(response)
-    body = response.model_dump_json(exclude_none=True).encode()
-    return Response(body + behind, media_type="application/octet-stream", headers={JSON_LENGTH: str(len(body))})
-
-
-def _protocol(request: Request) -> Protocol:
-    """The protocol's view of the model; raises ``RequestError`` where the path names another one."""
-    protocol: Protocol = request.app.state.protocol
-    protocol.check_name(request.path_params["name"], request.path_params.get("version"))
-    return protocol
+def _model(request: Request) -> OpenInferenceModel:
+    """The served model; raises ``RequestError`` where the path names another one."""
+    served: OpenInferenceModel = request.app.state.served.open_inference
+    served.check_name(request.path_params["name"], request.path_params.get("version"))
+    return served
 
 
 def _json(answer: BaseModel) -> Response:

@@ -1,15 +1,14 @@
-"""The Open Inference Protocol's objects, named and shaped as the protocol has them.
+"""The objects of the Open Inference Protocol, version 2, which KServe, Triton, MLServer and others use.
 
-Version 2 of KServe's protocol, which Triton, MLServer and others speak too:
-https://github.com/kserve/open-inference-protocol, ``specification/protocol/inference_rest.md``. Parameters that
-mean nothing here are passed over, as clients send some to every server.
+https://github.com/kserve/open-inference-protocol, ``specification/protocol/inference_rest.md``. Unknown members and
+parameters of a request are ignored, as the protocol asks: clients send some to every server.
 """
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.schemas import EXAMPLE_TEXT
+from service.schemas import EXAMPLE_TEXT, Text
 
 Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
 Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
@@ -19,11 +18,11 @@ class _Object(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, protected_namespaces=())
 
 
-class _Asked(_Object):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class _RequestObject(_Object):
+    model_config = ConfigDict(extra="ignore", strict=True)
 
 
-class InferInput(_Asked):
+class InferInput(_RequestObject):
     """The one input tensor: texts."""
 
     name: Literal["text"]
@@ -32,13 +31,13 @@ class InferInput(_Asked):
     parameters: dict[str, Any] | None = Field(
         default=None, description="`binary_data_size` instead of `data`, where the texts follow as bytes."
     )
-    data: list[str] | list[list[str]] | None = Field(
+    data: list[Text] | list[list[Text]] | None = Field(
         default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]]
     )
 
 
-class InferOutput(_Asked):
-    """A tensor that is wanted."""
+class InferOutput(_RequestObject):
+    """A requested tensor."""
 
     name: Output
     parameters: dict[str, Any] | None = Field(
@@ -46,8 +45,8 @@ class InferOutput(_Asked):
     )
 
 
-class InferRequest(_Asked):
-    """Texts as a tensor, and which tensors are wanted of them."""
+class InferRequest(_RequestObject):
+    """Texts as a tensor, and the tensors requested of them."""
 
     id: str | None = Field(default=None, description="Comes back in the response.", examples=["42"])
     parameters: dict[str, Any] | None = Field(
@@ -70,7 +69,7 @@ class ResponseTensor(_Object):
 
 
 class InferResponse(_Object):
-    """The tensors that were wanted, in the order of the request."""
+    """The requested tensors, in the order of the request."""
 
     model_name: str
     model_version: str

@@ -1,35 +1,39 @@
-"""SIGTERM: first not ready, then no new connections, then the requests under way finish."""
+"""SIGTERM: the service first reports that it is not ready, then accepts no connections, then finishes its requests."""
 
 import asyncio
-import logging
 import signal
 import threading
 from types import FrameType
 
-logger = logging.getLogger("bentoml.serve")
+from service.errors import RequestError
 
 
-class Draining:
-    """Stands in front of the server's own handler of SIGTERM, which stops listening at once.
+class GracefulShutdown:
+    """Delays the server's own handler of SIGTERM, which stops listening at once.
 
-    For a few seconds the service still answers but says that it is not ready, so that a load balancer can turn away
-    before anybody's connection is refused.
+    For a few seconds the service answers but reports that it is not ready, so that a load balancer can turn away before
+    a connection is refused.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.has_begun = False
 
-    def listen(self) -> None:
-        """Installs the handler. To be called by the running server's event loop, after the server installed its own."""
-        if threading.current_thread() is not threading.main_thread():
-            return  # signals are the main thread's; a server in another thread is stopped by other means
-        loop = asyncio.get_running_loop()
-        servers_own = signal.getsignal(signal.SIGTERM)
+    def check_ready(self) -> None:
+        """Raises ``RequestError`` once the service is stopping."""
+        if self.has_begun:
+            raise RequestError("not_ready")
 
-        def stop(number: int, frame: FrameType | None) -> None:
+    def listen(self) -> None:
+        """Installs the handler. Call it in the event loop of the running server, after its own handler is installed."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # only the main thread receives signals; a server in another thread is stopped by other means
+        loop = asyncio.get_running_loop()
+        handler_of_server = signal.getsignal(signal.SIGTERM)
+
+        def stop(signal_number: int, frame: FrameType | None) -> None:
             self.has_begun = True
-            if callable(servers_own):
-                loop.call_soon_threadsafe(loop.call_later, self._seconds, servers_own, number, frame)
+            if callable(handler_of_server):
+                loop.call_soon_threadsafe(loop.call_later, self._seconds, handler_of_server, signal_number, frame)
 
         signal.signal(signal.SIGTERM, stop)

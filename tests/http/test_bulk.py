@@ -55,7 +55,7 @@ def test_a_bad_line_has_its_error_and_the_stream_goes_on(client):
         "too_many_characters",
         "line_too_long",
         "invalid_json",
-        "invalid_json",
+        "invalid_text",
         True,
     ]
     assert answers[2]["message"] == "text: Input should be a valid string"
@@ -99,3 +99,10 @@ def test_another_kind_of_body_is_refused(client, headers):
 
 def test_a_wrong_method_is_refused(client):
     assert client.get("/v1/bulk").status_code == 405
+
+
+def test_a_byte_order_mark_before_a_stream_is_ignored(client):
+    line = json.dumps({"text": "fine"}).encode()
+    plain = bulk(client, line)
+    assert bulk(client, b"\xef\xbb\xbf" + line) == plain
+    assert bulk(client, b"\xef\xbb\xbf", line) == plain

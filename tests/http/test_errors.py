@@ -68,8 +68,6 @@ def test_a_request_of_the_wrong_form_names_the_field(client, body, param):
         b'{"texts": ["a"]',
         b"texts=a",
         b'{"texts": ["\xff\xfe"]}',
-        b'{"texts": ["\\ud800"]}',
-        b'{"texts": ["\\udc00 fine"]}',
         b"[" * 10_000,
     ],
 )
@@ -77,6 +75,37 @@ def test_a_body_that_is_no_json(client, body):
     response = client.post("/v1/predict", content=body, headers=JSON)
     assert response.status_code == 400
     assert error_of(response).code == "invalid_json"
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "half an emoji \\ud83d", "\\udc00 fine"])
+def test_a_lone_surrogate_costs_that_text_and_no_other(client, text):
+    body = f'{{"texts": ["fine", "{text}", "caf\u00e9 \\ud83d\\ude00"]}}'.encode()
+    response = client.post("/v1/predict", content=body, headers=JSON)
+    assert response.status_code == 200
+    assert [result["index"] for result in response.json()["results"]] == [0, 2]
+    assert [(error["index"], error["code"]) for error in response.json()["errors"]] == [(1, "invalid_text")]
+    response = client.post("/v1/represent", content=body, headers=JSON)
+    assert [error["code"] for error in response.json()["errors"]] == ["invalid_text"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"texts": ["\\ud800"], "explain": "yes"}', "invalid_request"),
+        (b'{"texts": ["\\ud800"], "\\ud800": 1}', "invalid_request"),
+        (b'{"texts": ["\\ud800"', "invalid_json"),
+        (b'{"texts": ["\\ud800"], "a": ' + b"[" * 10_000, "invalid_json"),
+    ],
+)
+def test_a_lone_surrogate_does_not_hide_another_mistake(client, body, code):
+    assert error_of(client.post("/v1/predict", content=body, headers=JSON)).code == code
+
+
+def test_a_byte_order_mark_before_the_body_is_ignored(client):
+    body = b'{"texts": ["fine"]}'
+    plain = client.post("/v1/predict", content=body, headers=JSON)
+    marked = client.post("/v1/predict", content=b"\xef\xbb\xbf" + body, headers=JSON)
+    assert (marked.status_code, marked.content) == (200, plain.content)
 
 
 def test_an_empty_body_lacks_its_texts(client):
@@ -145,7 +174,7 @@ def test_a_failure_of_ours_says_nothing_of_its_inside(client, monkeypatch):
         message = "a secret of the implementation"
         raise RuntimeError(message)
 
-    monkeypatch.setattr("service.predictor.Answers._tokenize", fail)
+    monkeypatch.setattr("service.predictor.Predictor._tokenize_all", fail)
     response = client.post("/v1/predict", json={"texts": ["a"]})
     assert response.status_code == 500
     assert error_of(response).code == "internal_error"

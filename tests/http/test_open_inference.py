@@ -61,6 +61,23 @@ def test_outputs_come_as_they_were_asked_for(client):
     assert "id" not in answer
 
 
+def test_unknown_members_are_ignored_as_the_protocol_asks(client):
+    # What KServe's SDK sends beside the protocol's own members, and what a later version of the protocol may add.
+    plain = infer(client, "fine", id="1")
+    inputs = [tensor("fine", parameters={"content_type": "str"}, layout="row")]
+    outputs = [{"name": name, "parameters": {"class_count": 0}, "later": 1} for name in ("label", "probabilities")]
+    body = {"model_name": "tiny", "model_version": None, "id": "1", "inputs": inputs, "outputs": outputs, "later": {}}
+    response = client.post(INFER, json=body)
+    assert (response.status_code, response.json()) == (200, plain)
+
+
+def test_a_lone_surrogate_names_its_text(client):
+    body = json.dumps({"inputs": [tensor("fine", "\ud83d")]}).encode()
+    status, message = error_of(client.post(INFER, content=body, headers={"content-type": "application/json"}))
+    assert status == 400
+    assert message.startswith("text 1: ")
+
+
 def as_bytes(*texts):
     """Texts as Triton's clients send them: each its length in four bytes, then its UTF-8."""
     return b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in texts)
@@ -183,7 +200,19 @@ def error_of(response):
         ({"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES"}]}, 400, "inputs.0.data: there should be data"),
         ({"inputs": []}, 400, "inputs"),
         ({"inputs": [tensor("fine")], "outputs": [{"name": "nothing"}]}, 400, "outputs.0.name"),
-        ({"inputs": [tensor("fine")], "output": []}, 400, "output"),
+        (
+            {"inputs": [tensor("fine")], "outputs": [{"name": "label", "parameters": {"classification": 2}}]},
+            400,
+            "outputs.0.parameters.classification: this server has no classification extension",
+        ),
+        (
+            {
+                "inputs": [tensor("fine")],
+                "outputs": [{"name": "label"}, {"name": "label", "parameters": {"class_count": 2}}],
+            },
+            400,
+            "outputs.1.parameters.class_count",
+        ),
         ({"inputs": [tensor(*["fine"] * 9)]}, 422, "9 texts"),
     ],
 )
@@ -219,7 +248,7 @@ def test_a_body_that_is_no_json_or_another_kind(client):
 
 @pytest.mark.usefixtures("inside")
 def test_a_tensor_that_would_be_mostly_padding_is_refused(client, monkeypatch):
-    pages = importlib.import_module("service.app").pages
+    served = importlib.import_module("service.app").state.served
     monkeypatch.setattr(pages.state.protocol, "_most_numbers", 4 * 300 * 24 - 1)
     texts = ["fine " * 300, "fine", "fine", "fine"]
     response = client.post(INFER, json={"inputs": [tensor(*texts)], "outputs": [{"name": "representations"}]})

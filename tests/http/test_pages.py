@@ -1,11 +1,14 @@
 """What can be read with GET: the page, the documentation, the model card, the probes."""
 
 import re
+from importlib.metadata import version
 
 import pytest
 
-from model_store import Manifest
+from model_store import Manifest, SentimentModel
+from service.model_card import model_card, model_summary
 from service.routes import WEB
+from service.settings import Settings
 
 ELSEWHERE = re.compile(r"""(?:https?:)?//[\w-]+(?:\.[\w-]+)+""")
 ASSETS = [f"/assets/{file.name}" for file in sorted(WEB.iterdir()) if file.suffix != ".html"]
@@ -53,12 +56,16 @@ def test_the_page_is_ours_and_starts_with_the_example(client):
     assert "bentoml" not in page.text.lower()
 
 
+EVALUATION = {"metrics", "risk_coverage", "behaviour", "comparison", "known_failures"}
+
+
 def test_the_model_card_is_the_manifest_with_the_limits_in_force(client, model, tiny_bundle):
-    card = client.get("/v1/model").json()
+    card = client.get("/v1/model?evaluation=true").json()
     manifest = Manifest.model_validate_json((tiny_bundle / "manifest.json").read_text())
     expected = manifest.model_dump(mode="json", exclude={"format_version", "files", "libraries", "limits"})
     limits = card.pop("limits")
     assert card.pop("sha256") == model.sha256
+    assert card.pop("service_version") == version("sentiment-encoder")
     assert card == expected
     assert limits == {
         "max_tokens": manifest.limits.max_tokens,
@@ -69,6 +76,24 @@ def test_the_model_card_is_the_manifest_with_the_limits_in_force(client, model, 
         "max_request_numbers": 4_194_304,
         "deadline_seconds": 30.0,
     }
+
+
+def test_the_evaluation_comes_only_when_asked_for(client):
+    whole, plain = (client.get(f"/v1/model{query}").json() for query in ("?evaluation=true", ""))
+    assert whole.keys() - plain.keys() == EVALUATION
+    assert plain.items() <= whole.items()
+    assert client.get("/v1/model?evaluation=false").json() == plain
+
+
+def test_the_shipped_models_answer_is_kilobytes():
+    card = model_card(SentimentModel.load(), Settings())
+    assert len(model_summary(card)) < 10_000 < len(card.model_dump_json())
+
+
+@pytest.mark.parametrize(("query", "param"), [("evaluation=yes", "evaluation"), ("evaluations=true", "evaluations")])
+def test_a_wrong_parameter_is_the_requests_error(client, query, param):
+    response = client.get(f"/v1/model?{query}")
+    assert (response.status_code, response.json()["error"]["param"]) == (422, param)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz"])

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from service.openapi import CALLS, PROBES
+from service.routes import ENDPOINTS
 
 pytestmark = pytest.mark.slow
 
@@ -41,11 +41,7 @@ INAPPLICABLE = {
 CASES = 200
 """Of each operation, valid ones and as many invalid ones."""
 
-OPERATIONS = [
-    *((call.path, "POST" if call.request else "GET") for call in CALLS),
-    ("/v1/bulk", "POST"),
-    *((path, "GET") for path in PROBES),
-]
+OPERATIONS = [(endpoint.path, endpoint.method) for endpoint in ENDPOINTS if endpoint.operation]
 
 
 @schemathesis.serializer("application/x-ndjson")

@@ -5,8 +5,7 @@ import pytest
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
-from training.data.examples import LeftOut
-from training.data.readers import read_examples
+from training.data.readers import ReadingOptions, read_examples
 
 MEGABYTE = 1024 * 1024
 
@@ -76,7 +75,7 @@ def test_it_is_right_on_nine_of_ten_sentences_of_sst_2(model, real_data, file):
     known = {"0": "negative", "1": "negative", "2": None, "3": "positive", "4": "positive"}
     if file == "stsa.binary.test":
         known = {"0": "negative", "1": "positive"}
-    rows = list(read_examples(real_data / "sst" / file, label_map=known, ptb_tokens=True, bad_rows=LeftOut("stop")))
+    rows = list(read_examples(real_data / "sst" / file, ReadingOptions(label_map=known, ptb_tokens=True)))
     assert len(rows) == 1821
     scores = np.array([list(answer.scores.values()) for answer in model.predict([row.text for row in rows])])
     right = (scores[:, 2] > scores[:, 0]) == [row.label == "positive" for row in rows]

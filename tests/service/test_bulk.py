@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect
 
-from service.bulk import TOO_LONG, Lines, arriving
+from service.bulk import OVERSIZED, LineSplitter, iter_lines
 
 LONGEST = 8
 
 
 def lines_of(*pieces):
-    lines = Lines(LONGEST)
-    return [line for piece in pieces for line in lines.feed(piece)] + list(lines.rest())
+    lines = LineSplitter(LONGEST)
+    return [line for piece in pieces for line in lines.feed(piece)] + list(lines.flush())
 
 
 @given(body=st.binary(max_size=60).map(lambda raw: raw.replace(b"x", b"\n")), cuts=st.lists(st.integers(0, 60)))
@@ -23,7 +23,7 @@ def test_the_cuts_between_pieces_do_not_matter(body, cuts):
     edges = [0, *sorted(cuts), len(body)]
     pieces = [body[start:end] for start, end in pairwise(edges)]
     assert lines_of(*pieces) == [
-        line if len(line) <= LONGEST else TOO_LONG for line in body.split(b"\n") if line.strip() or len(line) > LONGEST
+        line if len(line) <= LONGEST else OVERSIZED for line in body.split(b"\n") if line.strip() or len(line) > LONGEST
     ]
 
 
@@ -32,11 +32,11 @@ def test_the_last_line_needs_no_end_and_empty_ones_are_passed_over():
 
 
 def test_of_a_line_that_is_too_long_nothing_is_kept():
-    lines = Lines(LONGEST)
+    lines = LineSplitter(LONGEST)
     for _ in range(1000):
         assert list(lines.feed(b"12345678")) == []
-        assert len(lines._begun) <= LONGEST
-    assert list(lines.feed(b"9\nnext\n")) == [TOO_LONG, b"next"]
+        assert len(lines._line) <= LONGEST
+    assert list(lines.feed(b"9\nnext\n")) == [OVERSIZED, b"next"]
 
 
 def test_a_client_that_goes_away_ends_the_lines():
@@ -46,7 +46,7 @@ def test_a_client_that_goes_away_ends_the_lines():
         return messages.pop(0)
 
     async def collect(seen):
-        async for lines in arriving(receive, longest=LONGEST):
+        async for lines in iter_lines(receive, max_length=LONGEST):
             seen.extend(lines)
 
     seen = []

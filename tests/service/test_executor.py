@@ -8,16 +8,15 @@ from threading import Event
 import pytest
 
 from model_store import SentimentModel
-from service.engine import Engine
 from service.errors import ClientGoneError, RequestError
-from service.executor import PATIENCE, SHORT, Inference
-from service.middleware.admission import Admission
-from service.middleware.request_context import Work, current_work, work_under_way
-from service.predictor import Answers
+from service.executor import INLINE_BYTES, WATCH_AFTER_SECONDS, InferenceExecutor
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.request_context import RequestContext, current_request, request_variable
+from service.predictor import Predictor
 from service.schemas import PredictRequest, RepresentRequest
 from service.settings import Settings
 
-ROOM = Admission(max_in_flight=1, max_streams=1, max_bytes=10**6)
+ROOM = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=10**6)
 
 
 async def stays():
@@ -25,7 +24,7 @@ async def stays():
 
 
 async def leaves():
-    await asyncio.sleep(2 * PATIENCE)
+    await asyncio.sleep(2 * WATCH_AFTER_SECONDS)
     return {"type": "http.disconnect"}
 
 
@@ -33,13 +32,13 @@ def run(*functions, seconds=30.0, receive=stays, room=ROOM):
     """Gives one thread several things to do for as many requests at once."""
 
     async def one(inference, function):
-        work = Work(room, seconds=seconds, receive=receive)
+        work = RequestContext(room, seconds=seconds, receive=receive)
         work.start_clock()
-        work_under_way.set(work)
-        return await inference.run(function)
+        request_variable.set(work)
+        return await inference.run(function, size=INLINE_BYTES + 1)
 
     async def together():
-        inference = Inference(1)
+        inference = InferenceExecutor(1)
         try:
             return await asyncio.gather(*(one(inference, function) for function in functions), return_exceptions=True)
         finally:
@@ -50,29 +49,29 @@ def run(*functions, seconds=30.0, receive=stays, room=ROOM):
 
 def test_a_thread_knows_whose_work_it_does():
     def work():
-        return current_work()
+        return current_request()
 
     first, second = run(work, work)
     assert first != second
-    assert current_work() not in {first, second}
+    assert current_request() not in {first, second}
 
 
 @pytest.mark.parametrize(
-    ("in_flight", "characters", "in_the_loop"),
-    [(1, SHORT, True), (1, SHORT + 1, False), (1, None, False), (2, 1, False)],
+    ("in_flight", "size", "in_the_loop"),
+    [(1, INLINE_BYTES, True), (1, INLINE_BYTES + 1, False), (2, 1, False)],
 )
-def test_only_a_short_request_that_is_alone_is_computed_in_the_event_loop(in_flight, characters, in_the_loop):
-    room = Admission(max_in_flight=9, max_streams=1, max_bytes=10**6)
+def test_only_a_short_request_that_is_alone_is_computed_in_the_event_loop(in_flight, size, in_the_loop):
+    room = ConcurrencyLimiter(max_in_flight=9, max_streams=1, max_bytes=10**6)
     for _ in range(in_flight):
-        room.enter("requests")
+        room.acquire("requests")
 
     async def answer():
-        work = Work(room, seconds=30)
+        work = RequestContext(room, seconds=30)
         work.start_clock()
-        work_under_way.set(work)
-        inference = Inference(1)
+        request_variable.set(work)
+        inference = InferenceExecutor(1)
         try:
-            return await inference.run(threading.current_thread, characters=characters), work
+            return await inference.run(threading.current_thread, size=size), work
         finally:
             inference.close()
 
@@ -82,15 +81,15 @@ def test_only_a_short_request_that_is_alone_is_computed_in_the_event_loop(in_fli
 
 
 def test_a_short_request_past_its_deadline_is_not_computed():
-    room = Admission(max_in_flight=1, max_streams=1, max_bytes=10**6)
-    room.enter("requests")
+    room = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=10**6)
+    room.acquire("requests")
     computed = []
 
     async def answer():
-        work = Work(room, seconds=-1)
+        work = RequestContext(room, seconds=-1)
         work.start_clock()
-        work_under_way.set(work)
-        await Inference(1).run(lambda: computed.append(1), characters=1)
+        request_variable.set(work)
+        await InferenceExecutor(1).run(lambda: computed.append(1), size=1)
 
     with pytest.raises(RequestError) as refused:
         asyncio.run(answer())
@@ -114,7 +113,7 @@ def test_work_stops_when_nobody_waits(receive, seconds, error):
         while True:
             time.sleep(0.005)
             try:
-                current_work().check()
+                current_request().check()
             except RequestError:
                 stopped.set()
                 raise
@@ -126,11 +125,11 @@ def test_work_stops_when_nobody_waits(receive, seconds, error):
 
 def test_the_stages_of_an_answer(tiny_bundle):
     settings = Settings()
-    answers = Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
+    predictor = Predictor(SentimentModel.load(tiny_bundle), settings)
 
     def work():
-        answers.predict(PredictRequest(texts=["fine", "cold"]))
-        return current_work()
+        predictor.predict(PredictRequest(texts=["fine", "cold"]))
+        return current_request()
 
     (done,) = run(work)
     assert list(done.stages) == ["queue", "tokenize", "inference", "encode"]
@@ -142,7 +141,7 @@ def test_the_stages_of_an_answer(tiny_bundle):
 def limited(tiny_bundle):
     """At most 10 tokens and 500 numbers a request; the tiny model has 24 numbers a token and layer."""
     settings = Settings(max_request_tokens=10, max_request_numbers=500)
-    return Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
+    return Predictor(SentimentModel.load(tiny_bundle), settings)
 
 
 @pytest.mark.parametrize(("texts", "code"), [(["fine"] * 10, None), (["fine"] * 11, "too_much_work")])
@@ -159,15 +158,17 @@ def test_numbers_within_their_limit(limited):
 
 def test_numbers_beyond_their_limit(tiny_bundle):
     settings = Settings(max_request_numbers=479)  # one less than 10 x 24 x 2
-    answers = Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
-    (result,) = run(lambda: answers.represent(RepresentRequest(texts=["fine"] * 10, layers=[1, 2])))
+    predictor = Predictor(SentimentModel.load(tiny_bundle), settings)
+    (result,) = run(lambda: predictor.represent(RepresentRequest(texts=["fine"] * 10, layers=[1, 2])))
     assert (result.code, result.param) == ("too_much_work", "texts")
     assert "480" in result.message
 
 
 def test_an_answer_that_has_no_room_is_refused(tiny_bundle):
     settings = Settings()
-    answers = Answers(Engine(SentimentModel.load(tiny_bundle), settings), settings)
-    room = Admission(max_in_flight=1, max_streams=1, max_bytes=24 * 24 - 1)  # one number less than the answer has
-    (result,) = run(lambda: answers.represent(RepresentRequest(texts=["fine"])), room=room)
+    predictor = Predictor(SentimentModel.load(tiny_bundle), settings)
+    room = ConcurrencyLimiter(
+        max_in_flight=1, max_streams=1, max_bytes=24 * 24 - 1
+    )  # one number less than the answer has
+    (result,) = run(lambda: predictor.represent(RepresentRequest(texts=["fine"])), room=room)
     assert result.code == "overloaded"

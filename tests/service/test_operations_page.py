@@ -1,4 +1,4 @@
-"""docs/operations.md and the dashboard speak of the settings and metrics that there are, and of all of them."""
+"""docs/reference/operations.md and the dashboard name every setting and metric, and no other."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import service.metrics  # noqa: F401 - registers them
 from service.settings import Settings
 from tests.support.paths import ROOT
 
-PAGE = (ROOT / "docs" / "operations.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "operations.md").read_text()
 DASHBOARD = (ROOT / "deploy" / "grafana" / "sentiment.json").read_text()
 METRIC = re.compile(r"\bsentiment_[a-z0-9_]+")
 

@@ -7,7 +7,7 @@ import pytest
 from model_store import SentimentModel
 from model_store.manifest import Architecture
 from service.errors import RequestError
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest, RepresentRequest
 from service.settings import Settings
 
@@ -37,23 +37,23 @@ def model(tiny_bundle):
 
 
 def test_backward_is_refused_by_a_model_that_reads_forward_only(model):
-    answers = Answers(OneDirection(model), Settings())
+    predictor = Predictor(OneDirection(model), Settings())
     with pytest.raises(RequestError) as caught:
-        answers.represent(RepresentRequest(texts=["fine"], direction="backward"))
+        predictor.represent(RepresentRequest(texts=["fine"], direction="backward"))
     assert (caught.value.code, caught.value.param) == ("unknown_direction", "direction")
 
 
 def test_forward_is_the_whole_of_a_model_that_reads_forward_only(model):
-    answers = Answers(OneDirection(model), Settings())
+    predictor = Predictor(OneDirection(model), Settings())
     forward, both = (
-        answers.represent(RepresentRequest(texts=["fine"], direction=direction)).results[0].representations
+        predictor.represent(RepresentRequest(texts=["fine"], direction=direction)).results[0].representations
         for direction in ("forward", "both")
     )
     assert forward == both
 
 
 def test_a_lone_surrogate_is_that_texts_error(model):
-    answer = Answers(model, Settings()).predict(PredictRequest.model_construct(texts=["fine", "\ud800"]))
+    answer = Predictor(model, Settings()).predict(PredictRequest.model_construct(texts=["fine", "\ud800"]))
     assert [result.index for result in answer.results] == [0]
     assert [(error.index, error.code) for error in answer.errors] == [(1, "invalid_text")]
 
@@ -64,5 +64,5 @@ def test_a_polarity_may_be_unknown(model):
     undirected.polarity, undirected.token_count, undirected.unknown_count = None, 1, 0
     stand_in = OneDirection(model)
     stand_in.predict_tokenized = lambda _texts, **_options: [undirected]
-    answer = Answers(stand_in, Settings()).predict(PredictRequest(texts=["fine"]))
+    answer = Predictor(stand_in, Settings()).predict(PredictRequest(texts=["fine"]))
     assert answer.results[0].polarity is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model_store import SentimentModel, TextError
 from service import sentences
-from service.predictor import Answers
+from service.predictor import Predictor
 from service.schemas import PredictRequest
 from service.settings import Settings
 
@@ -17,7 +17,24 @@ from service.settings import Settings
 PIECES = st.one_of(
     st.characters(exclude_categories=["Cs"]),
     st.sampled_from(
-        [". ", "! ", "?\n", "...", "Mr. ", "U.S. ", "J. ", "\u00a0J.", "\u2028A. ", "\r\n\r\n", "。", '"', "("]
+        [
+            ". ",
+            "! ",
+            "?\n",
+            "<br />",
+            "\u2022 ",
+            "Pros: ",
+            "...",
+            "Mr. ",
+            "U.S. ",
+            "J. ",
+            "\u00a0J.",
+            "\u2028A. ",
+            "\r\n\r\n",
+            "。",
+            '"',
+            "(",
+        ]
     ),
     st.sampled_from(["fine ", "The soup", "👩‍👩‍👧", "e\u0301", "ﬁ", "½"]),
 )
@@ -48,6 +65,14 @@ def surfaces(text):
         ("good", ["good"]),
         ("これは良い。とても。", ["これは良い。", "とても。"]),
         ("Good, said\u00a0J. Smith. Cold.", ["Good, said\u00a0J. Smith.", "Cold."]),
+        ("Nice place\nBad food\r\nslow", ["Nice place", "Bad food", "slow"]),
+        ("Good.<br /><br />Bad food<BR>slow", ["Good.<br /><br />", "Bad food<BR>", "slow"]),
+        ("Good.\n<br />\nBad.", ["Good.\n<br />", "Bad."]),
+        ("<br />Good. Bad.", ["<br />Good.", "Bad."]),
+        ("\u2022 great food \u2022 slow service", ["\u2022 great food", "\u2022 slow service"]),
+        ("Pros: great food Cons: slow.", ["Pros: great food", "Cons: slow."]),
+        ("Pros:\n- great food\n- cheap\nCons:\n- slow", ["Pros:", "- great food", "- cheap", "Cons:", "- slow"]),
+        ("I weighed the pros and cons: fine.", ["I weighed the pros and cons: fine."]),
     ],
 )
 def test_sentences_are_where_a_reader_sees_them(shipped, text, expected):
@@ -73,7 +98,7 @@ def test_sentences_are_in_order_apart_and_have_every_token_on_any_unicode(reques
 
 def test_a_sentence_is_read_as_if_it_had_come_alone(shipped):
     texts = ["The movie was terribly exciting! But the end was flat. Not bad, then.", "Only one sentence here."]
-    answer = Answers(shipped, Settings()).predict(PredictRequest(texts=texts, sentences=True))
+    answer = Predictor(shipped, Settings()).predict(PredictRequest(texts=texts, sentences=True))
     assert [len(result.sentences) for result in answer.results] == [3, 1]
     for text, result in zip(texts, answer.results, strict=True):
         for sentence in result.sentences:
@@ -84,7 +109,7 @@ def test_a_sentence_is_read_as_if_it_had_come_alone(shipped):
 
 
 def test_sentences_come_only_when_asked_for(shipped):
-    (result,) = Answers(shipped, Settings()).predict(PredictRequest(texts=["Fine. Cold."])).results
+    (result,) = Predictor(shipped, Settings()).predict(PredictRequest(texts=["Fine. Cold."])).results
     assert result.sentences is None
 
 
@@ -92,7 +117,7 @@ def test_sentences_come_only_when_asked_for(shipped):
 def test_of_a_text_that_is_too_long_only_what_was_read_has_sentences(model, truncate):
     text = "fine cold. " * 400  # three tokens each, and the limit is 400
     (result,) = (
-        Answers(model, Settings())
+        Predictor(model, Settings())
         .predict(PredictRequest(texts=[text], sentences=True, explain=True, truncate=truncate))
         .results
     )

@@ -35,6 +35,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "max_bytes_in_flight": 4096,
         "deadline_seconds": 1.5,
         "drain_seconds": 0.0,
+        "keep_alive_seconds": 90.0,
         "access_log": False,
     }
     lists = {
@@ -53,7 +54,7 @@ def test_every_setting_can_be_set(monkeypatch):
 
 
 def test_the_processors_are_divided_among_the_workers(monkeypatch):
-    monkeypatch.setattr("service.settings.available_processors", lambda: 8)
+    monkeypatch.setattr("service.settings.available_cores", lambda: 8)
     assert read_settings().threads == 8
     monkeypatch.setenv("SENTIMENT_WORKERS", "3")
     assert read_settings().threads == 2

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from model_store import SentimentModel
-from service.bulk import Bulk
-from service.predictor import Answers
+from service.bulk import BulkHandler
+from service.predictor import Predictor
 from service.settings import Settings
 
 LINE = b'{"text": "fine"}\n'
@@ -16,7 +16,7 @@ LINE = b'{"text": "fine"}\n'
 
 @pytest.fixture(scope="module")
 def answers(tiny_bundle):
-    return Answers(SentimentModel.load(tiny_bundle), Settings())
+    return Predictor(SentimentModel.load(tiny_bundle), Settings())
 
 
 class Client:
@@ -46,7 +46,9 @@ def stream(answers, client, *, query=b""):
 
     async def run():
         with ThreadPoolExecutor(1) as executor:
-            await Bulk(answers, executor, longest_line=1000, stall_seconds=0.2)(scope, client.receive, client.send)
+            await BulkHandler(answers, executor, max_line_bytes=1000, stall_seconds=0.2)(
+                scope, client.receive, client.send
+            )
 
     asyncio.run(run())
     return [json.loads(line) for message in client.answers for line in message["body"].splitlines()]
@@ -91,17 +93,17 @@ def test_a_group_is_bounded_by_its_tokens_and_by_its_lines(answers):
 
 
 def test_our_own_failure_is_that_groups_and_the_stream_goes_on(answers, monkeypatch, caplog):
-    results = Answers.results
+    results = Predictor.results
     calls = []
 
-    def fail_once(self, texts, **options):
+    def fail_once(self, texts, options):
         calls.append(texts)
         if len(calls) == 2:
             message = "a secret"
             raise RuntimeError(message)
-        return results(self, texts, **options)
+        return results(self, texts, options)
 
-    monkeypatch.setattr(Answers, "results", fail_once)
+    monkeypatch.setattr(Predictor, "results", fail_once)
     first, second, third = stream(answers, Client(LINE, LINE, LINE))
     assert (first["label"], third["label"]) == (third["label"], first["label"])
     assert (second["index"], second["code"]) == (1, "internal_error")

@@ -32,8 +32,7 @@ def test_a_config_begins_with_its_command(path):
         if not line.startswith("#"):
             break
         comment.append(line)
-    student = dict.fromkeys(("distilled", "sst5-distilled"), "distill student")
-    command = {"mr-cv": "cross-validate --folds 10", **student}.get(path.stem, "fit")
+    command = {"mr-cv": "cross_validate --folds 10"}.get(path.stem, "fit")
     assert f"python -m training {command} --config training/configs/{path.name}" in "\n".join(comment)
 
 

@@ -132,7 +132,7 @@ def test_export_explains_a_missing_validation_file(run, tmp_path, capsys):
     with pytest.raises(SystemExit, match="1"):
         main(["export", checkpoint, "--to", str(tmp_path / "b"), "--validation", str(tmp_path / "gone.csv")])
     assert "Pass --validation FILE with labelled text" in capsys.readouterr().err
-    main(["export", checkpoint, "--to", str(tmp_path / "b"), "--calibrated", "false"])
+    main(["export", checkpoint, "--to", str(tmp_path / "b"), "--no_calibrate"])
     assert SentimentModel.load(tmp_path / "b").manifest.calibration.temperature == 1.0
 
 

@@ -1,97 +1,89 @@
-"""``python -m training card``: what can be measured only once a bundle exists goes into its manifest and its card."""
+"""``python -m training card``: attaches reports and measurements to a bundle and rewrites its card."""
 
 import shlex
-import sys
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-from jsonargparse import auto_cli
 from rich.console import Console
 
 from model_store import BundleError, SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Manifest
-from training.commands.parser import ExactParser, Paragraphs
-from training.data.examples import BadRowPolicy, DataError, LeftOut
-from training.data.labelled import READING, read_labelled
+from training.commands.parser import parse, plain_errors
+from training.data.examples import DataError
 from training.data.module import short_name
-from training.data.readers import Format
-from training.evaluation import measurements
-from training.evaluation.predictions import Answers, answers
-from training.export import bundle as export
+from training.data.readers import ReadingOptions, read_examples
+from training.evaluation.metrics import measurements
+from training.evaluation.predictions import Predictions, predict_file
+from training.evaluation.selective import risk_coverage
+from training.export.bundle import write_bundle
 from training.export.reports import EvidenceError, attached
 
 DESCRIPTION = """\
-Attaches to a bundle what was measured once it existed, and writes its manifest and card anew, both or neither. Graph,
-tokenizer, calibration and everything not named here stay as they are.
+Attaches reports and measurements to an existing bundle, and rewrites its manifest and card, both or neither. The graph,
+the tokenizer, the calibration and everything not named here stay as they are.
 
-  python -m training card my-model --behaviour behaviour.json --comparison comparison.json
+  python -m training card my-model --behavior report/report.json --comparison comparison.json
   python -m training card my-model --measure '[amazon/reviews.jsonl.gz, cr/custrev.txt]' \
     --label_map '{"0": negative, "1": positive}'
 
-A report takes the place of the one before. A file that is measured takes the place of figures on data of that name.
-The manifest's hash names the bundle, so the bundle has another name in answers (model.sha256) afterwards.
+A report replaces the previous one. Measurements of a file replace those of a file of the same name. The manifest's hash
+identifies the bundle, so model.sha256 in answers changes.
 """
+
+RENAMED = {"behaviour": "behavior"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportFiles:
+    """Reports for a card.
+
+    Attributes:
+        behavior: JSON report of ``evaluate``.
+        comparison: JSON report of ``benchmarks.accuracy``.
+        known_failures: JSON list of {"text", "expected"}: texts that the bundle gets wrong, shown with its answers.
+    """
+
+    behavior: Path | None = None
+    comparison: Path | None = None
+    known_failures: Path | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.behavior, self.comparison, self.known_failures))
 
 
 @dataclass(frozen=True)
-class Options:
+class CardOptions:
     """What is attached.
 
     Args:
         bundle: a bundle's folder.
-        behaviour: JSON report of ``evaluate --behaviour``.
-        comparison: JSON report of ``benchmarks/accuracy.py``.
-        known_failures: JSON list of {"text", "expected"}: what the bundle gets wrong, shown with its own answers.
-        measure: labelled file, or several as '[a, b]', to measure the bundle's own answers on.
-        format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
-        text_column: column or key of the text (csv, tsv, jsonl, parquet).
-        label_column: column or key of the label.
-        ptb_tokens: texts are Penn Treebank tokens ("ca n't"), to be joined as a person writes. Trees always are.
-        label_map: label in the files to the model's label; null leaves rows out; one that it lacks stays as it is.
-        on_bad_row: stop at a row that cannot be used, or skip and count it.
-        intended_use: sentences for the card, in place of those it has.
-        not_intended_for: sentences for the card, in place of those it has.
+        reports: what is shown beside the measurements.
+        measure: labelled file, or several as '[a, b]', to measure the bundle on.
+        reading: how those files are read.
+        intended_use: sentences for the card, which replace those it has.
+        not_intended_for: sentences for the card, which replace those it has.
     """
 
     bundle: str
     _: KW_ONLY
-    behaviour: Path | None = None
-    comparison: Path | None = None
-    known_failures: Path | None = None
+    reports: ReportFiles = field(default_factory=ReportFiles)
     measure: Path | list[Path] | None = None
-    format: Format = "auto"
-    text_column: str = "text"
-    label_column: str = "label"
-    ptb_tokens: bool = False
-    label_map: dict[str, str | None] | None = None
-    on_bad_row: BadRowPolicy = "stop"
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     intended_use: list[str] | None = None
     not_intended_for: list[str] | None = None
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command; exits with 1 and a plain message where something is wrong with what it was given."""
-    try:
-        options = auto_cli(
-            Options,
-            args=arguments,
-            prog="python -m training card",
-            as_positional=True,
-            parser_class=ExactParser,
-            description=DESCRIPTION,
-            formatter_class=Paragraphs,
-        )
-        write_card(options, command=shlex.join(["python", "-m", "training", "card", *arguments]))
-    except (BundleError, DataError, EvidenceError) as error:
-        # The readers name their options as fit has them; here they stand without the group.
-        sys.stderr.write(f"{error}\n".replace("--data.", "--"))
-        raise SystemExit(1) from None
+    """Runs the command."""
+    given = parse(CardOptions, arguments, command="card", description=DESCRIPTION, renamed=RENAMED)
+    with plain_errors("card", BundleError, DataError, EvidenceError):
+        write_card(CardOptions(**given), command=shlex.join(["python", "-m", "training", "card", *arguments]))
 
 
-def write_card(options: Options, *, command: str) -> None:
-    """Does what ``DESCRIPTION`` says; ``command`` is what the card shows beside the figures."""
+def write_card(options: CardOptions, *, command: str) -> None:
+    """Does what ``DESCRIPTION`` says; ``command`` is shown on the card beside the measurements."""
     content = bundles.read(bundles.resolve(options.bundle))
     model = SentimentModel(content)
     uses = {"intended_use": options.intended_use, "not_intended_for": options.not_intended_for}
@@ -99,47 +91,41 @@ def write_card(options: Options, *, command: str) -> None:
     manifest, notes = attached(
         manifest,
         model,
-        behaviour=options.behaviour,
-        comparison=options.comparison,
-        known_failures=options.known_failures,
+        behaviour=options.reports.behavior,
+        comparison=options.reports.comparison,
+        known_failures=options.reports.known_failures,
     )
     console = Console(stderr=True)
     for file in _measured(options, model):
-        manifest = _with_figures(manifest, file, command=command)
-        left_out = f", {file.left_out:,} without a token left out" if file.left_out else ""
-        console.print(f"Measured {len(file.true):,} texts of {file.data}{left_out}.")
+        manifest = _with_measurements(manifest, file, command=command)
+        skipped = f", {file.skipped:,} without a token skipped" if file.skipped else ""
+        console.print(f"Measured {len(file.true):,} texts of {file.data}{skipped}.")
     files = bundles.read_files(content.folder, content.manifest)
-    export.write_bundle(content.folder, manifest, files, overwrite=True)
+    write_bundle(content.folder, manifest, files, overwrite=True)
     for note in notes:
         console.print(note, markup=False)
     console.print(f"Wrote {content.folder / bundles.CARD}; python -m model_store show {options.bundle} --card")
 
 
-def _measured(options: Options, model: SentimentModel) -> Sequence[Answers]:
+def _measured(options: CardOptions, model: SentimentModel) -> Sequence[Predictions]:
     paths = [options.measure] if isinstance(options.measure, Path) else options.measure or []
-    reading = {name: getattr(options, name) for name in READING}
-    found = []
+    predictions = []
     for path in paths:
-        bad_rows = LeftOut(options.on_bad_row)
-        examples = read_labelled(path, reading, allowed_labels=model.manifest.label_names, bad_rows=bad_rows)
-        found.append(answers(model, examples, data=short_name(path)))
-    return found
+        examples = list(read_examples(path, options.reading, allowed_labels=model.manifest.label_names))
+        predictions.append(predict_file(model, examples, data=short_name(path)))
+    return predictions
 
 
-def _with_figures(manifest: Manifest, file: Answers, *, command: str) -> Manifest:
-    """The manifest with the figures on a file, in place of those on data of that name."""
+def _with_measurements(manifest: Manifest, file: Predictions, *, command: str) -> Manifest:
+    """The manifest with the measurements of a file, which replace those of a file of that name."""
     calibration = manifest.calibration
-    figures = measurements.figures(
-        file,
-        temperature=calibration.temperature,
-        polarities=[label.polarity for label in manifest.labels],
-        command=command,
-    )
-    metrics = [one for one in manifest.metrics if one.data != file.data]
-    abstaining = [one for one in manifest.risk_coverage if one.data != file.data]
+    polarities = [label.polarity for label in manifest.labels]
+    outcomes = file.outcomes(temperature=calibration.temperature, polarities=polarities)
+    metrics = [metric for metric in manifest.metrics if metric.data != file.data]
+    curves = [curve for curve in manifest.risk_coverage if curve.data != file.data]
     return manifest.model_copy(
         update={
-            "metrics": [*metrics, *figures],
-            "risk_coverage": [*abstaining, measurements.abstaining(file, calibration)],
+            "metrics": [*metrics, *measurements(outcomes, data=file.data, command=command)],
+            "risk_coverage": [*curves, risk_coverage(file, calibration)],
         }
     )

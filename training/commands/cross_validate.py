@@ -1,70 +1,96 @@
-"""``python -m training cross-validate``: every text of one file is tested once, by a model that has not seen it."""
+"""``python -m training cross_validate``: tests every text of one file once, by a model that was not trained on it."""
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from training.commands.repeat import RESUME, Run, resolved_config, train_and_summarise
-from training.data.examples import DataError, Example, LeftOut
-from training.data.labelled import read_labelled
+from training.commands.parser import UsageError, parse, plain_errors, split_arguments
+from training.commands.repeat import Run, resolved_config, train_and_summarize
+from training.data.examples import DataError, Example
+from training.data.readers import ReadingOptions, read_examples
 from training.data.splitting import deal, write_json_lines
 
 DESCRIPTION = """\
-Cuts --data.train into folds and trains once a fold into FOLDER/fold-1, FOLDER/fold-2, ... where FOLDER is the config's
-trainer.default_root_dir. Each run tests on its own fold, stops and chooses its checkpoint by the next fold, and learns
-from the others, vocabulary included. Prints mean and spread (sample standard deviation) of every test figure, and
-writes them to FOLDER/metrics.json. Every other option is one of fit's, --config included.
+Cuts --data.train into folds and trains once per fold into FOLDER/fold-1, FOLDER/fold-2, ... where FOLDER is the
+config's trainer.default_root_dir. Each run tests on its own fold, stops and chooses its checkpoint by the next fold,
+and trains on the others, vocabulary included. Prints mean and spread (sample standard deviation) of every test metric,
+and writes them to FOLDER/metrics.json. All other options are those of fit, --config included.
 
-The folds depend on nothing but the file and the seed (--seed_everything), hold every label in like proportion, and keep
-texts that repeat one another together. The files of a fold are kept in FOLDER/fold-N/data.
+The folds depend only on the file and the seed (--seed_everything), have every label in like proportion, and keep equal
+texts together. The files of a fold are in FOLDER/fold-N/data.
 
-  python -m training cross-validate --folds 10 --config training/configs/mr-cv.yaml --data.train FILE
+  python -m training cross_validate --folds 10 --config training/configs/mr-cv.yaml --data.train FILE
 """
 
-FEWEST = 3  # one to test on, one to choose the checkpoint by, one to learn from
+MINIMUM_FOLDS = 3
+"""One fold tests, one validates, and at least one trains."""
+
 PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidationOptions:
+    """Options of ``cross_validate`` beside those of ``fit``.
+
+    Attributes:
+        folds: number of folds; at least 3.
+        resume: keep finished runs, and resume an unfinished one from its last checkpoint.
+    """
+
+    folds: int = 10
+    resume: bool = False
 
 
 def main(arguments: list[str]) -> None:
     """Runs the command; exits as the first run that fails does."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training cross-validate",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--folds", type=int, default=10, help="how many folds, at least 3 (default: 10)")
-    parser.add_argument("--resume", action="store_true", help=RESUME)
-    chosen, options = parser.parse_known_args(arguments)
-    if chosen.folds < FEWEST:
-        parser.error(f"--folds {chosen.folds} is too few: one is tested on, one validates and the rest trains")
-    # Fit wants a validation file named; here it comes out of the training file.
-    config = resolved_config([*options, "--data.validation=from-the-training-file"])
+    own, fit_options = split_arguments(arguments, CrossValidationOptions)
+    given = parse(CrossValidationOptions, own, command="cross_validate", description=DESCRIPTION)
+    with plain_errors("cross_validate", DataError):
+        cross_validate(CrossValidationOptions(**given), fit_options)
+
+
+def cross_validate(options: CrossValidationOptions, fit_options: Sequence[str]) -> None:
+    """Does what ``DESCRIPTION`` says; ``fit_options`` are those of every run.
+
+    Raises:
+        DataError: the file cannot be used, or has too few texts.
+        UsageError: an option would leave nothing to train on, or leak texts from one fold to another.
+    """
+    if options.folds < MINIMUM_FOLDS:
+        message = f"--folds {options.folds} is too few: one fold tests, one validates and the others train"
+        raise UsageError(message)
+    # fit requires a validation file; here it comes from the training file.
+    placeholder = "--data.validation=from-the-training-file"
+    config = resolved_config([*fit_options, placeholder], command="cross_validate", options=CrossValidationOptions)
     data = config["data"]
     if not isinstance(data["train"], str):
-        parser.error("folds are cut from one file: pass a single --data.train")
+        message = "folds are cut from one file: pass a single --data.train"
+        raise UsageError(message)
     if data["trees"] != "root":
-        parser.error("phrases of one sentence would stand on both sides of a fold: pass --data.trees=root")
+        message = "phrases of one sentence would stand on both sides of a fold: pass --data.trees=root"
+        raise UsageError(message)
     root = Path(config["trainer"]["default_root_dir"])
-    try:
-        examples = read_labelled(Path(data["train"]), data, bad_rows=LeftOut(data["on_bad_row"]))
-        folds = deal(examples, [1] * chosen.folds, seed=int(config["seed_everything"]))
-    except DataError as error:
-        parser.exit(1, f"{error}\n")
-    if not all(folds):
-        parser.exit(1, f"{data['train']}: there are fewer different texts than {chosen.folds} folds\n")
+    folds = _folds(Path(data["train"]), ReadingOptions.among(data), options.folds, seed=int(config["seed_everything"]))
     runs = []
-    for number in range(chosen.folds):
-        folder = root / f"fold-{number + 1}"
-        runs.append(Run(folder, [*options, *_write_parts(folder / "data", parts(folds, number))]))
-    train_and_summarise(runs, root, resume=chosen.resume)
+    for index in range(options.folds):
+        folder = root / f"fold-{index + 1}"
+        runs.append(Run(folder, [*fit_options, *_write_parts(folder / "data", parts(folds, index))]))
+    train_and_summarize(runs, root, resume=options.resume)
 
 
-def parts(folds: Sequence[Sequence[Example]], number: int) -> dict[str, list[Example]]:
-    """What a run trains, validates and tests on: fold ``number`` (from 0) tests, the next one validates."""
-    after = (number + 1) % len(folds)
-    learnt = [example for place, fold in enumerate(folds) if place not in {number, after} for example in fold]
-    return {"train": learnt, "validation": list(folds[after]), "test": list(folds[number])}
+def _folds(path: Path, reading: ReadingOptions, count: int, *, seed: int) -> list[list[Example]]:
+    folds = deal(list(read_examples(path, reading)), [1] * count, seed=seed)
+    if not all(folds):
+        fix = "Pass a smaller --folds."
+        raise DataError(path, None, problem=f"there are fewer different texts than {count} folds.", fix=fix)
+    return folds
+
+
+def parts(folds: Sequence[Sequence[Example]], index: int) -> dict[str, list[Example]]:
+    """The texts of a run: fold ``index`` (from 0) tests, the next one validates, the others train."""
+    following = (index + 1) % len(folds)
+    train = [example for other, fold in enumerate(folds) if other not in {index, following} for example in fold]
+    return {"train": train, "validation": list(folds[following]), "test": list(folds[index])}
 
 
 def _write_parts(folder: Path, content: Mapping[str, Sequence[Example]]) -> Iterator[str]:

@@ -1,63 +1,60 @@
-"""``python -m training evaluate``: what a model does with texts that no labelled file holds."""
+"""``python -m training evaluate``: the behavioral suite, run on a checkpoint or a bundle."""
 
-import argparse
-import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 
 from model_store import BundleError
+from training.commands.parser import UsageError, parse, plain_errors
 from training.evaluation.behavior import report
 from training.evaluation.behavior.families import TemplateError, read_families
 from training.evaluation.behavior.suite import CASES_A_FAMILY, SEED, NoPolarityError, run_suite
-from training.evaluation.scorer import load_contender
-from training.fit.checkpoint import CheckpointError
 
 DESCRIPTION = """\
-Puts a checkpoint or a bundle to the behavioural suite in training/evaluation/behavior/templates, in the style of
-CheckList (Ribeiro et al. 2020): negation, time, concession, names, typing slips and more. Prints each family's failure
-rate with its 95% interval and examples of what failed; --to keeps everything as TO/report.json and TO/behaviour.md.
+Runs the behavioral suite of training/evaluation/behavior/templates, in the style of CheckList (Ribeiro et al. 2020):
+negation, time, concession, names, typing slips and more. Prints each family's failure rate with its 95% interval and
+examples of failures; --to also writes TO/report.json and TO/behavior.md.
 
-  python -m training evaluate --behaviour
-  python -m training evaluate --behaviour runs/sample/checkpoints/best.ckpt --to report
+  python -m training evaluate
+  python -m training evaluate runs/sample/checkpoints/best.ckpt --to report
 """
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command; exits with 1 and a plain message where the model cannot be evaluated."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training evaluate",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("model", nargs="?", default="default", help="checkpoint or bundle (default: the shipped one)")
-    parser.add_argument("--behaviour", action="store_true", help="run the behavioural suite")
-    parser.add_argument("--to", type=Path, help="folder for report.json and behaviour.md")
-    parser.add_argument("--cases", type=int, default=CASES_A_FAMILY, help="cases a family at most (default: 100)")
-    parser.add_argument("--seed", type=int, default=SEED, help="decides which words fill the templates (default: 0)")
-    chosen = parser.parse_args(arguments)
-    if not chosen.behaviour:
-        parser.error("say what to evaluate: --behaviour")
-    if chosen.cases < 1:
-        parser.error(f"--cases {chosen.cases} leaves nothing to ask; pass at least 1")
-    try:
-        evaluate_behaviour(chosen.model, to=chosen.to, most=chosen.cases, seed=chosen.seed)
-    except (BundleError, CheckpointError, NoPolarityError, TemplateError) as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(1) from None
+    """Runs the command."""
+    renamed = {"behavior": None, "behaviour": None}
+    options = parse(evaluate, arguments, command="evaluate", description=DESCRIPTION, renamed=renamed)
+    from training.fit.checkpoint import CheckpointError  # noqa: PLC0415 - torch, which --help does without
+
+    with plain_errors("evaluate", BundleError, CheckpointError, NoPolarityError, TemplateError):
+        evaluate(**options)
 
 
-def evaluate_behaviour(model: str, *, to: Path | None, most: int, seed: int) -> None:
-    """Runs the suite on a checkpoint or bundle, prints what came of it, and writes it to the folder ``to``."""
-    contender = load_contender(model)
+def evaluate(model: str = "default", *, to: Path | None = None, cases: int = CASES_A_FAMILY, seed: int = SEED) -> None:
+    """Runs the suite, prints its results, and writes them to the folder ``to``.
+
+    Args:
+        model: checkpoint or bundle; "default" is the bundle that ships.
+        to: folder for report.json and behavior.md.
+        cases: maximum number of cases of a family.
+        seed: decides which words fill the templates.
+
+    Raises:
+        UsageError: ``cases`` is below 1.
+    """
+    from training.evaluation.scorer import load_scorer  # noqa: PLC0415 - torch, which --help does without
+
+    if cases < 1:
+        message = f"--cases is {cases}, but it should be at least 1"
+        raise UsageError(message)
+    scorer = load_scorer(model)
     console = Console()
     started = time.monotonic()
-    results = run_suite(read_families(), contender.score, contender.polarities, most=most, seed=seed)
+    results = run_suite(read_families(), scorer.score, scorer.polarities, max_cases=cases, seed=seed)
     report.show(results, console)
-    cases = sum(result.cases for result in results)
-    console.print(f"{cases:,} cases of {len(results)} families in {time.monotonic() - started:.0f} s.")
+    total = sum(result.cases for result in results)
+    console.print(f"{total:,} cases of {len(results)} families in {time.monotonic() - started:.0f} s.")
     if to is not None:
-        report.write(to, results, model=contender.identity, seed=seed, most=most)
+        report.write(to, results, model=scorer.identity, seed=seed, max_cases=cases)
         console.print(f"Wrote {to / report.JSON} and {to / report.MARKDOWN}.")

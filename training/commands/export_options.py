@@ -1,31 +1,42 @@
-"""What a person may ask of an export, in words and types."""
+"""Options of ``python -m training export``, and their checks."""
 
-from dataclasses import KW_ONLY, dataclass
+import re
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from model_store import BundleError
 from model_store.manifest import Arithmetic
+from training.commands.card import RENAMED as RENAMED_REPORTS
+from training.commands.card import ReportFiles
+from training.commands.parser import UsageError
 from training.data.readers import Format
 from training.export.quantization import Storage
 from training.export.reports import read_behaviour, read_comparison
 
 DESCRIPTION = """\
-Proves the ONNX graph equal to the network, calibrates it, chooses from which score on an answer is confident, measures
-all this, and writes a bundle with its card.
+Writes a bundle with its card: checks that the ONNX graph equals the network, calibrates it, chooses the score from
+which an answer is confident, and measures it.
 
   python -m training export runs/sample/checkpoints/best.ckpt --to my-model
   python -m training export best.ckpt --to my-model --validation '[sst/dev.txt.gz, imdb/validation.jsonl.gz]'
 
-Temperature and threshold are fitted on the texts of all validation files together, each text counting the same, so that
-a bundle for several domains is calibrated on several. One label map serves all files: a label that it lacks stays as it
-is where the model has it. The threshold is the smallest with which confident answers are right as often as
---target_accuracy says. Where all answers together are, every answer is confident; where not even the surest are (20
-answers at least, for 95%), none is. Texts without a token are left out of everything, as in training.
+Temperature and threshold are fitted on the texts of all validation files together, with equal weight for each text.
+Calibrate a bundle for several domains on files of all of them. One label map serves all files; a label that it lacks
+stays as it is if the model has it. The threshold is the smallest at which confident answers reach --target_accuracy.
+If overall accuracy reaches it, every answer is confident. If no subset of at least 20 answers does (for 95%), none is.
+Texts without a token are skipped, as in training.
 
---arithmetic int8 makes an LSTM about twice as fast on a processor and changes a probability by some thousandths, at
-most 0.05 or no bundle is written; everything else is proven in 32 bits first. --min_count 5 makes a smaller file of a
-pretrained vocabulary. Both come before everything that is measured.
+--arithmetic int8 makes an LSTM about twice as fast on a processor. It changes probabilities by some thousandths; above
+0.05 no bundle is written. The graph is checked in 32 bits first. --min_count 5 makes a smaller file of a pretrained
+vocabulary. Both are applied before calibration and measurement.
+
+Reports can also be attached later, with the command card.
 """
+
+RENAMED = {"calibrated": "calibrate", **RENAMED_REPORTS}
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+"""Names of models, as manifests have them."""
 
 INTENDED_USE = (
     "Labelling texts of the kinds it was measured on, with the figures below as what to expect.",
@@ -37,40 +48,34 @@ NOT_INTENDED_FOR = (
 )
 
 
-class ExportError(ValueError):
-    """The command was asked for something it cannot do; the message says what to pass."""
-
-
 @dataclass(frozen=True)
-class Options:
-    """What a person asks of an export.
+class ExportOptions:
+    """Options of an export.
 
     Args:
         checkpoint: what ``fit`` wrote, such as runs/sample/checkpoints/best.ckpt.
         to: the bundle's folder.
         validation: labelled file, or several as '[a, b]', for calibration and the parity check; by default the run's.
-        test: further labelled file, or several as '[a, b]', whose figures go into the card.
-        calibrated: pass false where no labelled text is at hand; scores then keep temperature 1.
-        target_accuracy: how often confident answers should be right, between 0 and 1.
-        format: of all those files; by default as the run read its own. Pass auto where they differ.
+        test: further labelled file, or several as '[a, b]', whose metrics go on the card.
+        calibrate: fit temperature and threshold; --no_calibrate keeps temperature 1 and needs no labelled text.
+        target_accuracy: accuracy that confident answers should reach, between 0 and 1.
+        format: of all those files; by default that of the run. Pass auto where they differ.
         label_map: label in the files to the model's label; null leaves rows out. By default the run's.
-        name: the model's name in answers: lower-case letters, digits, dots, dashes.
+        name: the model's name in answers: lower-case letters, digits, dots, dashes, underscores.
         version: the model's version in answers.
         description: one sentence for the card.
         intended_use: sentences for the card.
         not_intended_for: sentences for the card.
         polarity: polarity of labels in [-1, 1], such as {"joy": 1, "anger": -1}; usual names are known.
-        max_tokens: longer texts are cut when they are served.
-        storage: of the weight matrices: float32, float16 (half the file) or int8 (a quarter). The network is rounded
-            first, so that all figures are of what is shipped. It changes nothing about speed.
-        arithmetic: float32, or int8 for an LSTM that is computed in 8 bits, each text by itself.
-        min_count: tokens that the training texts hold fewer times are left out of the vocabulary; 0 keeps all.
-        counted: file, or several as '[a, b]', whose texts count for that, read as the run read its own; by default the
-            run's training files. Name all where the run began with the weights of another one.
-        behaviour: JSON report of ``evaluate --behaviour``, for the card.
-        comparison: JSON report of ``benchmarks/accuracy.py``, for the card.
-        known_failures: JSON list of {"text", "expected"}: what the bundle gets wrong, shown with its own answers.
-        overwrite: replace a bundle that is already there.
+        max_tokens: longer texts are truncated when they are served.
+        storage: of the weight matrices: float32, float16 (half the file) or int8 (a quarter). Weights are rounded
+            before the bundle is measured. Speed does not change.
+        arithmetic: float32, or int8 for an LSTM that computes in 8 bits, each text by itself.
+        min_count: prune tokens that are less frequent in the training texts; 0 keeps all.
+        counted: file, or several as '[a, b]', in whose texts tokens are counted, read as the run read its own; by
+            default the run's training files. Name all files where the run started from another run's weights.
+        reports: reports for the card.
+        overwrite: replace an existing bundle.
     """
 
     checkpoint: Path
@@ -78,7 +83,7 @@ class Options:
     to: Path
     validation: Path | list[Path] | None = None
     test: Path | list[Path] | None = None
-    calibrated: bool = True
+    calibrate: bool = True
     target_accuracy: float = 0.95
     format: Format | None = None
     label_map: dict[str, str | None] | None = None
@@ -93,29 +98,33 @@ class Options:
     arithmetic: Arithmetic = "float32"
     min_count: int = 0
     counted: Path | list[Path] | None = None
-    behaviour: Path | None = None
-    comparison: Path | None = None
-    known_failures: Path | None = None
+    reports: ReportFiles = field(default_factory=ReportFiles)
     overwrite: bool = False
 
 
-def check(options: Options) -> None:
-    """Refuses, before any work, what would be refused after it.
+def check(options: ExportOptions) -> None:
+    """Checks, before any work, what would fail after it.
 
     Raises:
-        BundleError: the folder is there, and nobody said that it may be overwritten.
+        BundleError: the folder exists and ``overwrite`` is not set.
         EvidenceError: a report cannot be used.
-        ExportError: a number is out of its range.
+        UsageError: a value is not allowed.
     """
     if options.min_count < 0:
         message = f"--min_count is {options.min_count}, but it should be 0, which keeps every token, or more, such as 5"
-        raise ExportError(message)
-    if options.to.exists() and not options.overwrite:
-        raise BundleError(options.to, "already exists; choose another folder or pass --overwrite=true")
+        raise UsageError(message)
     if not 0 < options.target_accuracy < 1:
         message = f"--target_accuracy is {options.target_accuracy}, but it should lie between 0 and 1, such as 0.95"
-        raise ExportError(message)
-    if options.behaviour is not None:
-        read_behaviour(options.behaviour)
-    if options.comparison is not None:
-        read_comparison(options.comparison)
+        raise UsageError(message)
+    if not NAME.fullmatch(options.name):
+        message = (
+            f"--name is {options.name!r}, but it should be of lower-case letters, digits, dots, dashes and underscores "
+            "and begin with a letter or a digit, such as my-model"
+        )
+        raise UsageError(message)
+    if options.to.exists() and not options.overwrite:
+        raise BundleError(options.to, "already exists; choose another folder or pass --overwrite")
+    if options.reports.behavior is not None:
+        read_behaviour(options.reports.behavior)
+    if options.reports.comparison is not None:
+        read_comparison(options.reports.comparison)

@@ -2,18 +2,20 @@
 
 import errno
 import shlex
-import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_info
+from pytorch_lightning.accelerators import Accelerator, CUDAAccelerator, MPSAccelerator
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from training.commands.parser import ExactParser
+from training.commands.parser import StrictParser, UsageError, check_text_keys, plain_errors
 from training.data.examples import DataError
 from training.data.module import SentimentData
 from training.fit import run_folder
@@ -31,14 +33,23 @@ from training.network.validation import OptionError
 EVERY_RUN = (Resume, GradientTelemetry, Recovery)
 """Callbacks that every run has, in the order in which they must come: before all others, ``Resume`` first."""
 
-PLAIN_ERRORS = (DataError, CheckpointError, CheckpointNotWrittenError, DivergedError)
+
+class DiskFullError(Exception):
+    """The disk is full; the message names the file and how to resume."""
+
+
+PLAIN_ERRORS = (DataError, CheckpointError, CheckpointNotWrittenError, DiskFullError, DivergedError)
 """Errors whose message says all that a user needs."""
 
 MAKE_ROOM = "The last checkpoint is intact: make room, then run the same command again with --ckpt_path=last."
 
 
+class FitParser(StrictParser, LightningArgumentParser):
+    """LightningCLI's parser, with the strictness of the other commands."""
+
+
 class SentimentCLI(LightningCLI):
-    """``fit`` with everything the model must know of the data handed over by name."""
+    """LightningCLI with one command, which links the model's arguments to the data."""
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -61,6 +72,10 @@ class SentimentCLI(LightningCLI):
         parser.link_arguments("data.tokenizer_json", "model.tokenizer_json", apply_on="instantiate")
         parser.link_arguments("data.pretrained_vectors", "model.vectors", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.seed")
+
+    def before_instantiate_classes(self) -> None:
+        """Checks options that would otherwise fail once the data has been read."""
+        check_options(self.config["fit"])
 
     def instantiate_trainer(self, **options: Any) -> lightning.Trainer:  # noqa: ANN401 - Lightning's signature
         """Logs and checkpoints go into the run folder, checkpoints whole or not at all; ``Resume`` comes first."""
@@ -117,45 +132,78 @@ class SentimentCLI(LightningCLI):
             self.trainer.test(self.model, datamodule=self.datamodule)
 
 
-def fit(arguments: list[str]) -> lightning.Trainer:
-    """Trains as the arguments say and returns the trainer.
+GPUS: Mapping[str, tuple[type[Accelerator], ...]] = {
+    "gpu": (CUDAAccelerator, MPSAccelerator),
+    "cuda": (CUDAAccelerator,),
+    "mps": (MPSAccelerator,),
+}
+"""Names of accelerators, and those of which one must be available."""
+
+
+def check_options(config: Mapping[str, Any]) -> None:
+    """Checks a run's options before any work.
 
     Raises:
-        SystemExit: with 1 and a plain message where the data, a checkpoint or the disk is at fault or training
-            diverged, with 2 where an argument is at fault, with 143 after SIGTERM.
+        UsageError: an accelerator is not available, or a label map has a key that is not text.
     """
-    command = shlex.join(["python", "-m", "training", "fit", *arguments])
+    accelerator = config["trainer"]["accelerator"]
+    kinds = GPUS.get(accelerator) if isinstance(accelerator, str) else None
+    if kinds and not any(kind.is_available() for kind in kinds):
+        message = f"--trainer.accelerator is {accelerator}, but no such device is available; pass cpu or auto"
+        raise UsageError(message)
+    check_text_keys("data.label_map", config["data"]["label_map"])
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the command."""
+    fit(arguments)
+
+
+def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[str] = ()) -> lightning.Trainer:
+    """Trains as the arguments say and returns the trainer.
+
+    Args:
+        arguments: options for fit.
+        command: the command that errors name.
+        other_keys: options of that command beside those of fit.
+
+    Raises:
+        SystemExit: with 1 where the data, a checkpoint or the disk is at fault or training diverged, with 2 for an
+            invalid argument, with 143 after SIGTERM; 1 and 2 with a plain message.
+    """
     # LightningCLI warns whenever it is handed its arguments by a program that has some of its own.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     # It knows resumable loaders alone; here the data module says where the sampler goes on.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
-    try:
-        return SentimentCLI(
-            SentimentTask,
-            SentimentData,
-            seed_everything_default=0,
-            save_config_callback=run_folder.SaveConfig,
-            save_config_kwargs={"save_to_log_dir": False},
-            trainer_defaults={
-                "callbacks": RunRecord(command=command),
-                "default_root_dir": run_folder.DEFAULT,
-                "use_distributed_sampler": False,  # ours is aware of the processes; Lightning's would replace it
-            },
-            parser_class=ExactParser,
-            parser_kwargs={"prog": "python -m training"},
-            load_from_checkpoint_support=False,  # checkpoints hold the task's own arguments, not LightningCLI's
-            args=["fit", *arguments],
-        ).trainer
-    except PLAIN_ERRORS as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(1) from None
-    except OptionError as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(2) from None
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        sys.stderr.write(
-            f"{error.filename or 'The run folder'}: {error.strerror}; training has stopped.\n{MAKE_ROOM}\n"
-        )
-        raise SystemExit(1) from None
+    with plain_errors(command, *PLAIN_ERRORS):
+        try:
+            return _run(arguments)
+        except UsageError as error:
+            raise UsageError(str(error), (*error.keys, *other_keys)) from error
+        except (OptionError, MisconfigurationException) as error:
+            raise UsageError(str(error)) from error
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            place = error.filename or "The run folder"
+            message = f"{place}: {error.strerror}; training has stopped.\n{MAKE_ROOM}"
+            raise DiskFullError(message) from error
+
+
+def _run(arguments: Sequence[str]) -> lightning.Trainer:
+    return SentimentCLI(
+        SentimentTask,
+        SentimentData,
+        seed_everything_default=0,
+        save_config_callback=run_folder.SaveConfig,
+        save_config_kwargs={"save_to_log_dir": False},
+        trainer_defaults={
+            "callbacks": RunRecord(command=shlex.join(["python", "-m", "training", "fit", *arguments])),
+            "default_root_dir": run_folder.DEFAULT,
+            "use_distributed_sampler": False,  # ours is aware of the processes; Lightning's would replace it
+        },
+        parser_class=FitParser,
+        parser_kwargs={"prog": "python -m training"},
+        load_from_checkpoint_support=False,  # checkpoints hold the task's own arguments, not LightningCLI's
+        args=["fit", *arguments],
+    ).trainer

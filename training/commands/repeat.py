@@ -1,6 +1,5 @@
-"""``python -m training repeat``: the same run with several seeds, and what its figures are on average."""
+"""``python -m training repeat``: the same run with several seeds; mean and spread of its test metrics."""
 
-import argparse
 import contextlib
 import io
 import json
@@ -8,7 +7,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,26 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from training.commands import fit as fitting
+from training.commands.fit import fit
+from training.commands.parser import UsageError, parse, plain_errors, split_arguments
+from training.evaluation.tables import plain_table
 from training.fit.callbacks.run_record import METRICS
 
 DESCRIPTION = """\
 Trains with seeds 1, 2, ... into FOLDER/seed-1, FOLDER/seed-2, ... where FOLDER is the config's
-trainer.default_root_dir. Prints mean and spread (sample standard deviation) of every test figure, and writes them to
-FOLDER/metrics.json. Every other option is one of fit's, --config included; a test file is needed.
+trainer.default_root_dir. Prints mean and spread (sample standard deviation) of every test metric, and writes them to
+FOLDER/metrics.json. All other options are those of fit, --config included; a test file is needed.
 
   python -m training repeat --seeds 3 --config training/configs/sample.yaml
 """
 
-RESUME = "keep runs that are finished, and go on with one that is not from its last checkpoint"
+MINIMUM_SEEDS = 2
+"""A sample standard deviation needs two values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training run of several: its folder, and fit's options that make it what it is."""
+    """One training run of several: its folder and its options for fit."""
 
     folder: Path
     options: list[str]
@@ -40,74 +42,94 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A figure over several runs: its mean, and its sample standard deviation (dividing by runs - 1)."""
+    """A metric over several runs: its mean, and its sample standard deviation (dividing by runs - 1)."""
 
     mean: float
     spread: float
     values: list[float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RepeatOptions:
+    """Options of ``repeat`` beside those of ``fit``.
+
+    Attributes:
+        seeds: number of seeds, counted from 1; at least 2.
+        resume: keep finished runs, and resume an unfinished one from its last checkpoint.
+    """
+
+    seeds: int = 3
+    resume: bool = False
+
+
 def main(arguments: list[str]) -> None:
     """Runs the command; exits as the first run that fails does."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training repeat",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--seeds", type=_at_least_two, default=3, help="how many seeds, counted from 1 (default: 3)")
-    parser.add_argument("--resume", action="store_true", help=RESUME)
-    chosen, options = parser.parse_known_args(arguments)
-    config = resolved_config(options)
-    if config["data"]["test"] is None:
-        parser.error("a test file is needed, or there is nothing to compare: pass --data.test FILE")
-    root = Path(config["trainer"]["default_root_dir"])
-    runs = [Run(root / f"seed-{seed}", [*options, f"--seed_everything={seed}"]) for seed in range(1, chosen.seeds + 1)]
-    train_and_summarise(runs, root, resume=chosen.resume)
+    own, fit_options = split_arguments(arguments, RepeatOptions)
+    options = RepeatOptions(**parse(RepeatOptions, own, command="repeat", description=DESCRIPTION))
+    with plain_errors("repeat"):
+        if options.seeds < MINIMUM_SEEDS:
+            message = f"--seeds is {options.seeds}, but a spread needs at least {MINIMUM_SEEDS}"
+            raise UsageError(message)
+        config = resolved_config(fit_options, command="repeat", options=RepeatOptions)
+        if config["data"]["test"] is None:
+            message = "a test file is needed, or there is nothing to compare: pass --data.test FILE"
+            raise UsageError(message)
+        root = Path(config["trainer"]["default_root_dir"])
+        seeds = range(1, options.seeds + 1)
+        runs = [Run(root / f"seed-{seed}", [*fit_options, f"--seed_everything={seed}"]) for seed in seeds]
+        train_and_summarize(runs, root, resume=options.resume)
 
 
-def train_and_summarise(runs: Sequence[Run], root: Path, *, resume: bool) -> dict[str, Summary]:
-    """Trains one run after the other, each in a process of its own, then prints and writes what came of them.
+def train_and_summarize(runs: Sequence[Run], root: Path, *, resume: bool) -> dict[str, Summary]:
+    """Trains one run after the other, each in its own process, then prints and writes their metrics.
 
-    A process of its own is exactly what a person would start: its record names its command, several GPUs work as ever,
-    and nothing of one run is left in the next.
+    A process of its own equals a run of ``fit``: its record names its command, several GPUs work, and no state of one
+    run reaches the next.
 
     Raises:
         SystemExit: a run failed; with its exit status, and what to do.
     """
     console = Console(stderr=True)
-    for number, run in enumerate(runs, start=1):
+    for index, run in enumerate(runs, start=1):
         if resume and is_finished(run.folder):
             console.print(f"[bold]{run.folder}[/] is finished: kept")
             continue
-        console.print(f"\n[bold]{run.folder}[/] ({number} of {len(runs)})")
+        console.print(f"\n[bold]{run.folder}[/] ({index} of {len(runs)})")
         _train(run, resume=resume)
     results = {run.folder.name: _metrics(run.folder) for run in runs}
-    summaries = summarise([result["test"] for result in results.values()])
+    summaries = summarize([result["test"] for result in results.values()])
     content = {"test": {name: asdict(summary) for name, summary in summaries.items()}, "runs": results}
     (root / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     Console().print(_table(summaries, runs=len(results)))
     return summaries
 
 
-def summarise(results: Sequence[Mapping[str, float]]) -> dict[str, Summary]:
-    """Mean and spread of each figure over two or more runs."""
+def summarize(results: Sequence[Mapping[str, float]]) -> dict[str, Summary]:
+    """Mean and spread of each metric over two or more runs."""
     columns = {name: [result[name] for result in results] for name in results[0]}
     return {
         name: Summary(statistics.fmean(values), statistics.stdev(values), values) for name, values in columns.items()
     }
 
 
-def resolved_config(options: Sequence[str]) -> dict[str, Any]:
-    """The config that fit would train with, every default in place, without reading any data.
+def resolved_config(
+    arguments: Sequence[str], *, command: str = "fit", options: type[Any] | None = None
+) -> dict[str, Any]:
+    """The config that fit would train with, defaults included, without reading any data.
+
+    Args:
+        arguments: options for fit.
+        command: the command that the errors name.
+        options: the dataclass of that command's own options.
 
     Raises:
         SystemExit: with 2 where an option is not one of fit's.
     """
     printed = io.StringIO()
+    keys = [] if options is None else [field.name for field in fields(options)]
     try:
         with contextlib.redirect_stdout(printed):
-            fitting.fit([*options, "--print_config"])
+            fit([*arguments, "--print_config"], command=command, other_keys=keys)
     except SystemExit as end:
         if end.code:
             raise
@@ -116,7 +138,7 @@ def resolved_config(options: Sequence[str]) -> dict[str, Any]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a run came to its end and its test figures are there."""
+    """Whether a run is complete and has test metrics."""
     if not (folder / METRICS).is_file():
         return False
     content = _metrics(folder)
@@ -127,10 +149,10 @@ def _train(run: Run, *, resume: bool) -> None:
     options = [*run.options, f"--trainer.default_root_dir={run.folder}"]
     if resume and any((run.folder / "checkpoints").glob("last*.ckpt")):
         options.append("--ckpt_path=last")
-    done = subprocess.run([sys.executable, "-m", "training", "fit", *options], check=False)  # noqa: S603 - ourselves
-    if done.returncode:
-        sys.stderr.write(f"{run.folder}: the run failed; once that is mended, --resume keeps the runs before it\n")
-        raise SystemExit(done.returncode)
+    process = subprocess.run([sys.executable, "-m", "training", "fit", *options], check=False)  # noqa: S603 - ourselves
+    if process.returncode:
+        sys.stderr.write(f"{run.folder}: the run failed; once that is fixed, --resume keeps the runs before it\n")
+        raise SystemExit(process.returncode)
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
@@ -139,19 +161,8 @@ def _metrics(folder: Path) -> dict[str, Any]:
 
 
 def _table(summaries: Mapping[str, Summary], *, runs: int) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    table.add_column(f"test, {runs} runs")
-    for name in ("mean", "spread", "lowest", "highest"):
-        table.add_column(name, justify="right")
+    table = plain_table(f"test, {runs} runs", "mean", "spread", "lowest", "highest")
     for name, summary in summaries.items():
         others = [f"{value:.4f}" for value in (summary.spread, min(summary.values), max(summary.values))]
         table.add_row(name.replace("_", " "), f"[bold]{summary.mean:.4f}[/]", *others)
     return table
-
-
-def _at_least_two(text: str) -> int:
-    number = int(text)
-    if number < 2:  # noqa: PLR2004 - a spread needs two
-        message = f"{text} is too few: a spread needs at least 2"
-        raise argparse.ArgumentTypeError(message)
-    return number

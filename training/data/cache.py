@@ -33,7 +33,7 @@ def cached(
     folder: Path | None,
     *,
     kind: str,
-    made_from: Mapping[str, object],
+    fingerprint: Mapping[str, object],
     build: Callable[[Path], object],
     load: Callable[[Path], _Loaded],
 ) -> _Loaded:
@@ -45,7 +45,7 @@ def cached(
     Args:
         folder: the cache; None keeps nothing, and what ``load`` has mapped to memory stays readable all the same.
         kind: begins the entry's name.
-        made_from: everything that changes the result, in JSON types.
+        fingerprint: everything that changes the result, in JSON types.
         build: fills an empty folder.
         load: reads a filled one, and leaves it as it is.
 
@@ -56,12 +56,12 @@ def cached(
         with tempfile.TemporaryDirectory(prefix="sentiment-encoder-") as temporary, _write_errors(Path(temporary)):
             build(Path(temporary))
             return load(Path(temporary))
-    entry = folder / f"{kind}-{_hash_of(made_from)}"
+    entry = folder / f"{kind}-{_hash_of(fingerprint)}"
     if not _is_whole(entry):
         with _write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with _locked(entry):
-                _build_where_needed(entry, made_from, build)
+                _build_where_needed(entry, fingerprint, build)
     return load(entry)
 
 
@@ -85,7 +85,7 @@ def _locked(entry: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build_where_needed(entry: Path, made_from: Mapping[str, object], build: Callable[[Path], object]) -> None:
+def _build_where_needed(entry: Path, fingerprint: Mapping[str, object], build: Callable[[Path], object]) -> None:
     """Only called under the entry's lock."""
     if _is_whole(entry):  # by the job that had the lock before
         return
@@ -95,7 +95,7 @@ def _build_where_needed(entry: Path, made_from: Mapping[str, object], build: Cal
     try:
         build(partial)
         files = {path.name: content_hash(path) for path in sorted(partial.iterdir())}
-        seal = {"made_from": made_from, "files": files}
+        seal = {"fingerprint": fingerprint, "files": files}
         (partial / _SEAL).write_text(json.dumps(seal, indent=1, ensure_ascii=False), encoding="utf-8")
         shutil.rmtree(entry, ignore_errors=True)  # damaged, or it would have been used
         partial.rename(entry)
@@ -113,8 +113,8 @@ def _is_whole(entry: Path) -> bool:
         return False
 
 
-def _hash_of(made_from: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:32]
+def _hash_of(fingerprint: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @contextmanager

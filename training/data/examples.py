@@ -62,7 +62,7 @@ class DataError(ValueError):
         return rebuild, ()
 
 
-class LeftOut:
+class SkippedRows:
     """What to do with rows that cannot be used or must not be, and what has been done.
 
     Args:
@@ -80,7 +80,7 @@ class LeftOut:
         self.count = 0
         self.first: list[DataError] = []
 
-    def report(self, error: DataError) -> None:
+    def record(self, error: DataError) -> None:
         """Raise ``error``, or count it and go on, as the policy says."""
         if self.policy == "stop":
             raise error
@@ -88,7 +88,7 @@ class LeftOut:
         if len(self.first) < _KEPT_FOR_SUMMARY:
             self.first.append(error)
 
-    def include(self, other: "LeftOut") -> None:
+    def merge(self, other: "SkippedRows") -> None:
         """Counts what has been left out elsewhere too."""
         self.count += other.count
         self.first += other.first[: _KEPT_FOR_SUMMARY - len(self.first)]

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 from training.data.cache import content_hash
-from training.data.examples import DataError, Example, LeakPolicy, LeftOut, Unit
-from training.data.readers import Format, read_examples, unit_of
+from training.data.examples import DataError, Example, LeakPolicy, SkippedRows, Unit
+from training.data.readers import Format, ReadingOptions, read_examples, unit_of
 from training.data.readers.files import open_data
-from training.data.text_fingerprint import count_words, same_text
+from training.data.text_fingerprint import count_words, text_fingerprint
 
 MIN_WORDS = 4
 """Shorter held-out texts ("No.", "Good movie!") turn up among phrases and reviews by chance. Of the Stanford Sentiment
@@ -32,14 +32,14 @@ class Place:
     unit: Unit = "line"
 
 
-def held_out_texts(policy: LeakPolicy) -> LeftOut:
+def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
     """What to do with texts that are held out: stop at the first, or drop and count them."""
-    return LeftOut(policy, "held-out text")
+    return SkippedRows(policy, "held-out text")
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """The texts of test files, to be found again in other files; see ``same_text`` for when two are the same.
+class LeakageFilter:
+    """The texts of test files, to be found again in other files; see ``text_fingerprint`` for when two are the same.
 
     Read when first asked, and kept as 16 bytes a text: a hash, and the place of the first text that has it. Labels are
     not looked at, so a file needs none; a row without a usable text is passed over. Trees give their root sentences.
@@ -68,14 +68,14 @@ class HeldOut:
             DataError: a file cannot be used.
         """
         hashes, places = self._index
-        wanted = _hash_of(same_text(text))
+        wanted = _hash_of(text_fingerprint(text))
         position = bisect_left(hashes, wanted)
         if position == len(hashes) or hashes[position] != wanted:
             return None
         file, line = divmod(places[position], 1 << 32)
         return Place(self.paths[file], line, self._units[file])
 
-    def made_from(self) -> dict[str, object]:
+    def fingerprint(self) -> dict[str, object]:
         """All that decides which texts are held out; of the names only the extensions count, as for other files."""
         return {
             "files": [[self.sha256(path), [suffix.lower() for suffix in path.suffixes]] for path in self.paths],
@@ -92,7 +92,7 @@ class HeldOut:
             self._sha256[path] = content_hash(path)
         return self._sha256[path]
 
-    def require_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
         """Raise an error where a file is no longer the one whose hash was taken."""
         for path, sha256 in self._sha256.items():
             if content_hash(path) != sha256:
@@ -107,7 +107,7 @@ class HeldOut:
         for number, path in enumerate(self.paths):
             for example in self._texts(path):
                 if count_words(example.text) >= self.min_words:
-                    found.setdefault(_hash_of(same_text(example.text)), number << 32 | example.line)
+                    found.setdefault(_hash_of(text_fingerprint(example.text)), number << 32 | example.line)
         hashes = sorted(found)
         return array("Q", hashes), array("Q", (found[value] for value in hashes))
 
@@ -118,17 +118,14 @@ class HeldOut:
 
     def _texts(self, path: Path) -> Iterator[Example]:
         # The text is named as the label too, since the readers want one and a file of texts alone has none.
-        return read_examples(
-            path,
-            format=self.format,
-            text_column=self.text_column,
-            label_column=self.text_column,
-            bad_rows=LeftOut("skip"),
+        options = ReadingOptions(
+            format=self.format, text_column=self.text_column, label_column=self.text_column, on_bad_row="skip"
         )
+        return read_examples(path, options)
 
 
-def without_leaks(
-    examples: Iterable[Example], held_out: HeldOut, leaks: LeftOut, *, path: Path, unit: Unit = "line"
+def drop_leaks(
+    examples: Iterable[Example], held_out: LeakageFilter, leaks: SkippedRows, *, path: Path, unit: Unit = "line"
 ) -> Iterator[Example]:
     """The examples whose texts are not held out; the others are reported to ``leaks``.
 
@@ -147,13 +144,15 @@ def without_leaks(
         if place is None:
             yield example
         else:
-            leaks.report(_leak(path, example, place, unit=unit))
+            leaks.record(_leak(path, example, place, unit=unit))
 
 
-def texts_without_leaks(texts: Iterable[str], held_out: HeldOut, leaks: LeftOut, *, path: Path) -> Iterator[str]:
+def drop_leaking_texts(
+    texts: Iterable[str], held_out: LeakageFilter, leaks: SkippedRows, *, path: Path
+) -> Iterator[str]:
     """The same for texts without labels, such as those a teacher scores; messages count them from 1 as lines."""
     numbered = (Example(text=text, label="", line=number) for number, text in enumerate(texts, start=1))
-    return (example.text for example in without_leaks(numbered, held_out, leaks, path=path))
+    return (example.text for example in drop_leaks(numbered, held_out, leaks, path=path))
 
 
 def _leak(path: Path, example: Example, place: Place, *, unit: Unit) -> DataError:

@@ -1,6 +1,7 @@
 """The LightningDataModule: labelled files in, batches out, and the vocabulary and labels they define."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
@@ -15,12 +16,12 @@ from torch.utils.data import DataLoader
 
 from training.data.batches import LengthBucketedSampler
 from training.data.cache import default_folder
-from training.data.examples import DataError, LeakPolicy, LeftOut
+from training.data.examples import DataError, LeakPolicy, SkippedRows
 from training.data.file_lists import Files, paths
-from training.data.leakage import MIN_WORDS, HeldOut, held_out_texts
-from training.data.readers import Format
+from training.data.leakage import MIN_WORDS, LeakageFilter, skipped_leaks
+from training.data.readers import Format, ReadingOptions, Trees
 from training.data.tokenized import Batch, TokenizedExamples
-from training.data.tokenized_files import LabelledFile, ReadingOptions, TokenizedFile, learn_tokenizer, tokenize
+from training.data.tokenized_files import LabelledFile, TokenizedFile, learn_tokenizer, tokenize
 from training.data.vocabulary import TokenizerName, build_pipeline, starting_vectors
 
 
@@ -73,7 +74,7 @@ class SentimentData(lightning.LightningDataModule):
         format: Format = "auto",  # noqa: A002 - the option's name on the command line
         text_column: str = "text",
         label_column: str = "label",
-        trees: Literal["root", "phrases"] = "root",
+        trees: Trees = "root",
         ptb_tokens: bool = False,
         label_map: dict[str, str | None] | None = None,
         labels_in_order: list[str] | None = None,
@@ -103,23 +104,22 @@ class SentimentData(lightning.LightningDataModule):
             format=format,
             text_column=text_column,
             label_column=label_column,
+            trees=trees,
             ptb_tokens=ptb_tokens,
             label_map=label_map,
             on_bad_row=on_bad_row,
         )
+        sentences = replace(options, trees="root")
         apart = paths(held_out)
-        self.held_out = HeldOut(apart, text_column=text_column, min_words=held_out_min_words) if apart else None
+        self.held_out = LeakageFilter(apart, text_column=text_column, min_words=held_out_min_words) if apart else None
         self.files = {
-            "train": [
-                LabelledFile(path, options, trees=trees, held_out=self.held_out, on_leak=on_leak)
-                for path in paths(train)
-            ],
+            "train": [LabelledFile(path, options, held_out=self.held_out, on_leak=on_leak) for path in paths(train)],
             "validation": [
-                LabelledFile(path, options, held_out=self.held_out, on_leak=on_leak) for path in paths(validation)
+                LabelledFile(path, sentences, held_out=self.held_out, on_leak=on_leak) for path in paths(validation)
             ],
         }
         if test:
-            self.files["test"] = [LabelledFile(Path(test), options)]
+            self.files["test"] = [LabelledFile(Path(test), sentences)]
         self.cache_folder = (Path(cache_folder) if cache_folder else default_folder()) if cache else None
         self.labels_in_order = labels_in_order
         self.batch_size = batch_size
@@ -128,8 +128,8 @@ class SentimentData(lightning.LightningDataModule):
         self.max_tokens = max_tokens
         self.seed = seed
         self.sources = sources
-        self.bad_rows = LeftOut(on_bad_row)
-        self.leaks = held_out_texts(on_leak)
+        self.bad_rows = SkippedRows(on_bad_row)
+        self.leaks = skipped_leaks(on_leak)
         self.tokenizer = tokenizer
         self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
         self._build_pipeline = partial(
@@ -271,8 +271,8 @@ class SentimentData(lightning.LightningDataModule):
         self._examples[part] = TokenizedExamples.together([file.numbered_by(self.labels) for file in read])
         self._read[part] = read
         for source, file in zip(self.files[part], read, strict=True):
-            self.bad_rows.include(file.bad_rows)
-            self.leaks.include(file.leaks)
+            self.bad_rows.merge(file.bad_rows)
+            self.leaks.merge(file.leaks)
             if file.without_tokens:
                 rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts that hold no token.")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.data.examples import Example
-from training.data.text_fingerprint import same_text
+from training.data.text_fingerprint import text_fingerprint
 
 
 def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> list[list[Example]]:
@@ -25,7 +25,7 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
     """
     groups: dict[str, list[Example]] = {}
     for example in examples:
-        groups.setdefault(same_text(example.text), []).append(example)
+        groups.setdefault(text_fingerprint(example.text), []).append(example)
     shuffled = list(groups.values())
     random.Random(seed).shuffle(shuffled)  # noqa: S311 - no secret
     shuffled.sort(key=lambda group: group[0].label)  # stable: the order within a label stays shuffled

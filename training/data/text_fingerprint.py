@@ -20,7 +20,7 @@ class _WordCharacters(dict[int, int | None]):
 _WORD_CHARACTERS = _WordCharacters()
 
 
-def same_text(text: str) -> str:
+def text_fingerprint(text: str) -> str:
     """A form in which texts are equal that hold the same letters and digits in the same order.
 
     So case, spacing, punctuation, Unicode form, HTML breaks and entities make no difference, nor whether a text is

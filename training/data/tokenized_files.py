@@ -14,28 +14,15 @@ from tokenizers import Tokenizer
 
 from training.data import tokenization
 from training.data.cache import cached, content_hash
-from training.data.examples import BadRowPolicy, DataError, Example, LeakPolicy, LeftOut
+from training.data.examples import DataError, Example, LeakPolicy, SkippedRows
 from training.data.flat_arrays import FlatArrayWriter, map_array
-from training.data.leakage import HeldOut, held_out_texts, without_leaks
+from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
 from training.data.progress import watched
-from training.data.readers import Format, read_examples, unit_of
+from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.readers.files import open_data
-from training.data.readers.reading import Trees
 from training.data.tokenized import UNLABELLED, TokenizedExamples
 
 _LIBRARIES = ("nltk", "pyarrow", "tokenizers", "torchtext")  # those that have a say in rows, words and ids
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadingOptions:
-    """How files are read; the words are those of ``read_examples``."""
-
-    format: Format
-    text_column: str
-    label_column: str
-    ptb_tokens: bool
-    label_map: Mapping[str, str | None] | None
-    on_bad_row: BadRowPolicy
 
 
 @dataclass(frozen=True)
@@ -49,8 +36,7 @@ class LabelledFile:
 
     path: Path
     options: ReadingOptions
-    trees: Trees = "root"
-    held_out: HeldOut | None = None
+    held_out: LeakageFilter | None = None
     on_leak: LeakPolicy = "stop"
 
     @cached_property
@@ -65,40 +51,29 @@ class LabelledFile:
         return content_hash(self.path)
 
     def examples(
-        self, *, allowed_labels: Collection[str] | None, bad_rows: LeftOut, leaks: LeftOut
+        self, *, allowed_labels: Collection[str] | None, bad_rows: SkippedRows, leaks: SkippedRows
     ) -> Iterator[Example]:
         """Every usable row whose text is not held out, read now, with progress on the terminal."""
-        examples = read_examples(
-            self.path,
-            format=self.options.format,
-            text_column=self.options.text_column,
-            label_column=self.options.label_column,
-            trees=self.trees,
-            ptb_tokens=self.options.ptb_tokens,
-            label_map=self.options.label_map,
-            allowed_labels=allowed_labels,
-            bad_rows=bad_rows,
-        )
+        examples = read_examples(self.path, self.options, allowed_labels=allowed_labels, bad_rows=bad_rows)
         if self.held_out is not None:
             unit = unit_of(self.path, self.options.format)
-            examples = without_leaks(examples, self.held_out, leaks, path=self.path, unit=unit)
+            examples = drop_leaks(examples, self.held_out, leaks, path=self.path, unit=unit)
         return watched(examples, f"Reading {self.path.name}")
 
-    def made_from(self) -> dict[str, object]:
+    def fingerprint(self) -> dict[str, object]:
         """All that decides which rows there are. Of the name only the extensions count, which may tell the format."""
         return {
             "content": self.sha256,
             "extensions": [suffix.lower() for suffix in self.path.suffixes],
             "options": asdict(self.options),
-            "trees": self.trees,
-            "held_out": None if self.held_out is None else {**self.held_out.made_from(), "on_leak": self.on_leak},
+            "held_out": None if self.held_out is None else {**self.held_out.fingerprint(), "on_leak": self.on_leak},
             "code": _code_version(),
         }
 
-    def require_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
         """Raise an error where the file, or a held-out one, is no longer the one whose hash was taken."""
         if self.held_out is not None:
-            self.held_out.require_unchanged()
+            self.held_out.check_unchanged()
         if content_hash(self.path) != self.sha256:
             raise DataError(
                 self.path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
@@ -120,8 +95,8 @@ class TokenizedFile:
 
     examples: TokenizedExamples
     labels: list[str]
-    bad_rows: LeftOut
-    leaks: LeftOut
+    bad_rows: SkippedRows
+    leaks: SkippedRows
     without_tokens: int
     teacher_labels: list[str]
 
@@ -147,7 +122,7 @@ class _Texts:
 
     def __iter__(self) -> Iterator[str]:
         for file in self.files:
-            bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
+            bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
             examples = file.examples(allowed_labels=None, bad_rows=bad_rows, leaks=leaks)
             yield from (example.text for example in examples)
 
@@ -171,13 +146,13 @@ def learn_tokenizer(
     def build(folder: Path) -> None:
         pipeline = learn(_Texts(files))
         for file in files:
-            file.require_unchanged()
+            file.check_unchanged()
         (folder / "tokenizer.json").write_text(pipeline.to_str(), encoding="utf-8")
 
     return cached(
         cache_folder,
         kind="tokenizer",
-        made_from={"files": [file.made_from() for file in files], "tokenizer": dict(options)},
+        fingerprint={"files": [file.fingerprint() for file in files], "tokenizer": dict(options)},
         build=build,
         load=lambda folder: (folder / "tokenizer.json").read_text(encoding="utf-8"),
     )
@@ -205,10 +180,10 @@ def tokenize(
     """
 
     def build(folder: Path) -> None:
-        bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
+        bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
         examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows, leaks=leaks)
         found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
-        file.require_unchanged()
+        file.check_unchanged()
         if not found["rows"]:
             raise DataError(file.path, None, problem="no text in it has a token.", fix="Check the file's encoding.")
         summary = json.dumps({**found, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
@@ -217,8 +192,8 @@ def tokenize(
     return cached(
         cache_folder,
         kind="examples",
-        made_from={
-            **file.made_from(),
+        fingerprint={
+            **file.fingerprint(),
             "tokenizer": hashlib.sha256(tokenizer_json.encode()).hexdigest(),
             "max_tokens": max_tokens,
             "allowed_labels": None if allowed_labels is None else sorted(allowed_labels),
@@ -267,7 +242,7 @@ def _write_arrays(
 def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    bad_rows, leaks = LeftOut(file.options.on_bad_row), held_out_texts(file.on_leak)
+    bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
     for left_out, kept in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
         left_out.count = kept["count"]
         # The errors name the file as it is called now.
@@ -284,7 +259,7 @@ def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
     )
 
 
-def _as_json(left_out: LeftOut) -> dict[str, object]:
+def _as_json(left_out: SkippedRows) -> dict[str, object]:
     first = [
         {"line": error.line, "problem": error.problem, "fix": error.fix, "unit": error.unit} for error in left_out.first
     ]

@@ -72,7 +72,7 @@ def token_embeddings(folder: Path) -> Tensor:
     return embeddings
 
 
-def standardised(vectors: Tensor, *, size: int = 0) -> Tensor:
+def standardize(vectors: Tensor, *, size: int = 0) -> Tensor:
     """Centred vectors of unit variance over the whole table, so that any source suits a fresh network alike.
 
     With ``size`` they are first turned to their ``size`` strongest principal directions.
@@ -106,7 +106,7 @@ def _load_glove(name: str, size: str, cache: Path) -> Vectors:
             if path.suffix != ".pt":  # gigabytes of archive and text; torchtext's own copy is all it reads again
                 path.unlink()
 
-    return cached(cache, kind="glove", made_from={"set": name, "size": size}, build=download, load=through)
+    return cached(cache, kind="glove", fingerprint={"set": name, "size": size}, build=download, load=through)
 
 
 def _load_file(path: Path, cache: Path | None) -> Vectors:
@@ -117,7 +117,7 @@ def _load_file(path: Path, cache: Path | None) -> Vectors:
     # torchtext names its copy by the file's name alone, so each version of a file gets its own folder.
     state = path.stat()
     version = {"path": str(path.resolve()), "size": state.st_size, "modified": state.st_mtime_ns}
-    return cached(cache, kind="vectors", made_from=version, build=through, load=through)
+    return cached(cache, kind="vectors", fingerprint=version, build=through, load=through)
 
 
 @contextmanager

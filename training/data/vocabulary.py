@@ -55,7 +55,7 @@ def starting_vectors(
         ValueError: word vectors were asked for with a tokenizer whose tokens are not words.
     """
     if tokenizer == "pretrained":
-        return vectors.standardised(vectors.token_embeddings(_required(folder)), size=size)
+        return vectors.standardize(vectors.token_embeddings(_required(folder)), size=size)
     if word_vectors is None:
         return None
     if tokenizer != "word":
@@ -63,7 +63,7 @@ def starting_vectors(
         raise ValueError(message)
     vocabulary = pipeline.get_vocab()
     words = sorted(vocabulary, key=vocabulary.__getitem__)
-    return vectors.standardised(vectors.vectors_for_words(word_vectors, words, cache=cache_folder), size=size)
+    return vectors.standardize(vectors.vectors_for_words(word_vectors, words, cache=cache_folder), size=size)
 
 
 def _required(folder: str | None) -> Path:

@@ -16,6 +16,9 @@ from training.distillation.texts import Text
 
 WORD = re.compile(r"(?:\b(?P<article>an?) )?\b(?P<word>[a-z]+(?:-[a-z]+)*)\b", re.IGNORECASE)
 
+VARIANTS = 2
+"""Other terms that are tried in the place of a text's first term."""
+
 
 def read_groups(path: Path) -> list[list[str]]:
     """Groups of exchangeable terms, each a single word, from a YAML file: name to list.
@@ -35,7 +38,7 @@ def read_groups(path: Path) -> list[list[str]]:
 
 
 def with_counterfactuals(
-    texts: Iterable[Text], groups: Sequence[Sequence[str]], *, variants: int, seed: int
+    texts: Iterable[Text], groups: Sequence[Sequence[str]], *, variants: int = VARIANTS, seed: int
 ) -> Iterator[Text]:
     """The texts, each followed by ``variants`` of it where it holds a term; these share its label and its group number.
 

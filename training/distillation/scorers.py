@@ -1,4 +1,4 @@
-"""Whoever can say how likely each label is: a transformer, n-grams, a model of this project, or several together."""
+"""Scorers for distillation: a transformer, n-grams, a model of this project, or an ensemble of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from training.data.cache import content_hash
 from training.distillation import ngrams
 from training.distillation.teacher import TeacherError, load_teacher
-from training.evaluation.scorer import load_contender
+from training.evaluation.scorer import load_scorer
 
 LogProbabilities = NDArray[np.float32]
 """(texts, labels), each row the logarithm of probabilities that sum to 1."""
@@ -21,8 +21,8 @@ the obvious."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scorer:
-    """Scores texts.
+class TeacherScorer:
+    """A teacher as a function from texts to log-probabilities.
 
     Attributes:
         labels: in the order of the scores.
@@ -36,16 +36,16 @@ class Scorer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How a Hugging Face teacher reads: ``max_tokens`` of each text, ``tokens_a_batch`` at once, in bfloat16 or not."""
+class InferenceOptions:
+    """How a Hugging Face teacher runs: ``max_tokens`` a text, ``tokens_per_batch`` at once, in bfloat16 or not."""
 
     max_tokens: int
-    tokens_a_batch: int
+    tokens_per_batch: int
     bfloat16: bool
 
 
-def load_scorer(name: str, reading: Reading) -> Scorer:
-    """A bundle, checkpoint or n-gram classifier where there is one by that name, otherwise a Hugging Face classifier.
+def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer:
+    """Loads a bundle, checkpoint or n-gram classifier by that name, otherwise a Hugging Face classifier.
 
     Raises:
         TeacherError: it is none of these.
@@ -54,24 +54,26 @@ def load_scorer(name: str, reading: Reading) -> Scorer:
     """
     path = Path(name)
     if name == "default" or path.suffix == ".ckpt" or (path / "manifest.json").is_file():
-        contender = load_contender(name)
-        return Scorer(contender.labels, contender.identity["sha256"], lambda texts: _logarithm(contender.score(texts)))
+        scorer = load_scorer(name)
+        return TeacherScorer(scorer.labels, scorer.identity["sha256"], lambda texts: _logarithm(scorer.score(texts)))
     if path.suffix == ngrams.SUFFIX:
         classifier = ngrams.load_ngrams(path)
-        return Scorer(classifier.labels, content_hash(path), lambda texts: _logarithm(classifier.probabilities(texts)))
-    teacher = load_teacher(name, max_tokens=reading.max_tokens)
+        return TeacherScorer(
+            classifier.labels, content_hash(path), lambda texts: _logarithm(classifier.probabilities(texts))
+        )
+    teacher = load_teacher(name, max_tokens=inference.max_tokens)
     weights = path / "model.safetensors"
     identity = content_hash(weights) if weights.is_file() else name
-    return Scorer(
+    return TeacherScorer(
         teacher.labels,
-        f"{identity} {reading}",
+        f"{identity} {inference}",
         lambda texts: _logarithm(
-            _softmax(teacher.logits(texts, tokens_a_batch=reading.tokens_a_batch, bfloat16=reading.bfloat16))
+            _softmax(teacher.logits(texts, tokens_a_batch=inference.tokens_per_batch, bfloat16=inference.bfloat16))
         ),
     )
 
 
-def merged(scorer: Scorer, merge: Mapping[str, str]) -> Scorer:
+def merge_labels(scorer: TeacherScorer, merge: Mapping[str, str]) -> TeacherScorer:
     """The scorer with some labels' probabilities added up, such as "very negative" and "negative" to "negative".
 
     Args:
@@ -88,10 +90,10 @@ def merged(scorer: Scorer, merge: Mapping[str, str]) -> Scorer:
     labels = list(dict.fromkeys(merge.get(label, label) for label in scorer.labels))
     sums = np.array([[merge.get(old, old) == new for new in labels] for old in scorer.labels], dtype=np.float64)
     identity = f"{scorer.identity} {dict(merge)}"
-    return Scorer(labels, identity, lambda texts: _logarithm(np.exp(scorer.score(texts)) @ sums))
+    return TeacherScorer(labels, identity, lambda texts: _logarithm(np.exp(scorer.score(texts)) @ sums))
 
 
-def ensemble(scorers: Sequence[Scorer]) -> Scorer:
+def ensemble(scorers: Sequence[TeacherScorer]) -> TeacherScorer:
     """The mean of several scorers' probabilities.
 
     Raises:
@@ -109,12 +111,12 @@ def ensemble(scorers: Sequence[Scorer]) -> Scorer:
         return first
 
     def score(texts: Sequence[str]) -> LogProbabilities:
-        every = [
+        probabilities = [
             np.exp(scorer.score(texts))[:, [scorer.labels.index(label) for label in first.labels]] for scorer in scorers
         ]
-        return _logarithm(np.mean(every, axis=0))
+        return _logarithm(np.mean(probabilities, axis=0))
 
-    return Scorer(first.labels, " + ".join(scorer.identity for scorer in scorers), score)
+    return TeacherScorer(first.labels, " + ".join(scorer.identity for scorer in scorers), score)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from training.data.readers.parquet import TEACHER
-from training.distillation.scorers import LogProbabilities, Scorer
+from training.distillation.scorers import LogProbabilities, TeacherScorer
 from training.distillation.tables import write_whole
 from training.distillation.texts import Text
 
@@ -29,7 +29,12 @@ class ScoringError(ValueError):
 
 
 def score_texts(
-    texts: Sequence[Text], scorer: Scorer, *, to: Path, teachers: str, settings: Mapping[str, object] | None = None
+    texts: Sequence[Text],
+    scorer: TeacherScorer,
+    *,
+    to: Path,
+    teachers: str,
+    settings: Mapping[str, object] | None = None,
 ) -> None:
     """Writes text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 
@@ -46,7 +51,7 @@ def score_texts(
         ScoringError: the parts in that folder are of other texts, another scorer or other settings.
     """
     folder = to.with_name(f"{to.name}.parts")
-    _begin(folder, {"scorer": scorer.identity, "texts": _hash_of(texts), **(settings or {})}, to=to)
+    _begin(folder, {"scorer": scorer.identity, "texts": hash_texts(texts), **(settings or {})}, to=to)
     chunks = [texts[start : start + TEXTS_A_PART] for start in range(0, len(texts), TEXTS_A_PART)]
     columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -54,7 +59,7 @@ def score_texts(
         for number, chunk in enumerate(chunks):
             part = folder / f"{number:06}.parquet"
             if not part.is_file():
-                write_whole(part, _table(chunk, scorer))
+                write_whole(part, _table(chunk, scorer.score([text.text for text in chunk]), scorer.labels))
             progress.advance(task, len(chunk))
     description = json.dumps({"teachers": teachers, **(settings or {})})
     _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
@@ -89,13 +94,29 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
     path.write_text(wanted, encoding="utf-8")
 
 
-def _table(texts: Sequence[Text], scorer: Scorer) -> pa.Table:
-    scores = shared_scores(scorer.score([text.text for text in texts]), texts)  # (texts, labels)
+def write_scores(
+    texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, to: Path, teachers: str
+) -> None:
+    """Writes a file like ``score_texts`` from (texts, labels) scores at hand."""
+    description = json.dumps({"teachers": teachers})
+    write_whole(to, _table(texts, scores, labels).replace_schema_metadata({"distillation": description}))
+
+
+def hash_texts(texts: Sequence[Text]) -> str:
+    """SHA-256 of texts, labels and groups in their order."""
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(json.dumps([text.text, text.label, text.group]).encode())
+    return digest.hexdigest()
+
+
+def _table(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str]) -> pa.Table:
+    shared = shared_scores(scores, texts)  # (texts, labels)
     return pa.table(
         {
             "text": pa.array([text.text for text in texts], pa.string()),
             "label": pa.array([text.label for text in texts], pa.string()),
-            **{f"{TEACHER}{label}": scores[:, number] for number, label in enumerate(scorer.labels)},
+            **{f"{TEACHER}{label}": shared[:, index] for index, label in enumerate(labels)},
         }
     )
 
@@ -118,10 +139,3 @@ def _join(parts: Sequence[Path], *, to: Path, description: str) -> None:
         for part in parts:
             writer.write_table(parquet.read_table(part).replace_schema_metadata(schema.metadata))
     beside.replace(to)
-
-
-def _hash_of(texts: Sequence[Text]) -> str:
-    found = hashlib.sha256()
-    for text in texts:
-        found.update(json.dumps([text.text, text.label, text.group]).encode())
-    return found.hexdigest()

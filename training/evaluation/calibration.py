@@ -1,11 +1,28 @@
-"""Temperature scaling: one number that makes scores mean what they say (Guo et al. 2017, section 4.2)."""
+"""Calibration: a temperature that makes scores match accuracy (Guo et al. 2017, section 4.2), then a threshold."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from model_store.manifest import Calibration
+from training.evaluation.predictions import Predictions
+from training.evaluation.selective import choose_threshold
+
 BOUNDS = (0.05, 20.0)
 """Temperatures outside are a sign of separable or random logits, on which the likelihood has no finite optimum."""
+
+
+def calibrate(predictions: Predictions, *, target_accuracy: float) -> Calibration:
+    """Fits the temperature on held-out texts, then chooses the threshold on the scores that it gives."""
+    temperature = fit_temperature(torch.from_numpy(predictions.logits), torch.from_numpy(predictions.true))
+    outcomes = predictions.outcomes(temperature=temperature)
+    return Calibration(
+        temperature=temperature,
+        data=predictions.data,
+        rows=len(outcomes),
+        threshold=choose_threshold(outcomes.confidence, outcomes.correct, target=target_accuracy),
+        target_accuracy=target_accuracy,
+    )
 
 
 def fit_temperature(logits: Tensor, labels: Tensor, *, steps: int = 60) -> float:
@@ -15,7 +32,7 @@ def fit_temperature(logits: Tensor, labels: Tensor, *, steps: int = 60) -> float
 
     Args:
         logits: (texts, labels).
-        labels: (texts,) true label numbers.
+        labels: (texts,) indices of the true labels.
         steps: halvings; 60 exhaust double precision.
     """
     logits = logits.double()

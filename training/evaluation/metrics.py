@@ -1,12 +1,18 @@
-"""How good a classifier's scores are, as plain numbers with the uncertainty that a finite test file leaves."""
+"""Metrics of a classifier's scores, each with the uncertainty that a finite test file leaves.
 
-from collections.abc import Sequence
+A metric is an entry of ``METRICS``: reports, model cards and the ``test`` command show what that table holds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from model_store.evidence import Measurement
 
 CALIBRATION_BINS = 15
 """As in Guo et al. 2017."""
@@ -16,40 +22,61 @@ RESAMPLES = 1000
 
 COVERAGE = 0.95
 
+Scores = NDArray[np.float64]
+"""(texts, labels) probabilities; a row of NaN for a text without a token, which a network cannot score."""
+
 _NORMAL_QUANTILE = NormalDist().inv_cdf((1 + COVERAGE) / 2)  # 1.96 standard deviations
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What a classifier did with each text; all that any figure needs.
+    """What a classifier predicted for each text: all that a metric needs.
 
     Attributes:
-        labels: how many the classifier chooses among.
-        true: (texts,) true label numbers.
-        predicted: (texts,) the labels with the highest scores.
+        label_count: number of labels that the classifier chooses among.
+        true: (texts,) indices of the true labels.
+        predicted: (texts,) indices of the labels with the highest scores.
         confidence: (texts,) those scores.
-        polar: (texts,) 1 where the text's label is not neutral and the polarity is right, 0 where it is wrong, -1 where
-            the text does not count; see ``polar_outcomes``. None where the labels have no polarities.
+        polar: (texts,) 1 where the text's label is not neutral and the polarity is correct, 0 where it is wrong, -1
+            where the text does not count; see ``polar_outcomes``. None where the labels have no polarities.
     """
 
-    labels: int
+    label_count: int
     true: NDArray[np.int64]
     predicted: NDArray[np.int64]
     confidence: NDArray[np.float64]
     polar: NDArray[np.int8] | None
 
+    @classmethod
+    def of_scores(cls, scores: Scores, labels: NDArray[np.int64], *, polarities: Sequence[float | None]) -> Self:
+        """The outcomes of (texts, labels) probabilities for texts with (texts,) true label indices."""
+        return cls(
+            label_count=scores.shape[1],
+            true=labels.astype(np.int64),
+            predicted=scores.argmax(axis=1),
+            confidence=scores.max(axis=1).astype(np.float64),
+            polar=polar_outcomes(scores, labels, polarities=polarities),
+        )
+
     def __len__(self) -> int:
         return len(self.true)
 
-    def of(self, rows: NDArray[np.int64]) -> "Outcomes":
-        """Those of some texts, repeats included."""
-        polar = None if self.polar is None else self.polar[rows]
-        return Outcomes(self.labels, self.true[rows], self.predicted[rows], self.confidence[rows], polar)
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """(texts,) whether the predicted label is the true one."""
+        correct: NDArray[np.bool_] = self.predicted == self.true
+        return correct
+
+    def rows(self, indices: NDArray[np.int64]) -> Self:
+        """The outcomes of some texts, repeats included."""
+        polar = None if self.polar is None else self.polar[indices]
+        columns = (self.true[indices], self.predicted[indices], self.confidence[indices])
+        return type(self)(self.label_count, *columns, polar)
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A headline figure in [0, 1], its 95% bootstrap interval, and the number of texts it was measured on."""
+class Estimate:
+    """A metric's value in [0, 1], its 95% bootstrap interval, and the number of texts it was measured on."""
 
     value: float
     low: float
@@ -58,8 +85,8 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelFigures:
-    """How one label fared. None where nothing was predicted or nothing was true, so that there is no such figure."""
+class LabelMetrics:
+    """Metrics of one label. None where nothing was predicted or nothing was true, which leaves the metric undefined."""
 
     label: str
     precision: float | None
@@ -68,21 +95,10 @@ class LabelFigures:
     support: int
 
 
-def outcomes(scores: NDArray[np.float64], labels: NDArray[np.int64], *, polarities: Sequence[float | None]) -> Outcomes:
-    """What (texts, labels) probabilities did with texts of (texts,) true label numbers; see ``polar_outcomes``."""
-    return Outcomes(
-        labels=scores.shape[1],
-        true=labels.astype(np.int64),
-        predicted=scores.argmax(axis=1),
-        confidence=scores.max(axis=1).astype(np.float64),
-        polar=polar_outcomes(scores, labels, polarities=polarities),
-    )
-
-
 def polar_outcomes(
-    scores: NDArray[np.float64], labels: NDArray[np.int64], *, polarities: Sequence[float | None]
+    scores: Scores, labels: NDArray[np.int64], *, polarities: Sequence[float | None]
 ) -> NDArray[np.int8] | None:
-    """Of texts whose label is not neutral: whether positive labels together outweigh the negative, as they should.
+    """Whether the positive labels together outweigh the negative ones, for texts whose label is not neutral.
 
     This is how a model with a neutral label, or with shades of positive and negative, is compared on data that has two
     classes. None unless every label has a polarity, some label is negative and some positive, and a text is polar.
@@ -91,98 +107,144 @@ def polar_outcomes(
     if len(known) < len(polarities) or not min(known) < 0 < max(known):
         return None
     sign = np.sign(known)  # (labels,)
-    wanted = sign[labels]
-    if not wanted.any():
+    expected = sign[labels]
+    if not expected.any():
         return None
-    right = np.sign(scores @ sign) == wanted
-    return np.where(wanted == 0, -1, right).astype(np.int8)
+    correct = np.sign(scores @ sign) == expected
+    return np.where(expected == 0, -1, correct).astype(np.int8)
 
 
-def figures(measured: Outcomes) -> dict[str, float]:
-    """The headline figures: accuracy, macro-averaged F1, calibration error and, where it applies, polar accuracy.
+def accuracy(outcomes: Outcomes) -> float:
+    """The share of texts whose predicted label is the true one."""
+    return float(outcomes.correct.mean())
 
-    Macro-F1 averages over labels that were true or predicted at least once, as torchmetrics and scikit-learn do: on a
-    file without neutral texts, a neutral answer counts against the label neutral too.
+
+def macro_f1(outcomes: Outcomes) -> float:
+    """The mean F1 of all labels that were true or predicted at least once, as in torchmetrics and scikit-learn.
+
+    On a file without neutral texts, a neutral prediction counts against the label neutral too.
     """
-    f1 = _f1(confusion(measured))
-    result = {
-        "accuracy": float((measured.true == measured.predicted).mean()),
-        "macro_f1": float(np.nanmean(f1)),
-        "calibration_error": _calibration_error(measured),
-    }
-    if measured.polar is not None:
-        counted = measured.polar >= 0
-        result["polar_accuracy"] = float(measured.polar[counted].mean()) if counted.any() else float("nan")
-    return result
-
-
-def with_intervals(measured: Outcomes, *, seed: int = 0) -> dict[str, Figure]:
-    """The headline figures with percentile bootstrap intervals (Efron 1979): texts drawn anew, with replacement."""
-    generator = np.random.default_rng(seed)
-    size = len(measured)
-    drawn = [figures(measured.of(generator.integers(size, size=size))) for _ in range(RESAMPLES)]
-    tails = [50 * (1 - COVERAGE), 50 * (1 + COVERAGE)]  # percent
-    counts = _rows(measured)
-    result = {}
-    for name, value in figures(measured).items():
-        # A tiny file's resample can be without a polar text, and so without a polar accuracy.
-        low, high = np.nanpercentile([resample[name] for resample in drawn], tails)
-        result[name] = Figure(value, float(low), float(high), counts[name])
-    return result
-
-
-def wilson_interval(count: int, of: int) -> tuple[float, float]:
-    """95% interval of a rate seen ``count`` times in ``of`` (Wilson 1927): of use at 0% and 100% too."""
-    rate, z = count / of, _NORMAL_QUANTILE
-    centre = (rate + z**2 / (2 * of)) / (1 + z**2 / of)
-    reach = z / (1 + z**2 / of) * sqrt(rate * (1 - rate) / of + z**2 / (4 * of**2))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
-
-
-def confusion(measured: Outcomes) -> NDArray[np.int64]:
-    """(labels, labels) counts: a row for the true label, a column for the predicted one."""
-    cells = measured.true * measured.labels + measured.predicted
-    return np.bincount(cells, minlength=measured.labels**2).reshape(measured.labels, measured.labels)
-
-
-def by_label(measured: Outcomes, names: Sequence[str]) -> list[LabelFigures]:
-    """Precision, recall, F1 and support of each label."""
-    matrix = confusion(measured)
-    right, true, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    return [
-        LabelFigures(
-            label=name,
-            precision=_ratio(right[label], predicted[label]),
-            recall=_ratio(right[label], true[label]),
-            f1=_ratio(2 * right[label], true[label] + predicted[label]),
-            support=int(true[label]),
-        )
-        for label, name in enumerate(names)
-    ]
-
-
-def _rows(measured: Outcomes) -> dict[str, int]:
-    counts = dict.fromkeys(("accuracy", "macro_f1", "calibration_error"), len(measured))
-    if measured.polar is not None:
-        counts["polar_accuracy"] = int((measured.polar >= 0).sum())
-    return counts
-
-
-def _f1(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(labels,) F1, NaN for a label that was neither true nor predicted."""
+    matrix = confusion(outcomes)
     total = matrix.sum(axis=0) + matrix.sum(axis=1)
-    f1: NDArray[np.float64] = np.divide(2 * matrix.diagonal(), total, out=np.full(len(matrix), np.nan), where=total > 0)
-    return f1
+    f1 = np.divide(2 * matrix.diagonal(), total, out=np.full(len(matrix), np.nan), where=total > 0)  # (labels,)
+    return float(np.nanmean(f1))
 
 
-def _calibration_error(measured: Outcomes) -> float:
+def calibration_error(outcomes: Outcomes) -> float:
     """Expected calibration error (Guo et al. 2017, equation 3), in bins (a, b] of equal width.
 
     A bin's gap between accuracy and confidence is weighted by its share of the texts, so its size cancels out.
     """
-    bins = np.ceil(measured.confidence * CALIBRATION_BINS).astype(np.int64).clip(1, CALIBRATION_BINS)
-    gaps = np.bincount(bins, weights=(measured.true == measured.predicted) - measured.confidence)
-    return float(np.abs(gaps).sum() / len(measured))
+    bins = np.ceil(outcomes.confidence * CALIBRATION_BINS).astype(np.int64).clip(1, CALIBRATION_BINS)
+    gaps = np.bincount(bins, weights=outcomes.correct - outcomes.confidence)
+    return float(np.abs(gaps).sum() / len(outcomes))
+
+
+def polar_accuracy(outcomes: Outcomes) -> float:
+    """The share of polar texts whose polarity is correct; NaN without a polar text, as a small resample may be."""
+    polar = np.array([]) if outcomes.polar is None else outcomes.polar[outcomes.polar >= 0]
+    return float(polar.mean()) if len(polar) else float("nan")
+
+
+def polar_texts(outcomes: Outcomes) -> int:
+    """The number of texts that count towards the polar accuracy."""
+    return 0 if outcomes.polar is None else int((outcomes.polar >= 0).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A headline metric.
+
+    Attributes:
+        title: its name in tables.
+        compute: outcomes to a value in [0, 1], or NaN.
+        rows: outcomes to the number of texts that count; the metric does not apply where that is 0.
+    """
+
+    title: str
+    compute: Callable[[Outcomes], float]
+    rows: Callable[[Outcomes], int] = len
+
+
+METRICS: Mapping[str, Metric] = {
+    "accuracy": Metric("accuracy", accuracy),
+    "macro_f1": Metric("macro-F1", macro_f1),
+    "calibration_error": Metric("calibration error", calibration_error),
+    "polar_accuracy": Metric("polar accuracy", polar_accuracy, rows=polar_texts),
+}
+"""All headline metrics, by the name that reports and bundles use, in the order in which they are shown."""
+
+
+def compute_metrics(outcomes: Outcomes) -> dict[str, float]:
+    """Every headline metric by name; NaN for one that does not apply."""
+    return {name: metric.compute(outcomes) for name, metric in METRICS.items()}
+
+
+def with_intervals(outcomes: Outcomes, *, seed: int = 0) -> dict[str, Estimate]:
+    """The metrics that apply, with percentile bootstrap intervals (Efron 1979): texts redrawn with replacement."""
+    generator = np.random.default_rng(seed)
+    size = len(outcomes)
+    resamples = [compute_metrics(outcomes.rows(generator.integers(size, size=size))) for _ in range(RESAMPLES)]
+    tails = [50 * (1 - COVERAGE), 50 * (1 + COVERAGE)]  # percent
+    estimates = {}
+    for name, value in compute_metrics(outcomes).items():
+        if rows := METRICS[name].rows(outcomes):
+            low, high = np.nanpercentile([resample[name] for resample in resamples], tails)
+            estimates[name] = Estimate(value, float(low), float(high), rows)
+    return estimates
+
+
+def measurements(outcomes: Outcomes, *, data: str, command: str | None) -> list[Measurement]:
+    """The metrics with their intervals as a bundle records them.
+
+    Args:
+        outcomes: the bundle's own predictions.
+        data: name of the file that they are of.
+        command: the command that measured them.
+    """
+    return [
+        Measurement(
+            data=data,
+            rows=estimate.rows,
+            metric=name,
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            command=command,
+        )
+        for name, estimate in with_intervals(outcomes).items()
+    ]
+
+
+def wilson_interval(count: int, of: int) -> tuple[float, float]:
+    """95% interval of a rate seen ``count`` times in ``of`` (Wilson 1927), which holds at 0% and 100% too."""
+    rate, z = count / of, _NORMAL_QUANTILE
+    center = (rate + z**2 / (2 * of)) / (1 + z**2 / of)
+    reach = z / (1 + z**2 / of) * sqrt(rate * (1 - rate) / of + z**2 / (4 * of**2))
+    return max(0.0, center - reach), min(1.0, center + reach)
+
+
+def confusion(outcomes: Outcomes) -> NDArray[np.int64]:
+    """(labels, labels) counts: a row for the true label, a column for the predicted one."""
+    size = outcomes.label_count
+    cells = outcomes.true * size + outcomes.predicted
+    return np.bincount(cells, minlength=size**2).reshape(size, size)
+
+
+def by_label(outcomes: Outcomes, names: Sequence[str]) -> list[LabelMetrics]:
+    """Precision, recall, F1 and support of each label."""
+    matrix = confusion(outcomes)
+    correct, true, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    return [
+        LabelMetrics(
+            label=name,
+            precision=_ratio(correct[index], predicted[index]),
+            recall=_ratio(correct[index], true[index]),
+            f1=_ratio(2 * correct[index], true[index] + predicted[index]),
+            support=int(true[index]),
+        )
+        for index, name in enumerate(names)
+    ]
 
 
 def _ratio(part: int, whole: int) -> float | None:

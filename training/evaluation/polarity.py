@@ -1,4 +1,4 @@
-"""How positive a label is, as its name tells."""
+"""Polarities of labels, from their names."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ POLARITIES = {
 
 
 def default_polarities(labels: Sequence[str]) -> dict[str, float | None]:
-    """Each label's polarity in [-1, 1] as its name tells; None for names that tell nothing.
+    """Each label's polarity in [-1, 1] by its name; None for an unknown name.
 
     Whole-number labels ("0" to "4", "1" to "5") are spread evenly in their order. With a "very negative" or "very
     positive" among the labels, the plain ones count half.

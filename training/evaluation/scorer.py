@@ -1,4 +1,4 @@
-"""A trained model to be measured, whether it is still a checkpoint or already a bundle: texts in, scores out."""
+"""Scorers: a trained model, checkpoint or bundle, as a function from texts to probabilities."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.progress import track
 from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
@@ -15,26 +14,24 @@ from torch.nn.utils.rnn import pack_sequence
 from model_store import SentimentModel
 from training.data import tokenization
 from training.data.cache import content_hash
+from training.evaluation.metrics import Scores
 from training.evaluation.polarity import default_polarities
 from training.evaluation.predictions import bundle_logits, softmax
 from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.fit.task import SentimentTask
 
-TEXTS_A_BATCH = 64
-
-Scores = NDArray[np.float64]
-"""(texts, labels) probabilities; a row of NaN for a text that holds no token, of which a network has nothing to say."""
+BATCH_SIZE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """A model to be measured.
+class Scorer:
+    """A model to measure.
 
     Attributes:
         labels: in the order of the scores.
-        polarities: each label's, None where it has none.
+        polarities: each label's polarity, or None.
         score: texts to scores.
-        identity: what a report says of the model, in plain JSON types.
+        identity: description of the model for reports, in plain JSON types.
         reading: how its training run read labelled files, by option; empty for a bundle.
     """
 
@@ -45,12 +42,12 @@ class Contender:
     reading: dict[str, Any]
 
 
-def load_contender(name: str) -> Contender:
-    """A checkpoint where ``name`` is a file, otherwise a bundle; ``default`` is the bundle that ships.
+def load_scorer(name: str) -> Scorer:
+    """Loads a checkpoint if ``name`` is a file, otherwise a bundle; ``default`` is the bundle that ships.
 
     Raises:
-        CheckpointError: the file is no checkpoint of this project.
-        BundleError: the folder is missing, damaged or no bundle.
+        CheckpointError: the file is not a checkpoint of this project.
+        BundleError: the folder is missing, damaged or not a bundle.
     """
     path = Path(name)
     if path.is_file() or path.suffix == ".ckpt":
@@ -64,7 +61,7 @@ def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: 
     encoded = list(tokenization.encode_all(pipeline, texts, max_tokens=max_tokens))
     scores = np.full((len(texts), len(task.labels)), np.nan)
     by_length = sorted((row for row, ids in enumerate(encoded) if ids), key=lambda row: len(encoded[row]))
-    batches = [by_length[start : start + TEXTS_A_BATCH] for start in range(0, len(by_length), TEXTS_A_BATCH)]
+    batches = [by_length[start : start + BATCH_SIZE] for start in range(0, len(by_length), BATCH_SIZE)]
     with torch.inference_mode():
         for rows in track(batches, description="Measuring", transient=True):
             packed = pack_sequence([torch.tensor(encoded[row]) for row in rows], enforce_sorted=False)
@@ -77,9 +74,9 @@ def bundle_scores(model: SentimentModel, texts: Sequence[str]) -> Scores:
     return softmax(bundle_logits(model, texts), temperature=model.manifest.calibration.temperature)
 
 
-def _of_checkpoint(path: Path, loaded: Checkpoint) -> Contender:
+def _of_checkpoint(path: Path, loaded: Checkpoint) -> Scorer:
     options = loaded.data_options
-    return Contender(
+    return Scorer(
         labels=list(loaded.task.labels),
         polarities=list(default_polarities(loaded.task.labels).values()),
         score=lambda texts: checkpoint_scores(loaded.task, texts, max_tokens=options["max_tokens"]),
@@ -88,9 +85,9 @@ def _of_checkpoint(path: Path, loaded: Checkpoint) -> Contender:
     )
 
 
-def _of_bundle(name: str, model: SentimentModel) -> Contender:
+def _of_bundle(name: str, model: SentimentModel) -> Scorer:
     manifest = model.manifest
-    return Contender(
+    return Scorer(
         labels=list(manifest.label_names),
         polarities=[label.polarity for label in manifest.labels],
         score=lambda texts: bundle_scores(model, texts),

@@ -1,8 +1,8 @@
-"""When to say "not sure": from which score on an answer counts as confident, and what that costs in coverage.
+"""Selective prediction: from which score on an answer counts as confident, and what that costs in coverage.
 
 A classifier that may abstain trades coverage, the share of texts it answers, for accuracy on those (El-Yaniv and
-Wiener 2010, "On the Foundations of Noise-free Selective Classification"). The score of the label given decides which
-answers go first, as in Geifman and El-Yaniv 2017.
+Wiener 2010, "On the Foundations of Noise-free Selective Classification"). The score of the predicted label ranks the
+answers, as in Geifman and El-Yaniv 2017.
 """
 
 import math
@@ -10,24 +10,26 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.evidence import Kept
+from model_store.evidence import Kept, RiskCoverage
+from model_store.manifest import Calibration
+from training.evaluation.predictions import Predictions
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 
 
-def choose_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], *, target: float) -> float | None:
-    """The smallest threshold with which the answers kept are right as often as ``target``: the most answers.
+def choose_threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, target: float) -> float | None:
+    """The smallest threshold whose answers are correct as often as ``target``, which keeps the most answers.
 
     It lies half way between the lowest score kept and the next one below, so that a difference in the last digits does
-    not move an answer to the other side. It is 0 where all answers together are good enough. Accuracy may fall below
-    the target for larger thresholds and rise again; that is nobody's loss.
+    not move an answer to the other side. It is 0 where all answers together reach the target. Accuracy is not monotonic
+    in the threshold; the smallest qualifying one is returned.
 
-    Fewer than 1 / (1 - target) answers, 20 for 95%, are never kept alone: one wrong answer among them would miss the
-    target, so that they reach it only by having none, which a handful of answers has by chance.
+    Fewer than 1 / (1 - target) answers, 20 for 95%, are never kept alone. With one wrong answer they would miss the
+    target, so they reach it only without any, which a handful of answers does by chance.
 
     Args:
-        confidence: (texts,) the score of the label given.
-        right: (texts,) whether that is the true label.
+        confidence: (texts,) scores of the predicted labels.
+        correct: (texts,) whether those are the true labels.
         target: an accuracy, between 0 and 1.
 
     Returns:
@@ -35,24 +37,35 @@ def choose_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], 
     """
     order = np.argsort(-confidence, kind="stable")
     scores = confidence[order]
-    kept = np.arange(1, len(scores) + 1)
-    accuracy = np.cumsum(right[order]) / kept
+    counts = np.arange(1, len(scores) + 1)
+    accuracy = np.cumsum(correct[order]) / counts
     ends_here = np.append(scores[1:] < scores[:-1], True)  # texts of equal score are kept together
-    enough = kept >= fewest(target)
-    (found,) = np.nonzero(ends_here & enough & (accuracy >= target))
-    if not len(found):
+    (qualifying,) = np.nonzero(ends_here & (counts >= minimum_kept(target)) & (accuracy >= target))
+    if not len(qualifying):
         return None
-    last = int(found[-1])
+    last = int(qualifying[-1])
     return 0.0 if last == len(scores) - 1 else float(scores[last] + scores[last + 1]) / 2
 
 
-def fewest(target: float) -> int:
-    """How many answers must be kept at least, so that one wrong one among them still leaves the target reached."""
+def minimum_kept(target: float) -> int:
+    """The smallest number of answers that still reaches the target with one wrong answer among them."""
     return math.ceil(round(1 / (1 - target), 6))  # 1 / (1 - 0.9) is 10.000000000000002
 
 
-def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[Kept]:
-    """The accuracy of the surest answers at each of ``COVERAGES``, rounded up to whole texts.
+def risk_coverage(predictions: Predictions, calibration: Calibration) -> RiskCoverage:
+    """Accuracy at falling coverage, and at the bundle's own threshold."""
+    outcomes = predictions.outcomes(temperature=calibration.temperature)
+    confidence, correct, threshold = outcomes.confidence, outcomes.correct, calibration.threshold
+    return RiskCoverage(
+        data=predictions.data,
+        rows=len(outcomes),
+        points=risk_coverage_curve(confidence, correct),
+        confident=None if threshold is None else coverage_at(threshold, confidence, correct),
+    )
+
+
+def risk_coverage_curve(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[Kept]:
+    """The accuracy of the most confident answers at each of ``COVERAGES``, rounded up to whole texts.
 
     Where scores tie, all texts of the lowest score kept are counted.
     """
@@ -60,13 +73,13 @@ def risk_coverage(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> 
     points = []
     for coverage in COVERAGES:
         threshold = float(scores[math.ceil(round(coverage * len(scores), 6)) - 1])
-        kept = right[confidence >= threshold]
-        points.append(Kept(threshold=threshold, coverage=coverage, accuracy=float(kept.mean())))
+        point = coverage_at(threshold, confidence, correct)
+        points.append(point.model_copy(update={"coverage": coverage}))
     return points
 
 
-def kept_at(threshold: float, confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Kept:
-    """How many answers reach a threshold, and how many of those are right."""
+def coverage_at(threshold: float, confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> Kept:
+    """The share of answers that reach a threshold, and how many of those are correct."""
     kept = confidence >= threshold
-    accuracy = float(right[kept].mean()) if kept.any() else None
+    accuracy = float(correct[kept].mean()) if kept.any() else None
     return Kept(threshold=threshold, coverage=float(kept.mean()), accuracy=accuracy)

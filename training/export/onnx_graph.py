@@ -6,7 +6,7 @@ No exporter: the new one refuses packed sequences and the old one is deprecated.
 way in and zero on the way out.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -18,22 +18,19 @@ from torch import Tensor, nn
 from model_store.manifest import Arithmetic
 from training.export.quantization import LARGEST_FACTOR, Storage
 from training.network import SentimentNetwork
-from training.network.connections import Connection, Dense, Highway, Residual
+from training.network.cells import Cell, RecurrentLayer, get_cell
+from training.network.connections import Dense, Highway, Plain, Residual
 from training.network.embedding import Embedding, QuantizedEmbedding
-from training.network.encoder import GATES, CellName, StackedEncoder
-from training.network.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
-from training.network.quantization import coded
+from training.network.encoder import StackedEncoder
+from training.network.pooling import PoolingInputs
+from training.network.quantization import quantize_rows
+from training.network.validation import OptionError
 
 OPSET = 17
 RUNTIME_OPERATORS = "com.microsoft"
 """The domain of ONNX Runtime's own operators, version 1."""
 
 IR_VERSION = 8
-
-GATE_ORDER: dict[CellName, list[int]] = {"lstm": [0, 3, 1, 2], "gru": [1, 0, 2], "rnn": [0]}
-"""Torch's gates in ONNX's order: i, f, g, o becomes i, o, f, g; r, z, n becomes z, r, n."""
-
-LOWEST = float(np.finfo(np.float32).min)
 
 
 class GraphBuilder:
@@ -71,12 +68,15 @@ class GraphBuilder:
             case "float32":
                 return self.weight(tensor.T if transposed else tensor, name)
             case "float16":
-                whole = self.add("Cast", self.weight(tensor.half(), name), to=TensorProto.FLOAT)
+                whole = self.to_float(self.weight(tensor.half(), name))
             case "int8":
-                codes, scales = coded(tensor)
-                widened = self.add("Cast", self.weight(codes, name), to=TensorProto.FLOAT)
-                whole = self.add("Mul", widened, self.weight(scales, f"{name}.scales"))
+                codes, scales = quantize_rows(tensor)
+                whole = self.add("Mul", self.to_float(self.weight(codes, name)), self.weight(scales, f"{name}.scales"))
         return self.add("Transpose", whole, perm=[1, 0]) if transposed else whole
+
+    def to_float(self, value: str) -> str:
+        """A value as float32."""
+        return self.add("Cast", value, to=TensorProto.FLOAT)
 
     def integers(self, *values: int) -> str:
         """A 1-d int64 constant, as shapes and axes are."""
@@ -106,7 +106,8 @@ def build_graph(
         embedded = _linear(graph, network.projection, embedded)
     layers = _encode(graph, network.encoder, embedded, mask)  # each (texts, tokens, directions * hidden)
 
-    pooled, parts = _pool(graph, network.pooling.poolings, layers[-1], mask=mask, position=position, length=length)
+    inputs = PoolingInputs(layers[-1], mask=mask, position=position, length=length)
+    pooled, parts = network.pooling.to_onnx(graph, inputs)
     weight = graph.matrix(network.head.weight, "head.weight", transposed=True)  # (pooled size, labels)
     product = graph.add("MatMul", pooled, weight)
     graph.add("Add", product, graph.weight(network.head.bias, "head.bias"), name="logits")
@@ -125,21 +126,22 @@ def _embed(graph: GraphBuilder, embedding: Embedding, ids: str) -> str:
         return graph.add("Gather", graph.matrix(embedding.weight, "embedding.weight"), ids)
     codes = graph.add("Gather", graph.weight(embedding.codes, "embedding.codes"), ids)
     scales = graph.add("Gather", graph.weight(embedding.scales, "embedding.scales"), ids)
-    return graph.add("Mul", graph.add("Cast", codes, to=TensorProto.FLOAT), scales)
+    return graph.add("Mul", graph.to_float(codes), scales)
 
 
 def _encode(graph: GraphBuilder, encoder: StackedEncoder, embedded: str, mask: str) -> list[str]:
+    cell = get_cell(encoder.cell)
     below, layers = embedded, []
     stack = zip(encoder.layers, encoder.norms, encoder.connections, strict=True)
     for number, (layer, norm, connection) in enumerate(stack, start=1):
-        states = _recur(graph, layer, encoder.cell, _normalise(graph, norm, below))
+        states = _recur(graph, cast("RecurrentLayer", layer), cell, _normalize(graph, norm, below))
         representation, below = _connect(graph, connection, below, states)
         batch_major = graph.add("Transpose", representation, perm=[1, 0, 2])
         layers.append(graph.add("Where", mask, batch_major, graph.number(0.0), name=f"layer_{number}"))
     return layers
 
 
-def _normalise(graph: GraphBuilder, norm: nn.Module, below: str) -> str:
+def _normalize(graph: GraphBuilder, norm: nn.Module, below: str) -> str:
     """(tokens, texts, size): each token by itself, so that what stands in the padding stays there."""
     if not isinstance(norm, nn.LayerNorm):
         return below
@@ -147,9 +149,8 @@ def _normalise(graph: GraphBuilder, norm: nn.Module, below: str) -> str:
     return graph.add("LayerNormalization", below, weight, bias, axis=-1, epsilon=norm.eps)
 
 
-def _recur(graph: GraphBuilder, layer: nn.Module, cell: CellName, below: str) -> str:
+def _recur(graph: GraphBuilder, layer: RecurrentLayer, cell: Cell, below: str) -> str:
     """(tokens, texts, input size) to (tokens, texts, directions * hidden)."""
-    assert isinstance(layer, nn.LSTM | nn.GRU | nn.RNN)  # noqa: S101 - tells mypy what the module list holds
     suffixes = ["", "_reverse"] if layer.bidirectional else [""]
 
     def stacked(kind: str) -> NDArray[np.float32]:
@@ -158,22 +159,23 @@ def _recur(graph: GraphBuilder, layer: nn.Module, cell: CellName, below: str) ->
     attributes: dict[str, Any] = {
         "hidden_size": layer.hidden_size,
         "direction": "bidirectional" if layer.bidirectional else "forward",
+        **cell.onnx_attributes,
     }
-    if cell == "gru":
-        attributes["linear_before_reset"] = 1  # torch applies the reset gate after the recurrent product
+    name = cell.onnx_operator.lower()
     read, kept = stacked("weight_ih"), stacked("weight_hh")  # (directions, gates * hidden, input size or hidden)
-    bias = graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{cell}.B")
+    bias = graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{name}.B")
     if graph.arithmetic == "int8":
-        states = _recur_in_8_bits(graph, below, bias, read=read, kept=kept, attributes=attributes)
+        states = _recur_in_8_bits(graph, cell, below, bias, read=read, kept=kept, attributes=attributes)
     else:
-        matrices = graph.matrix(read, f"{cell}.W"), graph.matrix(kept, f"{cell}.R")
-        states = graph.add(cell.upper(), below, *matrices, bias, "lengths", **attributes)
+        matrices = graph.matrix(read, f"{name}.W"), graph.matrix(kept, f"{name}.R")
+        states = graph.add(cell.onnx_operator, below, *matrices, bias, "lengths", **attributes)
     by_text = graph.add("Transpose", states, perm=[0, 2, 1, 3])  # (tokens, texts, directions, hidden)
     return graph.add("Reshape", by_text, graph.integers(0, 0, -1))
 
 
 def _recur_in_8_bits(
     graph: GraphBuilder,
+    cell: Cell,
     below: str,
     bias: str,
     *,
@@ -182,73 +184,41 @@ def _recur_in_8_bits(
     attributes: dict[str, Any],
 ) -> str:
     """An LSTM whose matrices are codes with a scale a row; the operator wants them as (directions, columns, rows)."""
+    if cell.onnx_int8_operator is None:
+        message = f"there is no 8-bit operator for {cell.onnx_operator} layers"
+        raise OptionError(message)
     codes, scales, zeros = [], [], []
     for values, name in ((read, "W"), (kept, "R")):
-        whole, scale = coded(torch.from_numpy(values), largest=LARGEST_FACTOR)
+        whole, scale = quantize_rows(torch.from_numpy(values), largest=LARGEST_FACTOR)
         codes.append(graph.weight(whole.transpose(1, 2), f"lstm.{name}"))
         scales.append(graph.weight(scale.squeeze(-1), f"lstm.{name}.scales"))
         zeros.append(graph.weight(torch.zeros(scale.shape[:2], dtype=torch.int8), f"lstm.{name}.zeros"))
     no_start = ["", "", ""]  # hidden and cell states begin at zero, and there are no peepholes
     inputs = [below, *codes, bias, "lengths", *no_start, scales[0], zeros[0], scales[1], zeros[1]]
-    return graph.add("DynamicQuantizeLSTM", *inputs, domain=RUNTIME_OPERATORS, **attributes)
+    return graph.add(cell.onnx_int8_operator, *inputs, domain=RUNTIME_OPERATORS, **attributes)
 
 
-def _reordered(parameter: Tensor, cell: CellName) -> NDArray[np.float32]:
-    gates = parameter.detach().cpu().float().chunk(GATES[cell])
-    return np.concatenate([gates[gate].numpy() for gate in GATE_ORDER[cell]])
+def _reordered(parameter: Tensor, cell: Cell) -> NDArray[np.float32]:
+    gates = parameter.detach().cpu().float().chunk(len(cell.gates))
+    return np.concatenate([gates[index].numpy() for index in cell.onnx_gate_order])
 
 
-def _connect(graph: GraphBuilder, connection: Connection | nn.Module, below: str, output: str) -> tuple[str, str]:
+def _connect(graph: GraphBuilder, connection: nn.Module, below: str, output: str) -> tuple[str, str]:
     """The layer's representation and what the layer above reads."""
-    if isinstance(connection, Dense):
-        return output, graph.add("Concat", below, output, axis=-1)
-    if isinstance(connection, Residual):
-        output = graph.add("Add", below, output)
-    elif isinstance(connection, Highway):
-        transform = graph.add("Sigmoid", _linear(graph, connection.gate, below))
-        output = graph.add("Add", below, graph.add("Mul", transform, graph.add("Sub", output, below)))
-    return output, output
-
-
-def _pool(
-    graph: GraphBuilder, poolings: nn.ModuleList, states: str, *, mask: str, position: str, length: str
-) -> tuple[str, str]:
-    """The pooled vector (texts, poolings * size) and every token's part in it (texts, tokens, poolings * size)."""
-    pooled, parts = [], []
-    for pooling in poolings:
-        match pooling:
-            case MaxPooling():
-                masked = graph.add("Where", mask, states, graph.number(LOWEST))
-                winner = graph.add("ArgMax", masked, axis=1, keepdims=1)  # (texts, 1, size), the first of equals
-                part = graph.add("Where", graph.add("Equal", position, winner), states, graph.number(0.0))
-                pooled.append(graph.add("ReduceMax", masked, axes=[1], keepdims=0))
-                parts.append(part)
-                continue
-            case MeanPooling():
-                part = graph.add("Div", states, graph.add("Cast", length, to=TensorProto.FLOAT))
-            case AttentionPooling():
-                scores = graph.add("MatMul", states, graph.matrix(pooling.score.weight, "attention", transposed=True))
-                attention = graph.add("Softmax", graph.add("Where", mask, scores, graph.number(LOWEST)), axis=1)
-                part = graph.add("Mul", states, attention)
-            case LastPooling():
-                part = _last_part(graph, pooling, states, position=position, length=length)
-            case _:
-                message = f"no ONNX form for the pooling {type(pooling).__name__}"
-                raise TypeError(message)
-        pooled.append(graph.add("ReduceSum", part, graph.integers(1), keepdims=0))
-        parts.append(part)
-    return graph.add("Concat", *pooled, axis=-1), graph.add("Concat", *parts, axis=-1)
-
-
-def _last_part(graph: GraphBuilder, pooling: LastPooling, states: str, *, position: str, length: str) -> str:
-    one = graph.weight(np.array(1, dtype=np.int64), "one")
-    last = graph.add("Equal", position, graph.add("Sub", length, one))  # (texts, tokens, 1)
-    first = graph.add("Equal", position, graph.weight(np.array(0, dtype=np.int64), "zero"))
-    start, half, end = graph.integers(0), graph.integers(pooling.forward_size), graph.integers(np.iinfo(np.int64).max)
-    axis = graph.integers(2)
-    forward = graph.add("Where", last, graph.add("Slice", states, start, half, axis), graph.number(0.0))
-    backward = graph.add("Where", first, graph.add("Slice", states, half, end, axis), graph.number(0.0))
-    return graph.add("Concat", forward, backward, axis=-1)
+    match connection:
+        case Plain():
+            return output, output
+        case Dense():
+            return output, graph.add("Concat", below, output, axis=-1)
+        case Residual():
+            joined = graph.add("Add", below, output)
+        case Highway():
+            transform = graph.add("Sigmoid", _linear(graph, connection.gate, below))
+            joined = graph.add("Add", below, graph.add("Mul", transform, graph.add("Sub", output, below)))
+        case _:
+            message = f"there is no ONNX form for the connection {type(connection).__name__}"
+            raise OptionError(message)
+    return joined, joined
 
 
 def _linear(graph: GraphBuilder, linear: nn.Linear, values: str) -> str:

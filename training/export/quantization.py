@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from model_store.manifest import Arithmetic
-from training.network.quantization import coded, widened
+from training.network.cells import CELLS, RecurrentLayer, cell_of
+from training.network.quantization import dequantize, quantize_rows
 from training.network.validation import OptionError, check_choice
 
 Storage = Literal["float32", "float16", "int8"]
@@ -37,7 +38,7 @@ def round_weights(network: nn.Module, storage: Storage, *, arithmetic: Arithmeti
     with torch.no_grad():
         for parameter in network.parameters():
             if id(parameter) in factors:
-                parameter.copy_(widened(*coded(parameter, largest=LARGEST_FACTOR)))
+                parameter.copy_(dequantize(*quantize_rows(parameter, largest=LARGEST_FACTOR)))
             elif parameter.ndim > 1:
                 parameter.copy_(rounded(parameter, storage))
 
@@ -50,17 +51,18 @@ def rounded(weights: Tensor, storage: Storage) -> Tensor:
         case "float16":
             return weights.half().float()
         case "int8":
-            return widened(*coded(weights))
+            return dequantize(*quantize_rows(weights))
 
 
 def _factors(network: nn.Module) -> set[int]:
-    """The identities of the matrices that are multiplied in 8 bits: those of the LSTM layers."""
-    for layer in network.modules():
-        if isinstance(layer, nn.GRU | nn.RNN):
+    """The identities of the matrices that are multiplied in 8 bits: those of the recurrent layers."""
+    layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
+    for layer in layers:
+        if cell_of(layer).onnx_int8_operator is None:
+            cells = " and ".join(name for name, cell in CELLS.items() if cell.onnx_int8_operator)
             message = (
-                f"arithmetic is 'int8', which is there for the cell lstm alone, and this network has "
+                f"arithmetic is 'int8', which is there for the cell {cells} alone, and this network has "
                 f"{type(layer).__name__} layers; use float32"
             )
             raise OptionError(message)
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.LSTM)]
     return {id(parameter) for layer in layers for parameter in layer.parameters() if parameter.ndim > 1}

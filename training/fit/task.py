@@ -12,15 +12,13 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+from model_store.manifest import CellName, ConnectionName, PoolingName
 from training.data import tokenization
 from training.data.tokenized import Batch
 from training.fit.loss import training_loss
 from training.network import SentimentNetwork
-from training.network.connections import ConnectionName
 from training.network.embedding import QuantizedEmbedding, make_embedding
-from training.network.encoder import CellName
-from training.network.pooling import PoolingName
-from training.network.validation import OptionError, check_chance, check_choice, check_positive, check_whole_number
+from training.network.validation import OptionError, check_choice, check_int, check_positive, check_probability
 
 ScheduleName = Literal["one_cycle", "plateau", "constant"]
 
@@ -102,8 +100,8 @@ class SentimentTask(lightning.LightningModule):
         schedule: ScheduleName = "one_cycle",
     ) -> None:
         super().__init__()
-        check_whole_number("embedding_size", embedding_size, least=1)
-        check_chance("label_smoothing", label_smoothing)
+        check_int("embedding_size", embedding_size, minimum=1)
+        check_probability("label_smoothing", label_smoothing)
         check_positive("teacher_weight", teacher_weight, advice="1 counts a teacher's scores as much as labels.")
         check_choice("schedule", schedule, choices=get_args(ScheduleName))
         _check_rates(learning_rate, embedding_learning_rate, weight_decay)

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import pack_sequence
 
+from model_store.manifest import CellName
 from training.lecture import checkpoint as own_model
 from training.lecture.formatting import percent, scientific, short, spread
 from training.lecture.plots import BLUE, DASHES, ORANGE, EndLabel, finished, label_ends, new_plot
@@ -16,7 +17,6 @@ from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.sentences import Sentences, accuracy, interval, new_network, read_sentences, train
 from training.lecture.settings import Settings
 from training.network import SentimentNetwork
-from training.network.encoder import CellName
 
 CLAIM = Claim(
     name="bidirectionality",

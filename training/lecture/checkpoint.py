@@ -9,12 +9,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
-from training.data.examples import LeftOut
 from training.data.readers import read_examples
 from training.fit.checkpoint import load_checkpoint
 from training.lecture.settings import SAMPLE, DiagnosisError, Settings
 from training.network import SentimentNetwork
-from training.network.encoder import RecurrentLayer
+from training.network.cells import RecurrentLayer
 
 MOST_TEXTS = 200
 MOST_TOKENS = 200
@@ -62,8 +61,7 @@ def texts_of(settings: Settings) -> list[str]:
         DiagnosisError: the file is missing, is no text, or is empty.
     """
     if settings.texts is None:
-        bad_rows = LeftOut("stop")
-        return [example.text for example in read_examples(SAMPLE / "test.csv", bad_rows=bad_rows)]
+        return [example.text for example in read_examples(SAMPLE / "test.csv")]
     if not settings.texts.is_file():
         message = f"{settings.texts}: no such file; pass --texts a file with one text a line"
         raise DiagnosisError(message)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import torch
 
+from model_store.manifest import CellName
 from training.lecture import brackets
 from training.lecture.formatting import percent, short, spread
 from training.lecture.plots import BLUE, DASHES, GREEN, GREY, ORANGE, EndLabel, finished, label_ends, new_plot
@@ -12,7 +13,7 @@ from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.settings import Settings
 from training.lecture.symbols import SymbolReader
 from training.lecture.unrolled import read_step_by_step
-from training.network.encoder import CellName, RecurrentLayer
+from training.network.cells import RecurrentLayer
 
 CLAIM = Claim(
     name="counting",

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +26,7 @@ from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.sentences import Sentences, accuracy, interval, new_network, read_sentences, train
 from training.lecture.settings import Settings
 from training.network import SentimentNetwork
-from training.network.connections import ConnectionName
+from training.network.connections import CONNECTIONS
 
 CLAIM = Claim(
     name="depth",
@@ -42,7 +41,6 @@ CLAIM = Claim(
     ),
 )
 
-CONNECTIONS = get_args(ConnectionName)
 COLORS = dict(zip(CONNECTIONS, (ORANGE, BLUE, GREEN, PURPLE), strict=True))
 STYLES = dict(zip(CONNECTIONS, DASHES, strict=True))
 LESS = 10  # times smaller, or greater, that counts as a difference between gradients
@@ -262,7 +260,7 @@ def _draw(stacks: list[Stack], sizes: Sizes, what: str, *, title: str, y: str, c
         runs = torch.tensor([_of(stacks, connection, depth, what) for depth in sizes.depths])  # (depths, seeds)
         means = (runs.log().mean(dim=1).exp() if gradient else runs.mean(dim=1)).tolist()
         color = COLORS[connection]
-        apart = 1.03 ** (CONNECTIONS.index(connection) - 1.5)  # side by side, so that no range hides another
+        apart = 1.03 ** (list(CONNECTIONS).index(connection) - 1.5)  # side by side, so that no range hides another
         places = [depth * apart for depth in sizes.depths]
         axes.plot(places, means, color=color, linestyle=STYLES[connection], marker="o", markersize=4)
         axes.vlines(places, runs.amin(dim=1).tolist(), runs.amax(dim=1).tolist(), color=color, linewidth=1.2)

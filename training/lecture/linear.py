@@ -4,13 +4,14 @@ import math
 from dataclasses import asdict, dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.lecture.formatting import scientific, short
 from training.lecture.plots import BLUE, GREEN, ORANGE, PURPLE, EndLabel, finished, label_ends, new_plot
 from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.settings import Settings
-from training.network.encoder import GATES, CellName, initialise
+from training.network.cells import CELLS
+from training.network.encoder import initialize
 
 CLAIM = Claim(
     name="linear",
@@ -126,16 +127,12 @@ def measure_decay(radius: float, *, seed: int, sizes: Sizes) -> Decay:
 def encoder_starts(units: int, *, seed: int) -> list[Start]:
     """Spectral radius of each gate's recurrent block in fresh layers of every cell."""
     torch.manual_seed(seed)
-    modules: dict[CellName, nn.RNNBase] = {
-        "lstm": nn.LSTM(units, units),
-        "gru": nn.GRU(units, units),
-        "rnn": nn.RNN(units, units),
-    }
+    layers = {name: cell.module(units, units) for name, cell in CELLS.items()}  # all made before any is initialized
     starts = []
-    for cell, layer in modules.items():
-        initialise(layer, cell)
-        blocks = layer.weight_hh_l0.detach().double().chunk(GATES[cell])  # type: ignore[operator]
-        starts += [Start(cell, gate, seed, spectral_radius(block)) for gate, block in enumerate(blocks)]
+    for name, layer in layers.items():
+        initialize(layer, CELLS[name])
+        blocks = layer.weight_hh_l0.detach().double().chunk(len(CELLS[name].gates))  # type: ignore[operator]
+        starts += [Start(name, gate, seed, spectral_radius(block)) for gate, block in enumerate(blocks)]
     return starts
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from model_store.manifest import CellName
 from training.lecture.formatting import spread
 from training.lecture.plots import (
     BLUE,
@@ -32,7 +33,7 @@ from training.lecture.symbols import (
     recall_texts,
     train_on_recall,
 )
-from training.network.encoder import CellName, RecurrentLayer
+from training.network.cells import RecurrentLayer
 
 CLAIM = Claim(
     name="memory",

@@ -13,7 +13,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from training.data.batches import LengthBucketedSampler
-from training.data.examples import Example, LeftOut
+from training.data.examples import Example
 from training.data.readers import read_examples
 from training.data.tokenization import UNKNOWN, count_words, encode_all, word_pipeline
 from training.data.tokenized import Batch, TokenizedExamples
@@ -123,7 +123,7 @@ def interval(sentences: Sentences) -> float:
 
 
 def _read(path: Path, settings: Settings, *, labels: list[str] | None) -> list[Example]:
-    return list(read_examples(path, allowed_labels=labels, bad_rows=LeftOut("stop"), **settings.reading))
+    return list(read_examples(path, settings.reading, allowed_labels=labels))
 
 
 def _tokenized(examples: list[Example], labels: list[str], pipeline: Tokenizer) -> TokenizedExamples:

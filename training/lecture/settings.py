@@ -1,7 +1,7 @@
 """What a diagnosis is made with: seeds, data, and the options of the networks it trains."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,11 @@ from typing import Any
 import yaml
 
 from training.data.file_lists import paths
+from training.data.readers import ReadingOptions
 from training.fit.task import SentimentTask
 from training.network import SentimentNetwork
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample"
-
-READING_OPTIONS = ("format", "text_column", "label_column", "ptb_tokens", "label_map")
-"""What a fit config may say of its files that a diagnosis reads them with."""
 
 
 class DiagnosisError(ValueError):
@@ -55,12 +53,13 @@ class Settings:
     model: ModelOptions = field(default_factory=ModelOptions)
     train: Path = SAMPLE / "train.csv"
     validation: tuple[Path, ...] = (SAMPLE / "validation.csv", SAMPLE / "test.csv")
-    reading: Mapping[str, Any] = field(default_factory=dict)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     checkpoint: Path | None = None
     texts: Path | None = None
 
     def described(self) -> dict[str, Any]:
-        """As plain JSON types, for the report."""
+        """As plain JSON types, for the report; of the reading options those that are not the default."""
+        defaults = ReadingOptions()
         return {
             "quick": self.quick,
             "seeds": list(self.seeds),
@@ -71,7 +70,9 @@ class Settings:
             },
             "train": self.train.name,
             "validation": [path.name for path in self.validation],
-            "reading": dict(self.reading),
+            "reading": {
+                name: value for name, value in asdict(self.reading).items() if value != getattr(defaults, name)
+            },
             "checkpoint": None if self.checkpoint is None else self.checkpoint.name,
             "texts": None if self.texts is None else self.texts.name,
         }
@@ -82,7 +83,7 @@ class FitConfig:
     """What a fit config says that a diagnosis uses."""
 
     model: ModelOptions
-    reading: dict[str, Any]
+    reading: ReadingOptions
     train: Path | None
     validation: Path | None
 
@@ -107,7 +108,7 @@ def read_fit_config(path: Path) -> FitConfig:
     data = content.get("data") or {}
     return FitConfig(
         model=model_options(content.get("model") or {}),
-        reading={key: data[key] for key in READING_OPTIONS if key in data},
+        reading=ReadingOptions.among(data, trees="root", on_bad_row="stop"),
         train=paths(data["train"])[0] if data.get("train") else None,
         validation=paths(data["validation"])[0] if data.get("validation") else None,
     )

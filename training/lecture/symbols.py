@@ -9,7 +9,8 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 from torch.optim import Optimizer
 
-from training.network.encoder import CellName, StackedEncoder
+from model_store.manifest import CellName
+from training.network.encoder import StackedEncoder
 
 ANSWERS = 4
 """Symbols that may have to be recalled; guessing is right once in four times."""

@@ -7,13 +7,13 @@ a node of the graph. The weights are the layer's own, and the numbers equal the 
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.network.encoder import RecurrentLayer
+from training.network.cells import RecurrentLayer, cell_of, weight_names
 
 
 class States(NamedTuple):
-    """A direction's states in reading order: ``hidden`` and, for an LSTM, ``cells``; each (texts, hidden)."""
+    """A direction's states in reading order: ``hidden`` and, where there are any, ``cells``; each (texts, hidden)."""
 
     hidden: list[Tensor]
     cells: list[Tensor]
@@ -26,19 +26,18 @@ def read_step_by_step(layer: RecurrentLayer, inputs: Tensor, *, backward: bool =
         layer: a one-layer recurrent module.
         inputs: what it reads; the backward direction takes it from the end.
         backward: which direction's weights.
+
+    Raises:
+        OptionError: the layer's cell is not in ``CELLS``.
     """
-    suffix = "_l0_reverse" if backward else "_l0"
-    weights = [getattr(layer, f"{part}{suffix}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-    hidden = cell = inputs.new_zeros(inputs.shape[1], layer.hidden_size)
+    cell = cell_of(layer)
+    weights = [getattr(layer, name) for name in weight_names(backward=backward)]
+    state = (inputs.new_zeros(inputs.shape[1], layer.hidden_size),) * cell.state_count
     states = States([], [])
     for token in reversed(inputs.unbind()) if backward else inputs.unbind():
-        if isinstance(layer, nn.LSTM):
-            hidden, cell = torch.lstm_cell(token, (hidden, cell), *weights)
-            states.cells.append(cell)
-        else:
-            step = torch.gru_cell if isinstance(layer, nn.GRU) else torch.rnn_tanh_cell
-            hidden = step(token, hidden, *weights)
-        states.hidden.append(hidden)
+        state = cell.step(token, state, weights)
+        states.hidden.append(state[0])
+        states.cells.extend(state[1:])
     return states
 
 

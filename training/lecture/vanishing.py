@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model_store.manifest import CellName
 from training.lecture import checkpoint_gradient
 from training.lecture.formatting import spread
 from training.lecture.plots import (
@@ -25,7 +26,7 @@ from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.settings import Settings
 from training.lecture.symbols import ANSWERS, RECALL_SYMBOLS, SymbolReader, recall_texts, train_on_recall
 from training.lecture.unrolled import gradient_norms, read_step_by_step
-from training.network.encoder import CellName, RecurrentLayer
+from training.network.cells import RecurrentLayer
 
 CLAIM = Claim(
     name="vanishing",

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from training.network.connections import ConnectionName
+from model_store.manifest import CellName, ConnectionName, PoolingName
 from training.network.embedding import Embedding
-from training.network.encoder import CellName, StackedEncoder, repack
-from training.network.pooling import Pooling, PoolingName
+from training.network.encoder import StackedEncoder, repack
+from training.network.pooling import Pooling
 from training.network.regularization import WordDropout
-from training.network.validation import check_chance, check_whole_number
+from training.network.validation import check_int, check_probability
 
 
 class Explanation(NamedTuple):
@@ -68,8 +68,8 @@ class SentimentNetwork(nn.Module):
         weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
-        check_whole_number("projection_size", projection_size, least=0)
-        check_chance("embedding_dropout", embedding_dropout)
+        check_int("projection_size", projection_size, minimum=0)
+        check_probability("embedding_dropout", embedding_dropout)
         self.word_dropout = WordDropout(word_dropout, unknown_id=unknown_id)
         self.embedding = embedding
         self.projection = nn.Linear(embedding.embedding_dim, projection_size) if projection_size else None

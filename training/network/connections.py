@@ -4,14 +4,14 @@ Each connection turns ``below`` (the layer's input, (tokens, input size)) and ``
 (tokens, directions * hidden)) into the layer's representation and the input of the layer above.
 """
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from model_store.manifest import ConnectionName
 from training.network.validation import check_choice
-
-ConnectionName = Literal["none", "residual", "dense", "highway"]
 
 CARRY_BIAS = -2.0
 """Srivastava et al. 2015 (Highway Networks, section 2.2): a negative bias makes a new layer carry its input."""
@@ -66,15 +66,20 @@ class Highway(nn.Module):
 
 Connection = Plain | Residual | Dense | Highway
 
+CONNECTIONS: dict[ConnectionName, Callable[[int, int], Connection]] = {
+    "none": lambda input_size, output_size: Plain(),  # noqa: ARG005 - all are made alike, from both widths
+    "residual": lambda input_size, output_size: Residual() if input_size == output_size else Plain(),
+    "dense": lambda input_size, output_size: Dense(),  # noqa: ARG005
+    "highway": lambda input_size, output_size: Highway(output_size) if input_size == output_size else Plain(),
+}
+"""Residual and highway connections add input and output, so a layer that changes the width gets a plain one."""
+
 
 def make_connection(name: ConnectionName, *, input_size: int, output_size: int) -> Connection:
-    """The connection of one layer.
+    """Make the connection of one layer.
 
-    Residual and highway add input and output, so a layer that changes the width is plain.
+    Raises:
+        OptionError: ``CONNECTIONS`` does not have the name.
     """
-    check_choice("connection", name, choices=get_args(ConnectionName))
-    if name == "dense":
-        return Dense()
-    if name == "none" or input_size != output_size:
-        return Plain()
-    return Residual() if name == "residual" else Highway(output_size)
+    check_choice("connection", name, choices=tuple(CONNECTIONS))
+    return CONNECTIONS[name](input_size, output_size)

@@ -5,7 +5,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from training.network.quantization import coded, widened
+from training.network.quantization import dequantize, quantize_rows
 
 
 class QuantizedEmbedding(nn.Module):
@@ -27,7 +27,7 @@ class QuantizedEmbedding(nn.Module):
     def from_vectors(cls, vectors: Tensor) -> Self:
         """Rounds (rows, size) vectors; each number is off by at most half its row's scale."""
         table = cls(*vectors.shape)
-        codes, scales = coded(vectors)
+        codes, scales = quantize_rows(vectors)
         table.codes.copy_(codes)
         table.scales.copy_(scales)
         return table
@@ -45,7 +45,7 @@ class QuantizedEmbedding(nn.Module):
     @property
     def vectors(self) -> Tensor:
         """(rows, size) the whole table, as the numbers that it stands for."""
-        return widened(self.codes, self.scales)
+        return dequantize(self.codes, self.scales)
 
     @property
     def is_blank(self) -> bool:
@@ -54,7 +54,7 @@ class QuantizedEmbedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """(any shape) ids to (any shape, size) vectors."""
-        return widened(self.codes[ids], self.scales[ids])
+        return dequantize(self.codes[ids], self.scales[ids])
 
 
 Embedding = nn.Embedding | QuantizedEmbedding

@@ -5,25 +5,18 @@ let gradients reach the lowest layer. Connections, layer norm and dropout see re
 leak into a state.
 """
 
-from typing import Literal, cast, get_args
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from training.network.connections import ConnectionName, Dense, make_connection
-from training.network.padded_kernels import Rectangle, lay_out, read_side_by_side
+from model_store.manifest import CellName, ConnectionName
+from training.network.cells import FORGET_GATE, Cell, RecurrentLayer, get_cell
+from training.network.connections import Dense, make_connection
+from training.network.padded_kernels import PaddedLayout, pad_layout, run_padded
 from training.network.regularization import LockedDropout, dropped_weights, read_with_weights
-from training.network.validation import MOST_LAYERS, check_chance, check_choice, check_whole_number
-
-CellName = Literal["lstm", "gru", "rnn"]
-
-RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
-
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-"""Blocks of rows in a cell's weights; torch orders them i, f, g, o (LSTM) and r, z, n (GRU)."""
-
-_MODULES: dict[CellName, type[RecurrentLayer]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+from training.network.validation import MAX_LAYERS, check_int, check_probability
 
 
 class StackedEncoder(nn.Module):
@@ -40,7 +33,7 @@ class StackedEncoder(nn.Module):
 
     Args:
         input_size: width of one embedded token.
-        cell: ``lstm``, ``gru`` or ``rnn`` (tanh).
+        cell: a name in ``cells.CELLS``.
         layers: how many layers are stacked, 1 to 16.
         hidden_size: units of one direction in every layer.
         bidirectional: whether each layer also reads from the end to the start.
@@ -69,11 +62,11 @@ class StackedEncoder(nn.Module):
         weight_drop: float = 0.0,
     ) -> None:
         super().__init__()
-        check_choice("cell", cell, choices=get_args(CellName))
-        check_whole_number("layers", layers, least=1, most=MOST_LAYERS)
-        check_whole_number("hidden_size", hidden_size, least=1)
-        check_chance("dropout", dropout)
-        check_chance("weight_drop", weight_drop)
+        recurrent = get_cell(cell)
+        check_int("layers", layers, minimum=1, maximum=MAX_LAYERS)
+        check_int("hidden_size", hidden_size, minimum=1)
+        check_probability("dropout", dropout)
+        check_probability("weight_drop", weight_drop)
         self.cell: CellName = cell
         self.output_size = (2 if bidirectional else 1) * hidden_size
         self.weight_drop = weight_drop
@@ -83,35 +76,35 @@ class StackedEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.locked_dropout = LockedDropout(locked_dropout)
         width = input_size
-        for number in range(layers):
-            layer = _MODULES[cell](width, hidden_size, bidirectional=bidirectional)
-            initialise(layer, cell)
+        for index in range(layers):
+            layer = recurrent.module(width, hidden_size, bidirectional=bidirectional)
+            initialize(layer, recurrent)
             joined = make_connection(connection, input_size=width, output_size=self.output_size)
             self.layers.append(layer)
-            self.norms.append(nn.LayerNorm(width) if layer_norm and number else nn.Identity())
+            self.norms.append(nn.LayerNorm(width) if layer_norm and index else nn.Identity())
             self.connections.append(joined)
             width = width + self.output_size if isinstance(joined, Dense) else self.output_size
 
     def forward(self, embedded: PackedSequence) -> list[PackedSequence]:
         """Reads (all tokens, input size); returns each layer's (all tokens, directions * hidden), lowest first."""
-        rectangle = lay_out(embedded) if self.training else None
+        layout = pad_layout(embedded) if self.training else None
         below = embedded
         representations = []
-        for number, connection in enumerate(self.connections):
-            joined = connection(below.data, self._read(number, below, rectangle).data)
+        for index, connection in enumerate(self.connections):
+            joined = connection(below.data, self._read(index, below, layout).data)
             representations.append(repack(joined.representation, below))
             below = repack(joined.above, below)
         return representations
 
-    def _read(self, number: int, below: PackedSequence, rectangle: Rectangle | None) -> PackedSequence:
-        """What the layer makes of (all tokens, input size): (all tokens, directions * hidden)."""
-        layer = cast("RecurrentLayer", self.layers[number])
-        if number:
-            below = repack(self.dropout(self.norms[number](below.data)), below)
+    def _read(self, index: int, below: PackedSequence, layout: PaddedLayout | None) -> PackedSequence:
+        """One layer's output: (all tokens, input size) to (all tokens, directions * hidden)."""
+        layer = cast("RecurrentLayer", self.layers[index])
+        if index:
+            below = repack(self.dropout(self.norms[index](below.data)), below)
         below = self.locked_dropout(below)
         weight_drop = self.weight_drop if self.training else 0.0
-        if rectangle is not None:
-            return read_side_by_side(layer, below, rectangle, weights=dropped_weights(layer, weight_drop))
+        if layout is not None:
+            return run_padded(layer, below, layout, weights=dropped_weights(layer, weight_drop))
         if weight_drop:
             return read_with_weights(layer, below, weights=dropped_weights(layer, weight_drop))
         output: PackedSequence = layer(below)[0]
@@ -123,7 +116,7 @@ def repack(data: Tensor, like: PackedSequence) -> PackedSequence:
     return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
 
 
-def initialise(layer: nn.Module, cell: CellName) -> None:
+def initialize(layer: nn.Module, cell: Cell) -> None:
     """Orthogonal recurrent weights and Glorot input weights gate by gate, zero biases, and an open forget gate.
 
     The orthogonal start keeps a gradient's norm over time (Saxe et al. 2013); a forget bias of 1 lets a fresh LSTM
@@ -133,9 +126,8 @@ def initialise(layer: nn.Module, cell: CellName) -> None:
         for name, parameter in layer.named_parameters():
             if name.startswith("bias"):
                 parameter.zero_()
-                if cell == "lstm" and name.startswith("bias_ih"):
-                    forget = parameter.chunk(GATES[cell])[1]
-                    forget.fill_(1.0)
+                if FORGET_GATE in cell.gates and name.startswith("bias_ih"):
+                    parameter.chunk(len(cell.gates))[cell.gates.index(FORGET_GATE)].fill_(1.0)
                 continue
-            for gate in parameter.chunk(GATES[cell]):
+            for gate in parameter.chunk(len(cell.gates)):
                 nn.init.orthogonal_(gate) if name.startswith("weight_hh") else nn.init.xavier_uniform_(gate)

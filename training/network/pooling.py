@@ -3,16 +3,63 @@
 Every pooling here is a sum over tokens of a part that belongs to one token alone. Under a linear head that makes each
 token's contribution to each logit exact: ``parts @ weight.T``, with no attribution method and no second pass.
 
-All functions take ``states`` (texts, tokens, size) and ``mask`` (texts, tokens), true where there is a token.
+``forward`` and ``parts`` take ``states`` (texts, tokens, size) and ``mask`` (texts, tokens), true where there is a
+token. ``to_onnx`` adds the same computation to a bundle's graph. A new pooling is a class and an entry in ``POOLINGS``
+here, and its name in ``model_store.manifest.PoolingName``.
 """
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-PoolingName = Literal["max", "mean", "attention", "last"]
+from model_store.manifest import PoolingName
+from training.network.validation import OptionError
+
+LOWEST = torch.finfo(torch.float32).min
+
+
+class GraphBuilder(Protocol):
+    """An ONNX graph under construction; every method returns the name of the value it adds."""
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:  # noqa: ANN401 - as ONNX has them
+        """A node with one output."""
+
+    def weight(self, values: Tensor, name: str) -> str:
+        """A constant tensor."""
+
+    def matrix(self, values: Tensor, name: str, *, transposed: bool = False) -> str:
+        """A constant weight matrix, in the bundle's precision."""
+
+    def integers(self, *values: int) -> str:
+        """A 1-d int64 constant."""
+
+    def number(self, value: float) -> str:
+        """A float32 scalar constant."""
+
+    def to_float(self, value: str) -> str:
+        """A value as float32."""
+
+
+class PoolingInputs(NamedTuple):
+    """Names of what a pooling reads in a graph.
+
+    ``states`` (texts, tokens, size), zero past a text's end; ``mask`` (texts, tokens, 1); ``position`` (1, tokens, 1),
+    from 0; ``length`` (texts, 1, 1).
+    """
+
+    states: str
+    mask: str
+    position: str
+    length: str
+
+
+class PoolingNodes(NamedTuple):
+    """Names of a pooling's values in a graph: ``pooled`` (texts, size) and ``parts`` (texts, tokens, size)."""
+
+    pooled: str
+    parts: str
 
 
 class MaxPooling(nn.Module):
@@ -27,6 +74,14 @@ class MaxPooling(nn.Module):
         winner = states.masked_fill(~mask.unsqueeze(-1), -torch.inf).argmax(dim=1, keepdim=True)  # (texts, 1, size)
         return torch.zeros_like(states).scatter(1, winner, states.gather(1, winner))
 
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+        """Add the nodes to a graph."""
+        masked = graph.add("Where", inputs.mask, inputs.states, graph.number(LOWEST))
+        winner = graph.add("ArgMax", masked, axis=1, keepdims=1)  # (texts, 1, size), the first of equals
+        is_winner = graph.add("Equal", inputs.position, winner)
+        parts = graph.add("Where", is_winner, inputs.states, graph.number(0.0))
+        return PoolingNodes(graph.add("ReduceMax", masked, axes=[1], keepdims=0), parts)
+
 
 class MeanPooling(nn.Module):
     """Average over tokens: every token has an equal share."""
@@ -39,6 +94,10 @@ class MeanPooling(nn.Module):
         """(texts, tokens, size): each state divided by its text's number of tokens."""
         lengths = mask.sum(dim=1).view(-1, 1, 1)
         return states.masked_fill(~mask.unsqueeze(-1), 0.0) / lengths
+
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+        """Add the nodes to a graph."""
+        return _summed(graph, graph.add("Div", inputs.states, graph.to_float(inputs.length)))
 
 
 class AttentionPooling(nn.Module):
@@ -57,6 +116,12 @@ class AttentionPooling(nn.Module):
         real = mask.unsqueeze(-1)  # (texts, tokens, 1)
         attention: Tensor = self.score(states).masked_fill(~real, -torch.inf).softmax(dim=1)  # (texts, tokens, 1)
         return states.masked_fill(~real, 0.0) * attention
+
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+        """Add the nodes to a graph."""
+        scores = graph.add("MatMul", inputs.states, graph.matrix(self.score.weight, "attention", transposed=True))
+        attention = graph.add("Softmax", graph.add("Where", inputs.mask, scores, graph.number(LOWEST)), axis=1)
+        return _summed(graph, graph.add("Mul", inputs.states, attention))
 
 
 class LastPooling(nn.Module):
@@ -80,8 +145,32 @@ class LastPooling(nn.Module):
         backward = states[..., half:].masked_fill(~first.unsqueeze(-1), 0.0)
         return torch.cat([forward, backward], dim=-1)
 
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+        """Add the nodes to a graph."""
+        one = graph.weight(torch.tensor(1), "one")
+        last = graph.add("Equal", inputs.position, graph.add("Sub", inputs.length, one))  # (texts, tokens, 1)
+        first = graph.add("Equal", inputs.position, graph.weight(torch.tensor(0), "zero"))
+        start, half = graph.integers(0), graph.integers(self.forward_size)
+        end, axis = graph.integers(torch.iinfo(torch.int64).max), graph.integers(2)
+        forward_states = graph.add("Slice", inputs.states, start, half, axis)
+        forward = graph.add("Where", last, forward_states, graph.number(0.0))
+        backward_states = graph.add("Slice", inputs.states, half, end, axis)
+        backward = graph.add("Where", first, backward_states, graph.number(0.0))
+        return _summed(graph, graph.add("Concat", forward, backward, axis=-1))
 
-OnePooling = MaxPooling | MeanPooling | AttentionPooling | LastPooling
+
+def _summed(graph: GraphBuilder, parts: str) -> PoolingNodes:
+    return PoolingNodes(graph.add("ReduceSum", parts, graph.integers(1), keepdims=0), parts)
+
+
+SinglePooling = MaxPooling | MeanPooling | AttentionPooling | LastPooling
+
+POOLINGS: dict[PoolingName, Callable[[int, bool], SinglePooling]] = {
+    "max": lambda size, bidirectional: MaxPooling(),  # noqa: ARG005 - all are made alike
+    "mean": lambda size, bidirectional: MeanPooling(),  # noqa: ARG005
+    "attention": lambda size, bidirectional: AttentionPooling(size),  # noqa: ARG005
+    "last": lambda size, bidirectional: LastPooling(size, bidirectional=bidirectional),
+}
 
 
 class Pooling(nn.Module):
@@ -89,18 +178,12 @@ class Pooling(nn.Module):
 
     def __init__(self, names: list[PoolingName], size: int, *, bidirectional: bool) -> None:
         super().__init__()
-        if not names or len(set(names)) != len(names):
-            message = f"pooling needs one or more distinct names of max, mean, attention, last; got {names}"
-            raise ValueError(message)
-        makers: dict[PoolingName, Callable[[], OnePooling]] = {
-            "max": MaxPooling,
-            "mean": MeanPooling,
-            "attention": lambda: AttentionPooling(size),
-            "last": lambda: LastPooling(size, bidirectional=bidirectional),
-        }
+        if not names or len(set(names)) != len(names) or not set(names) <= set(POOLINGS):
+            message = f"pooling is {names}; expected one or more distinct names of {', '.join(POOLINGS)}"
+            raise OptionError(message)
         self.names = names
         self.output_size = len(names) * size
-        self.poolings = nn.ModuleList(makers[name]() for name in names)
+        self.poolings = nn.ModuleList(POOLINGS[name](size, bidirectional) for name in names)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(texts, poolings * size)."""
@@ -108,5 +191,11 @@ class Pooling(nn.Module):
 
     def parts(self, states: Tensor, mask: Tensor) -> Tensor:
         """(texts, tokens, poolings * size): what each token adds to each pooled dimension; sums to ``forward``."""
-        parts = [cast("OnePooling", pooling).parts(states, mask) for pooling in self.poolings]
+        parts = [cast("SinglePooling", pooling).parts(states, mask) for pooling in self.poolings]
         return torch.cat(parts, dim=-1)
+
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+        """Add the nodes of all poolings to a graph."""
+        nodes = [cast("SinglePooling", pooling).to_onnx(graph, inputs) for pooling in self.poolings]
+        pooled, parts = ([getattr(node, name) for node in nodes] for name in PoolingNodes._fields)
+        return PoolingNodes(graph.add("Concat", *pooled, axis=-1), graph.add("Concat", *parts, axis=-1))

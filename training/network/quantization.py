@@ -6,7 +6,7 @@ from torch import Tensor
 LARGEST_CODE = 127
 
 
-def coded(weights: Tensor, *, largest: int = LARGEST_CODE) -> tuple[Tensor, Tensor]:
+def quantize_rows(weights: Tensor, *, largest: int = LARGEST_CODE) -> tuple[Tensor, Tensor]:
     """(..., size) weights as 8-bit codes of the same shape, and (..., 1) scales: codes times scales are the weights.
 
     Each row has its own scale, by which its largest code is ``largest``; rounding moves a number by at most half of it.
@@ -16,6 +16,6 @@ def coded(weights: Tensor, *, largest: int = LARGEST_CODE) -> tuple[Tensor, Tens
     return (weights / scales).round().clamp(-largest, largest).to(torch.int8), scales
 
 
-def widened(codes: Tensor, scales: Tensor) -> Tensor:
+def dequantize(codes: Tensor, scales: Tensor) -> Tensor:
     """The weights that codes and scales stand for, in the precision of the scales."""
     return codes.to(scales.dtype) * scales

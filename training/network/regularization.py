@@ -11,7 +11,8 @@ from torch.func import functional_call
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
-from training.network.validation import OptionError, check_chance
+from training.network.cells import RecurrentLayer
+from training.network.validation import OptionError, check_probability
 
 
 class WordDropout(nn.Module):
@@ -26,7 +27,7 @@ class WordDropout(nn.Module):
 
     def __init__(self, chance: float, *, unknown_id: int | None) -> None:
         super().__init__()
-        check_chance("word_dropout", chance)
+        check_probability("word_dropout", chance)
         if chance and unknown_id is None:
             message = f"word_dropout is {chance}, but the tokenizer has no unknown token to put in a word's place"
             raise OptionError(message)
@@ -51,7 +52,7 @@ class LockedDropout(nn.Module):
 
     def __init__(self, chance: float) -> None:
         super().__init__()
-        check_chance("locked_dropout", chance)
+        check_probability("locked_dropout", chance)
         self.chance = chance
 
     def forward(self, states: PackedSequence) -> PackedSequence:
@@ -75,7 +76,7 @@ def text_of_token(states: PackedSequence) -> Tensor:
     return (torch.arange(len(starts)) - starts).to(states.data.device)
 
 
-def dropped_weights(layer: nn.LSTM | nn.GRU | nn.RNN, chance: float) -> dict[str, Tensor]:
+def dropped_weights(layer: RecurrentLayer, chance: float) -> dict[str, Tensor]:
     """A recurrent layer's weights by name, with single connections of its recurrent matrices cut, in every direction.
 
     DropConnect on the hidden-to-hidden weights (Merity et al. 2017, section 2): the same cut for all texts and all
@@ -89,7 +90,7 @@ def dropped_weights(layer: nn.LSTM | nn.GRU | nn.RNN, chance: float) -> dict[str
 
 
 def read_with_weights(
-    layer: nn.LSTM | nn.GRU | nn.RNN, states: PackedSequence, *, weights: Mapping[str, Tensor]
+    layer: RecurrentLayer, states: PackedSequence, *, weights: Mapping[str, Tensor]
 ) -> PackedSequence:
     """Runs the layer on other weights than its own: (all tokens, input size) to (all tokens, directions * hidden)."""
     stored = dict(layer.named_parameters())

@@ -1,6 +1,6 @@
 """What an option of the network or its training may be, and the error for one that may not."""
 
-MOST_LAYERS = 16
+MAX_LAYERS = 16
 """The deepest stack that is tested; a larger number is more likely a slip."""
 
 
@@ -8,17 +8,17 @@ class OptionError(ValueError):
     """An option that cannot be used; the message names it, its value, and what was expected."""
 
 
-def check_chance(name: str, value: float) -> None:
+def check_probability(name: str, value: float) -> None:
     """Refuses what is no probability below 1: at 1 nothing would be left to learn from."""
     if not 0.0 <= value < 1.0:
         message = f"{name} is {value}; expected a number from 0 (off) up to, but not including, 1, such as 0.2"
         raise OptionError(message)
 
 
-def check_whole_number(name: str, value: int, *, least: int, most: int | None = None) -> None:
-    """Refuses a number outside [least, most]."""
-    if value < least or (most is not None and value > most):
-        expected = f"at least {least}" if most is None else f"from {least} to {most}"
+def check_int(name: str, value: int, *, minimum: int, maximum: int | None = None) -> None:
+    """Refuses a number outside [minimum, maximum]."""
+    if value < minimum or (maximum is not None and value > maximum):
+        expected = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
         message = f"{name} is {value}; expected a whole number {expected}"
         raise OptionError(message)
 

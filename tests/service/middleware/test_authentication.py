@@ -2,13 +2,12 @@
 
 import pytest
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from service.middleware.error_envelope import Envelope
-from service.middleware.stack import around, layers
+from service.middleware.stack import build_middleware
+from service.routes import TABLE
 from service.settings import Settings
 
 KEYS = "first-key-of-sixteen, second-key-of-sixteen"
@@ -17,7 +16,7 @@ PATHS = ("/", "/livez", "/readyz", "/assets/app.js", "/docs", "/v1/model", "/v1/
 
 def client(**settings):
     routes = [Route(path, lambda _: PlainTextResponse("fine"), methods=["GET", "POST"]) for path in PATHS]
-    return TestClient(Starlette(routes=routes, middleware=layers(Settings(**settings))))
+    return TestClient(Starlette(routes=routes, middleware=build_middleware(Settings(**settings), TABLE)))
 
 
 @pytest.mark.parametrize("path", ["/v1/model", "/v1/predict", "/metrics", "/openapi.json", "/nothing"])
@@ -92,27 +91,3 @@ def test_a_page_of_a_named_origin_can_read_errors_too():
     )
     assert response.status_code == 401
     assert response.headers["access-control-allow-origin"] == "https://a.example"
-
-
-class OpenTelemetryMiddleware:
-    pass
-
-
-class ContextMiddleware:
-    pass
-
-
-class TimeoutMiddleware:
-    pass
-
-
-@pytest.mark.parametrize(
-    ("tracing", "expected"),
-    [
-        (False, [Envelope, ContextMiddleware]),
-        (True, [OpenTelemetryMiddleware, Envelope, ContextMiddleware]),
-    ],
-)
-def test_tracing_is_there_only_with_an_exporter(tracing, expected):
-    theirs = [Middleware(cls) for cls in (OpenTelemetryMiddleware, TimeoutMiddleware, ContextMiddleware)]
-    assert [layer.cls for layer in around(theirs, [Middleware(Envelope)], tracing=tracing)] == expected

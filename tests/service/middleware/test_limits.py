@@ -1,14 +1,15 @@
 """What is let in, what is refused at once, and what is given back."""
 
 import asyncio
-import json
 
 import pytest
 
+from service.endpoints import set_endpoint
 from service.errors import RequestError
-from service.middleware.admission import Admission
-from service.middleware.limits import PIECE, Gate
-from service.middleware.request_context import current_work
+from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.limits import PIECE, RequestLimitMiddleware
+from service.middleware.request_context import current_request
+from service.routes import TABLE
 
 LIMIT = 100
 
@@ -36,7 +37,7 @@ class Client:
 
     @property
     def code(self):
-        return json.loads(self.sent[1]["body"])["error"]["code"]
+        return self.sent[0]["error"].code
 
 
 async def answering(_scope, receive, send):
@@ -46,13 +47,15 @@ async def answering(_scope, receive, send):
     await send({"type": "http.response.body", "body": message["body"]})
 
 
-def admission(*, requests=1, streams=1, held=1_000):
-    return Admission(max_in_flight=requests, max_streams=streams, max_bytes=held)
+def limiter(*, requests=1, streams=1, held=1_000):
+    return ConcurrencyLimiter(max_in_flight=requests, max_streams=streams, max_bytes=held)
 
 
 def ask(client, app=answering, *, room=None, path="/v1/predict", method="POST", headers=(), seconds=5.0):
-    gate = Gate(app, admission=room or admission(), max_body_bytes=LIMIT, deadline_seconds=seconds)
-    return gate({"type": "http", "method": method, "path": path, "headers": list(headers)}, client.receive, client.send)
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+    set_endpoint(scope, TABLE.at(path))
+    layer = RequestLimitMiddleware(app, limiter=room or limiter(), max_body_bytes=LIMIT, deadline_seconds=seconds)
+    return layer(scope, client.receive, client.send)
 
 
 def test_the_call_gets_the_whole_body_at_once():
@@ -97,27 +100,27 @@ def test_a_slow_body_is_given_up():
 
 
 def test_a_client_that_leaves_while_sending_is_answered_nothing():
-    client, room = Client(b"x", disconnects=True), admission()
+    client, room = Client(b"x", disconnects=True), limiter()
     asyncio.run(ask(client, room=room))
     assert client.sent == []
     assert room.bytes_held == 0
 
 
 def test_bodies_together_are_bounded_too():
-    client, room = Client(b"x" * 60), admission(held=50)
+    client, room = Client(b"x" * 60), limiter(held=50)
     asyncio.run(ask(client, room=room))
     assert (client.status, client.code) == (429, "overloaded")
     assert room.bytes_held == 0
 
 
 def test_one_request_too_many_is_refused_without_reading_it():
-    room = admission(requests=1)
-    leave = room.enter("requests")
+    room = limiter(requests=1)
+    release_slot = room.acquire("requests")
     client = Client(b"x")
     asyncio.run(ask(client, room=room))
     assert (client.status, client.code) == (429, "overloaded")
-    leave()
-    leave()  # a second time does nothing
+    release_slot()
+    release_slot()  # a second time does nothing
     assert room.in_flight == 0
     client = Client(b"x")
     asyncio.run(ask(client, room=room))
@@ -125,7 +128,7 @@ def test_one_request_too_many_is_refused_without_reading_it():
 
 
 def test_a_place_is_free_again_when_the_answer_is_ready_not_when_it_is_read():
-    room = admission()
+    room = limiter()
     places = []
 
     async def app(_scope, _receive, send):
@@ -138,7 +141,7 @@ def test_a_place_is_free_again_when_the_answer_is_ready_not_when_it_is_read():
 
 
 def test_a_place_is_free_again_after_a_failure():
-    room = admission()
+    room = limiter()
 
     async def failing(_scope, _receive, _send):
         raise ZeroDivisionError
@@ -171,7 +174,7 @@ def test_a_large_answer_goes_out_in_pieces_and_stops_at_a_client_that_reads_noth
 
 def test_the_stages_are_named_in_a_header():
     async def app(_scope, _receive, send):
-        current_work().stages["inference"] = 0.0125
+        current_request().stages["inference"] = 0.0125
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     client = Client(b"x")
@@ -180,8 +183,8 @@ def test_the_stages_are_named_in_a_header():
 
 
 def test_streams_have_places_of_their_own_and_their_body_passes_as_it_comes():
-    room = admission(requests=1, streams=1)
-    room.enter("requests")
+    room = limiter(requests=1, streams=1)
+    room.acquire("requests")
     seen = []
 
     async def app(_scope, receive, send):
@@ -194,22 +197,22 @@ def test_streams_have_places_of_their_own_and_their_body_passes_as_it_comes():
 
     asyncio.run(ask(Client(b"x" * 200, b"y"), app, room=room, path="/v1/bulk"))
     assert seen == [b"x" * 200, b"y", 429]
-    room.enter("streams")  # it was given back
+    room.acquire("streams")  # it was given back
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/predict"), ("POST", "/nothing"), ("GET", "/livez")])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/predict"), ("GET", "/v1/model"), ("GET", "/livez")])
 def test_what_computes_nothing_needs_no_place(method, path):
-    room = admission(requests=1)
-    room.enter("requests")
+    room = limiter(requests=1)
+    room.acquire("requests")
     client = Client()
     asyncio.run(ask(client, room=room, method=method, path=path))
     assert client.status == 200
 
 
 def test_bytes_are_let_go_as_they_were_held():
-    room = admission(held=10)
-    room.hold(10)
+    room = limiter(held=10)
+    room.reserve(10)
     with pytest.raises(RequestError):
-        room.hold(1)
-    room.let_go(10)
-    room.hold(10)
+        room.reserve(1)
+    room.release(10)
+    room.reserve(10)

@@ -7,19 +7,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from model_store import SentimentModel
-from service.engine import Engine
-from service.executor import Inference
-from service.middleware.stack import around, layers
-from service.predictor import Answers
-from service.schemas import PredictRequest
+from service.middleware.limits import RequestLimitMiddleware
+from service.middleware.stack import build_middleware
+from service.routes import TABLE, create_app, serve
 from service.settings import Settings
 
 STAGES = ["queue", "tokenize", "inference", "encode"]
@@ -27,21 +20,13 @@ SETTINGS = Settings()
 
 
 def traced(tiny_bundle, *, sampler=None):
-    """The service's layers around the model, and what an exporter is given of its traces."""
-    answers = Answers(Engine(SentimentModel.load(tiny_bundle), SETTINGS), SETTINGS)
-    inference = Inference(1)
-
-    async def predict(request: Request) -> Response:
-        asked = PredictRequest.model_validate_json(await request.body())
-        return Response(await inference.run(lambda: answers.predict(asked).model_dump_json()))
-
+    """The service in BentoML's tracing, and what an exporter is given of its traces."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(sampler=sampler)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    bentomls = [Middleware(OpenTelemetryMiddleware, tracer_provider=provider)]
-    stack = around(bentomls, layers(SETTINGS, tracer=provider.get_tracer("sentiment")), tracing=True)
-    app = Starlette(routes=[Route("/v1/predict", predict, methods=["POST"])], middleware=stack)
-    return TestClient(app), exporter
+    app = create_app(SETTINGS, tracer=provider.get_tracer("sentiment"))
+    app.state.served = serve(SentimentModel.load(tiny_bundle), SETTINGS)
+    return TestClient(OpenTelemetryMiddleware(app, tracer_provider=provider)), exporter
 
 
 def test_the_stages_are_spans_inside_the_requests_own(tiny_bundle):
@@ -79,6 +64,6 @@ def test_what_is_not_sampled_is_not_exported(tiny_bundle):
     assert exporter.get_finished_spans() == ()
 
 
-def test_without_an_exporter_there_is_neither_a_layer_nor_a_span():
-    (gate,) = [layer for layer in layers(SETTINGS) if layer.cls.__name__ == "Gate"]
-    assert gate.kwargs["on_stage"] is None
+def test_without_an_exporter_no_stage_is_recorded():
+    (limits,) = [layer for layer in build_middleware(SETTINGS, TABLE) if layer.cls is RequestLimitMiddleware]
+    assert limits.kwargs["on_stage"] is None

@@ -39,7 +39,7 @@ def card(bundle, *arguments):
 def test_reports_go_into_manifest_and_card_and_the_model_stays(bundle, tmp_path):
     before = bundles.read(bundle)
     behaviour, comparison = report(tmp_path, BEHAVIOUR), report(tmp_path, {"figures": COMPARISON}, "comparison.json")
-    after = card(bundle, "--behaviour", behaviour, "--comparison", comparison, "--not_intended_for", "[Poems.]")
+    after = card(bundle, "--behavior", behaviour, "--comparison", comparison, "--not_intended_for", "[Poems.]")
     assert (after.graph, after.tokenizer) == (before.graph, before.tokenizer)
     assert [one.model_dump() for one in after.manifest.behaviour] == BEHAVIOUR
     assert after.manifest.calibration == before.manifest.calibration
@@ -52,7 +52,7 @@ def test_reports_go_into_manifest_and_card_and_the_model_stays(bundle, tmp_path)
 
 
 def test_what_is_not_named_is_kept(bundle, tmp_path):
-    card(bundle, "--behaviour", report(tmp_path, BEHAVIOUR))
+    card(bundle, "--behavior", report(tmp_path, BEHAVIOUR))
     after = card(bundle, "--comparison", report(tmp_path, COMPARISON))
     assert len(after.manifest.behaviour) == 2
     assert len(after.manifest.comparison) == 2
@@ -88,7 +88,7 @@ def test_known_failures_are_asked_of_the_bundle(bundle, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
-        ("--behaviour", "has no list of objects that all have kind"),
+        ("--behavior", "has no list of objects that all have kind"),
         ("--measure", "no usable row"),
     ],
 )

@@ -128,7 +128,7 @@ def test_out_of_reach_and_always_reached_are_said_on_the_card(checkpoint, tmp_pa
 
 
 def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_path):
-    model = exported(checkpoint, tmp_path / "b", "--calibrated", "false", "--test", SAMPLE / "test.csv")
+    model = exported(checkpoint, tmp_path / "b", "--no_calibrate", "--test", SAMPLE / "test.csv")
     assert model.manifest.calibration.target_accuracy is None
     assert model.predict(["fine"])[0].confident is None
     (measured,) = model.manifest.risk_coverage

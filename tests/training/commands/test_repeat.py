@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.support.paths import SAMPLE
-from training.commands import repeat as repetition
+from training.commands import repeat as repeat_command
 from training.commands.main import main
 
 CONFIG = ["--config", str(SAMPLE.parents[1] / "configs" / "sample.yaml")]
@@ -28,21 +28,21 @@ class Fits:
         if len(self.options) == self.fails_at:
             return subprocess.CompletedProcess(command, 143)
         folder = next(option.partition("=")[2] for option in reversed(command) if "default_root_dir" in option)
-        repetition.Path(folder).mkdir(parents=True, exist_ok=True)
+        repeat_command.Path(folder).mkdir(parents=True, exist_ok=True)
         content = {"finished": True, "test": next(self.figures)}
-        (repetition.Path(folder) / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+        (repeat_command.Path(folder) / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
         return subprocess.CompletedProcess(command, 0)
 
 
 def repeat(monkeypatch, root, fits, *more):
-    monkeypatch.setattr(repetition.subprocess, "run", fits)
+    monkeypatch.setattr(repeat_command.subprocess, "run", fits)
     main(["repeat", *CONFIG, *DATA, f"--trainer.default_root_dir={root}", *more])
     return json.loads((root / "metrics.json").read_text(encoding="utf-8"))
 
 
 def test_mean_and_sample_standard_deviation():
     # By hand: mean 0.8; squared distances 0.01 + 0 + 0.01, over 3 - 1 runs.
-    found = repetition.summarise([{"accuracy": 0.7}, {"accuracy": 0.8}, {"accuracy": 0.9}])["accuracy"]
+    found = repeat_command.summarize([{"accuracy": 0.7}, {"accuracy": 0.8}, {"accuracy": 0.9}])["accuracy"]
     assert found.mean == pytest.approx(0.8)
     assert found.spread == pytest.approx(0.1)
 
@@ -85,13 +85,21 @@ def test_repeat_needs_a_test_file_and_two_seeds(capsys):
 def test_an_unknown_option_is_refused_before_anything_is_trained(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["repeat", *CONFIG, *DATA, "--model.hiden_size=3"])
-    assert "did you mean --model.hidden_size?" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "did you mean --model.hidden_size?" in error
+    assert "python -m training repeat --help" in error
+
+
+def test_an_option_of_repeat_itself_is_suggested(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["repeat", *CONFIG, *DATA, "--resum"])
+    assert "did you mean --resume?" in capsys.readouterr().err
 
 
 def test_cross_validation_tests_every_text_once_and_never_learns_from_it(monkeypatch, tmp_path):
     fits = Fits([{"accuracy": 0.5}] * 4)
-    monkeypatch.setattr(repetition.subprocess, "run", fits)
-    main(["cross-validate", "--folds", "4", *CONFIG, DATA[0], f"--trainer.default_root_dir={tmp_path}"])
+    monkeypatch.setattr(repeat_command.subprocess, "run", fits)
+    main(["cross_validate", "--folds", "4", *CONFIG, DATA[0], f"--trainer.default_root_dir={tmp_path}"])
     tested = []
     for number, options in enumerate(fits.options, start=1):
         data = tmp_path / f"fold-{number}" / "data"
@@ -117,5 +125,5 @@ def test_cross_validation_tests_every_text_once_and_never_learns_from_it(monkeyp
 )
 def test_cross_validation_refuses_what_would_leak(arguments, said, capsys):
     with pytest.raises(SystemExit, match="2"):
-        main(["cross-validate", *CONFIG, DATA[0], *arguments])
+        main(["cross_validate", *CONFIG, DATA[0], *arguments])
     assert said in capsys.readouterr().err

@@ -27,8 +27,8 @@ def result(folder):
     return (folder / "result.txt").read_text()
 
 
-def get(folder, work, **made_from):
-    return cached(folder, kind="test", made_from=made_from, build=work, load=result)
+def get(folder, work, **fingerprint):
+    return cached(folder, kind="test", fingerprint=fingerprint, build=work, load=result)
 
 
 def entries(folder):

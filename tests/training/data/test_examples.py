@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 
 
 def an_error(line):
@@ -31,14 +31,14 @@ def test_an_error_survives_the_way_to_another_process():
 def test_stop_raises_the_error_it_is_given():
     error = an_error(2)
     with pytest.raises(DataError) as raised:
-        LeftOut("stop").report(error)
+        SkippedRows("stop").record(error)
     assert raised.value is error
 
 
 def test_skip_counts_every_row_and_keeps_the_first_few():
-    bad_rows = LeftOut("skip")
+    bad_rows = SkippedRows("skip")
     for line in range(1, 1003):
-        bad_rows.report(an_error(line))
+        bad_rows.record(an_error(line))
     assert bad_rows.count == 1002
     assert [error.line for error in bad_rows.first] == [1, 2, 3, 4, 5]
     assert bad_rows.summary().splitlines()[:2] == [
@@ -49,17 +49,17 @@ def test_skip_counts_every_row_and_keeps_the_first_few():
 
 
 def test_rows_left_out_elsewhere_are_counted_too_and_no_more_than_a_few_are_shown():
-    total, other = LeftOut("skip"), LeftOut("skip")
+    total, other = SkippedRows("skip"), SkippedRows("skip")
     for line in range(1, 5):
-        total.report(an_error(line))
-        other.report(an_error(10 * line))
-    total.include(other)
+        total.record(an_error(line))
+        other.record(an_error(10 * line))
+    total.merge(other)
     assert total.count == 8
     assert [error.line for error in total.first] == [1, 2, 3, 4, 10]
 
 
 def test_the_summary_of_one_row_and_of_none():
-    bad_rows = LeftOut("skip")
+    bad_rows = SkippedRows("skip")
     assert bad_rows.summary() == "No bad rows."
-    bad_rows.report(an_error(7))
+    bad_rows.record(an_error(7))
     assert bad_rows.summary() == "Left out 1 bad row:\n  reviews.csv, line 7: the label is empty."

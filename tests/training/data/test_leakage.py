@@ -9,10 +9,10 @@ import pytest
 from pyarrow import parquet
 
 from tests.support.fit_program import run
-from training.data.examples import DataError, Example, LeftOut
-from training.data.leakage import HeldOut, Place, held_out_texts, texts_without_leaks, without_leaks
+from training.data.examples import DataError, Example
+from training.data.leakage import LeakageFilter, Place, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.module import SentimentData
-from training.data.readers import read_examples
+from training.data.readers import ReadingOptions, read_examples
 from training.data.text_fingerprint import count_words
 
 ROWS = [
@@ -136,41 +136,46 @@ def write_parquet(path):
 def test_a_held_out_file_may_have_any_format_and_no_labels(tmp_path, name, write, place):
     path = tmp_path / name
     write(path)
-    assert HeldOut([path]).find("A warm and funny evening") == Place(path, *place)
+    assert LeakageFilter([path]).find("A warm and funny evening") == Place(path, *place)
 
 
 def test_the_first_of_several_files_is_named_and_repeats_count_once(tmp_path, measured_on):
     other = tmp_path / "other.txt"
     other.write_text("0 a warm and funny evening\n0 one more of these texts\n", encoding="utf-8")
-    held_out = HeldOut([other, measured_on])
+    held_out = LeakageFilter([other, measured_on])
     assert held_out.find("a warm and funny evening") == Place(other, 1)
     assert held_out.find("one more of these, texts") == Place(other, 2)
     assert held_out.find("an evening") is None
     assert len(held_out) == 2
-    assert HeldOut([measured_on]).find("zzz " * 5) is None  # beyond the last hash or before the first, one of the two
-    assert HeldOut([measured_on]).find("aaa " * 5) is None
+    assert (
+        LeakageFilter([measured_on]).find("zzz " * 5) is None
+    )  # beyond the last hash or before the first, one of the two
+    assert LeakageFilter([measured_on]).find("aaa " * 5) is None
 
 
 def test_plain_texts_are_filtered_as_they_come(tmp_path, measured_on):
-    leaks = held_out_texts("drop")
+    leaks = skipped_leaks("drop")
     texts = iter(["one", "a warm, and funny, evening", "two"])
-    kept = texts_without_leaks(texts, HeldOut([measured_on]), leaks, path=tmp_path / "reviews.txt")
+    kept = drop_leaking_texts(texts, LeakageFilter([measured_on]), leaks, path=tmp_path / "reviews.txt")
     assert next(kept) == "one"
     assert next(texts) == "a warm, and funny, evening"  # nothing is read ahead
     assert list(kept) == ["two"]
     assert leaks.count == 0
-    stopping = texts_without_leaks(
-        ["x", "a warm and funny evening"], HeldOut([measured_on]), held_out_texts("stop"), path=tmp_path / "reviews.txt"
+    stopping = drop_leaking_texts(
+        ["x", "a warm and funny evening"],
+        LeakageFilter([measured_on]),
+        skipped_leaks("stop"),
+        path=tmp_path / "reviews.txt",
     )
     with pytest.raises(DataError, match=r"reviews\.txt, line 2"):
         list(stopping)
 
 
 def test_what_was_left_out_adds_up(tmp_path, measured_on):
-    first, second = held_out_texts("drop"), held_out_texts("drop")
+    first, second = skipped_leaks("drop"), skipped_leaks("drop")
     examples = [Example("a warm and funny evening", "pos", line) for line in range(1, 8)]
-    assert list(without_leaks(examples, HeldOut([measured_on]), first, path=tmp_path / "a.txt")) == []
-    second.include(first)
+    assert list(drop_leaks(examples, LeakageFilter([measured_on]), first, path=tmp_path / "a.txt")) == []
+    second.merge(first)
     assert second.count == 7
     assert second.summary().count("a.txt, line") == 5
     assert second.summary().endswith("and 2 more")
@@ -198,12 +203,12 @@ def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
 
 def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
     # Counted by whoever gathered the data, with a narrower notion of the same: 1,702 of 2,210 and 1,431 of 1,821.
-    mr = HeldOut([real_data / "mr" / "rt-polarity.txt.gz"], min_words=1)
+    mr = LeakageFilter([real_data / "mr" / "rt-polarity.txt.gz"], min_words=1)
     for name, counted in (("stsa.fine.test", 1702), ("stsa.binary.test", 1431)):
-        leaks = held_out_texts("drop")
+        leaks = skipped_leaks("drop")
         path = real_data / "sst" / name
-        sentences = list(read_examples(path, bad_rows=LeftOut("stop")))
-        kept = list(without_leaks(sentences, mr, leaks, path=path))
+        sentences = list(read_examples(path))
+        kept = list(drop_leaks(sentences, mr, leaks, path=path))
         assert counted <= leaks.count <= 1.06 * counted
         assert leaks.count + len(kept) == len(sentences)
 
@@ -211,8 +216,8 @@ def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
 def test_imdb_train_is_stopped_for_its_test_file(real_data):
     # 123 rows are on both sides (data/README.md).
     train, test = (real_data / "imdb" / f"{part}.jsonl.gz" for part in ("train", "test"))
-    leaks = held_out_texts("drop")
-    for _ in without_leaks(read_examples(train, bad_rows=LeftOut("stop")), HeldOut([test]), leaks, path=train):
+    leaks = skipped_leaks("drop")
+    for _ in drop_leaks(read_examples(train), LeakageFilter([test]), leaks, path=train):
         pass
     assert leaks.count == 123
 
@@ -221,13 +226,13 @@ def test_the_treebanks_phrases_repeat_no_test_sentence_of_four_words(real_data):
     train, test = (real_data / "sst" / f"{part}.txt.gz" for part in ("train", "test"))
 
     def repeated(min_words):
-        held_out, leaks = HeldOut([test], min_words=min_words), held_out_texts("drop")
-        phrases = read_examples(train, trees="phrases", bad_rows=LeftOut("stop"))
-        for _ in without_leaks(phrases, held_out, leaks, path=train):
+        held_out, leaks = LeakageFilter([test], min_words=min_words), skipped_leaks("drop")
+        phrases = read_examples(train, ReadingOptions(trees="phrases"))
+        for _ in drop_leaks(phrases, held_out, leaks, path=train):
             pass
         return leaks.count
 
     assert repeated(1) == 18
     assert repeated(3) == 0
-    sentences = read_examples(test, bad_rows=LeftOut("stop"))
+    sentences = read_examples(test)
     assert sum(count_words(sentence.text) < 4 for sentence in sentences) == 48

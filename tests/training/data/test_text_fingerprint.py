@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.data.text_fingerprint import count_words, same_text
+from training.data.text_fingerprint import count_words, text_fingerprint
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from training.data.text_fingerprint import count_words, same_text
     ],
 )
 def test_writing_makes_no_difference(one, other):
-    assert same_text(one) == same_text(other)
+    assert text_fingerprint(one) == text_fingerprint(other)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_writing_makes_no_difference(one, other):
     ],
 )
 def test_another_word_makes_another_text(one, other):
-    assert same_text(one) != same_text(other)
+    assert text_fingerprint(one) != text_fingerprint(other)
 
 
 def test_words_are_what_holds_a_letter_or_digit():

@@ -48,9 +48,9 @@ def read_files(monkeypatch):
     """The name of every file whose rows have been read since."""
     names = []
 
-    def noted(path, **options):
+    def noted(path, *arguments, **options):
         names.append(path.name)
-        return read_examples(path, **options)
+        return read_examples(path, *arguments, **options)
 
     monkeypatch.setattr(tokenized_files, "read_examples", noted)
     return names
@@ -256,8 +256,8 @@ def test_a_label_the_training_file_lacks_is_bad_in_the_validation_file(files, wr
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused_and_not_kept(files, write, monkeypatch):
-    def growing(path, **options):
-        yield from read_examples(path, **options)
+    def growing(path, *arguments, **options):
+        yield from read_examples(path, *arguments, **options)
         with path.open("a") as stream:
             stream.write("more,pos\n")
 
@@ -316,8 +316,8 @@ import sys
 from training.data import tokenized_files
 from training.data.module import SentimentData
 
-read, files = preparation.read_examples, []
-preparation.read_examples = lambda path, **options: (files.append(path.name), read(path, **options))[1]
+read, files = tokenized_files.read_examples, []
+tokenized_files.read_examples = lambda path, *more, **options: (files.append(path.name), read(path, *more, **options))[1]
 print("ready", flush=True)
 sys.stdin.readline()
 data = SentimentData(sys.argv[1], sys.argv[2], min_count=1)

@@ -95,13 +95,13 @@ def test_token_embeddings_are_found_by_name(tmp_path):
 
 
 def test_standardised_vectors_are_centred_with_unit_variance():
-    table = vectors.standardised(5 + 3 * torch.randn(400, 8))
+    table = vectors.standardize(5 + 3 * torch.randn(400, 8))
     assert_close(table.mean(dim=0), torch.zeros(8), atol=1e-5, rtol=0)
     assert float(table.std()) == pytest.approx(1)
 
 
 def test_fewer_directions_keep_the_strongest():
     strong = torch.tensor([10.0, 0.1, 5.0])
-    table = vectors.standardised(torch.randn(2000, 3, generator=torch.Generator().manual_seed(0)) * strong, size=2)
+    table = vectors.standardize(torch.randn(2000, 3, generator=torch.Generator().manual_seed(0)) * strong, size=2)
     # Ordered by variance: 10 and 5 remain, 0.1 goes; their ratio survives the scaling.
     assert float(table[:, 0].std() / table[:, 1].std()) == pytest.approx(2, rel=0.1)

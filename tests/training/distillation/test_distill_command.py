@@ -39,14 +39,14 @@ def test_a_student_learns_from_labels_and_scores(teacher, tmp_path):
     unlabelled.write_text("The soup was cold.\n\nA film that nobody asked for.\n")
     scores = [str(tmp_path / name) for name in ("sample.parquet", "more.parquet")]
     main(["distill", "score", str(teacher), FILES["train"], "--to", scores[0]])
-    options = ["--format", "lines", "--labelled", "false", "--variants", "3"]
+    options = ["--format", "lines", "--no_labelled", "--variants", "3"]
     main(["distill", "score", str(teacher), str(unlabelled), "--to", scores[1], *options])
     rows = parquet.read_table(scores[1]).to_pylist()
     assert {"The soup was cold.", "A film that nobody asked for."} < {row["text"] for row in rows}
     assert {row["label"] for row in rows} == {None}
     main(
         [
-            "distill", "student", "--data.train", json.dumps(scores), "--data.validation", FILES["validation"],
+            "fit", "--data.train", json.dumps(scores), "--data.validation", FILES["validation"],
             "--data.min_count=1", "--model.hidden_size=8", "--model.embedding_size=8", "--trainer.max_epochs=1",
             "--trainer.accelerator=cpu", f"--trainer.default_root_dir={tmp_path / 'run'}",
         ]
@@ -70,8 +70,8 @@ def test_ngrams_are_fitted_and_score_together_with_a_transformer(teacher, tmp_pa
 def test_ngrams_under_another_name_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["distill", "ngrams", "--train", FILES["train"], "--to", str(tmp_path / "sample")])
-    assert stopped.value.code == 1
-    assert "known by the end of its name" in capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert "the name should end in .ngrams" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_command_is_refused(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["distill", "teach"])
     assert stopped.value.code == 2
-    assert "expected one of: teacher, ngrams, score, student" in capsys.readouterr().err
+    assert "expected one of: teacher, ngrams, score" in capsys.readouterr().err
 
 
 def test_a_model_without_a_head_is_refused_as_a_teacher(base_folder, tmp_path, capsys):

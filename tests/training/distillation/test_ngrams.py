@@ -7,7 +7,7 @@ from pyarrow import parquet
 
 from training.data.examples import Example
 from training.distillation.ngrams import WEIGHT, fit_ngrams, load_ngrams, save_ngrams
-from training.distillation.scorers import Reading, ensemble, load_scorer
+from training.distillation.scorers import InferenceOptions, ensemble, load_teacher_scorer
 from training.distillation.teacher import TeacherError
 
 pytest.importorskip("sklearn", reason="the extra distill is not installed")
@@ -21,7 +21,7 @@ BAD = ["A bad film.", "Bad soup!", "The film was not good.", "Not good, the soup
 FAIR = ["A film.", "The soup was soup.", "Was it a film?", "The soup and the film."]
 TEXTS = {"good": GOOD, "bad": BAD, "fair": FAIR}
 EXAMPLES = [Example(text, label, 1) for label, texts in TEXTS.items() for text in texts]
-READING = Reading(max_tokens=24, tokens_a_batch=64, bfloat16=False)
+INFERENCE = InferenceOptions(max_tokens=24, tokens_per_batch=64, bfloat16=False)
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def test_a_word_with_an_apostrophe_is_one(apostrophe):
 def test_it_teaches_together_with_others(classifier, tmp_path):
     path = tmp_path / "film.ngrams"
     save_ngrams(classifier, path)
-    scorer = load_scorer(str(path), READING)
-    both = ensemble([scorer, load_scorer(str(path), READING)])
+    scorer = load_teacher_scorer(str(path), INFERENCE)
+    both = ensemble([scorer, load_teacher_scorer(str(path), INFERENCE)])
     expected = np.log(classifier.probabilities(["Not good.", "A film."]))
     np.testing.assert_allclose(both.score(["Not good.", "A film."]), expected, atol=1e-5)
 
@@ -83,7 +83,9 @@ def test_the_scores_of_one_that_was_fitted_again_are_others(classifier, tmp_path
     save_ngrams(classifier, tmp_path / "one.ngrams")
     other = fit_ngrams(EXAMPLES, longest=1, least_texts=1, regularization=0.1)
     save_ngrams(other, tmp_path / "other.ngrams")
-    identities = {load_scorer(str(tmp_path / f"{name}.ngrams"), READING).identity for name in ("one", "other")}
+    identities = {
+        load_teacher_scorer(str(tmp_path / f"{name}.ngrams"), INFERENCE).identity for name in ("one", "other")
+    }
     assert len(identities) == 2
 
 

@@ -5,7 +5,7 @@ import pytest
 from pyarrow import parquet
 
 from training.distillation import scoring
-from training.distillation.scorers import Scorer
+from training.distillation.scorers import TeacherScorer
 from training.distillation.scoring import ScoringError, agreement, score_texts
 from training.distillation.texts import Text
 
@@ -27,7 +27,7 @@ class Counting:
         return np.array([[-len(text), -0.5] for text in texts], dtype=np.float32)
 
     def scorer(self):
-        return Scorer(["neg", "pos"], self.identity, self.score)
+        return TeacherScorer(["neg", "pos"], self.identity, self.score)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.evaluation.metrics import by_label, confusion, outcomes, with_intervals
+from training.evaluation.metrics import METRICS, Outcomes, by_label, compute_metrics, confusion, with_intervals
 
 SCORES = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.3, 0.5, 0.2], [0.0, 0.1, 0.9]])
 LABELS = np.array([0, 2, 0, 2])
@@ -13,7 +13,7 @@ LABELS = np.array([0, 2, 0, 2])
 
 def evaluate(scores, labels, *, polarities):
     """Each figure's value and number of texts."""
-    found = with_intervals(outcomes(scores, labels, polarities=polarities))
+    found = with_intervals(Outcomes.of_scores(scores, labels, polarities=polarities))
     return {name: (figure.value, figure.rows) for name, figure in found.items()}
 
 
@@ -59,13 +59,15 @@ def test_calibration_gaps_of_different_bins_do_not_cancel():
 
 def test_confusion_has_a_row_for_the_truth_and_a_column_for_the_answer():
     # Predicted: 0, 1, 1, 2 for true 0, 2, 0, 2.
-    measured = outcomes(SCORES, LABELS, polarities=[None] * 3)
+    measured = Outcomes.of_scores(SCORES, LABELS, polarities=[None] * 3)
     assert confusion(measured).tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 1]]
 
 
 def test_a_label_without_texts_has_no_recall_and_one_never_predicted_no_precision():
     scores = np.array([[0.6, 0.4, 0.0], [0.2, 0.8, 0.0]])
-    low, middle, high = by_label(outcomes(scores, np.array([0, 0]), polarities=[None] * 3), ["low", "middle", "high"])
+    low, middle, high = by_label(
+        Outcomes.of_scores(scores, np.array([0, 0]), polarities=[None] * 3), ["low", "middle", "high"]
+    )
     assert (low.precision, low.recall, low.f1, low.support) == (1.0, 0.5, pytest.approx(2 / 3), 2)
     assert (middle.precision, middle.recall, middle.f1, middle.support) == (0.0, None, 0.0, 0)
     assert (high.precision, high.recall, high.f1, high.support) == (None, None, None, 0)
@@ -76,7 +78,7 @@ def test_the_interval_of_accuracy_is_the_binomials():
     size, right = 1821, 1602
     scores = np.array([[0.9, 0.1]] * size)
     measured = with_intervals(
-        outcomes(scores, np.array([0] * right + [1] * (size - right)), polarities=[None] * 2), seed=3
+        Outcomes.of_scores(scores, np.array([0] * right + [1] * (size - right)), polarities=[None] * 2), seed=3
     )["accuracy"]
     value = right / size
     half = 1.96 * math.sqrt(value * (1 - value) / size)
@@ -88,7 +90,9 @@ def test_the_interval_of_accuracy_is_the_binomials():
 
 def test_intervals_depend_on_the_seed_alone_and_hold_their_figure():
     generator = np.random.default_rng(1)
-    measured = outcomes(generator.dirichlet([1, 1, 1], 300), generator.integers(0, 3, 300), polarities=[-1, 0, 1])
+    measured = Outcomes.of_scores(
+        generator.dirichlet([1, 1, 1], 300), generator.integers(0, 3, 300), polarities=[-1, 0, 1]
+    )
     first = with_intervals(measured, seed=0)
     assert with_intervals(measured, seed=0) == first
     assert with_intervals(measured, seed=1) != first
@@ -99,5 +103,12 @@ def test_intervals_depend_on_the_seed_alone_and_hold_their_figure():
 
 def test_a_resample_without_a_polar_text_is_left_out_of_polar_accuracy():
     scores = np.array([[0.1, 0.8, 0.1], [0.2, 0.3, 0.5]])
-    figure = with_intervals(outcomes(scores, np.array([1, 2]), polarities=[-1, 0, 1]))["polar_accuracy"]
+    figure = with_intervals(Outcomes.of_scores(scores, np.array([1, 2]), polarities=[-1, 0, 1]))["polar_accuracy"]
     assert (figure.value, figure.low, figure.high, figure.rows) == (1.0, 1.0, 1.0, 1)
+
+
+def test_a_metric_of_the_table_is_measured_wherever_it_applies():
+    without_polarity = Outcomes.of_scores(SCORES, LABELS, polarities=[None] * 3)
+    assert set(compute_metrics(without_polarity)) == set(METRICS)
+    assert math.isnan(compute_metrics(without_polarity)["polar_accuracy"])
+    assert set(with_intervals(without_polarity)) == set(METRICS) - {"polar_accuracy"}

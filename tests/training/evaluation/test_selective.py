@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.selective import choose_threshold, fewest, kept_at, risk_coverage
+from training.evaluation.selective import choose_threshold, coverage_at, minimum_kept, risk_coverage_curve
 
 R, W = True, False
 
@@ -59,14 +59,14 @@ def test_a_handful_that_is_right_by_chance_does_not_set_the_threshold():
 
 @pytest.mark.parametrize(("target", "answers"), [(0.95, 20), (0.9, 10), (0.75, 4), (0.5, 2), (0.99, 100), (0.94, 17)])
 def test_as_many_answers_are_needed_as_leave_room_for_one_mistake(target, answers):
-    assert fewest(target) == answers
+    assert minimum_kept(target) == answers
 
 
 def test_accuracy_at_falling_coverage():
     scores = np.array([0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5])
     right = np.array([R, R, R, R, R, W, R, R, W, W])
     # 100%: 7 of 10. 95% is 9.5 texts, so all 10. 90%: 7 of 9. 80%: 7 of 8. 70%: 6 of 7. 50%: 5 of 5.
-    found = [(point.coverage, point.threshold, point.accuracy) for point in risk_coverage(scores, right)]
+    found = [(point.coverage, point.threshold, point.accuracy) for point in risk_coverage_curve(scores, right)]
     assert found == [
         (1.0, 0.5, pytest.approx(7 / 10)),
         (0.95, 0.5, pytest.approx(7 / 10)),
@@ -79,5 +79,5 @@ def test_accuracy_at_falling_coverage():
 
 def test_what_a_threshold_keeps():
     scores, right = np.array([0.9, 0.8, 0.7, 0.6]), np.array([R, W, R, R])
-    assert kept_at(0.8, scores, right).model_dump() == {"threshold": 0.8, "coverage": 0.5, "accuracy": 0.5}
-    assert kept_at(0.95, scores, right).model_dump() == {"threshold": 0.95, "coverage": 0.0, "accuracy": None}
+    assert coverage_at(0.8, scores, right).model_dump() == {"threshold": 0.8, "coverage": 0.5, "accuracy": 0.5}
+    assert coverage_at(0.95, scores, right).model_dump() == {"threshold": 0.95, "coverage": 0.0, "accuracy": None}

@@ -12,11 +12,13 @@ from torch.testing import assert_close
 from training.export.onnx_graph import build_graph
 from training.export.quantization import round_weights
 from training.network import SentimentNetwork
+from training.network.cells import CELLS
+from training.network.connections import CONNECTIONS
 from training.network.embedding import make_embedding
+from training.network.pooling import POOLINGS
 
-CELLS = ("lstm", "gru", "rnn")
 LENGTHS = (4, 9, 1, 9, 3)
-POOLINGS = (["max"], ["mean"], ["attention"], ["last"], ["max", "mean", "attention", "last"])
+POOLING_LISTS = (*([name] for name in POOLINGS), list(POOLINGS))
 ONE_THREAD = onnxruntime.SessionOptions()
 ONE_THREAD.intra_op_num_threads = 1  # the networks are tiny, and starting threads would take most of the time
 
@@ -57,7 +59,7 @@ def assert_same(network, padding_id=7, **options):
 
 @pytest.mark.parametrize(
     ("cell", "connection", "bidirectional", "layers"),
-    list(itertools.product(CELLS, ("none", "residual", "dense", "highway"), (True, False), (1, 2, 4, 8))),
+    list(itertools.product(CELLS, CONNECTIONS, (True, False), (1, 2, 4, 8))),
 )
 def test_every_encoder(cell, connection, bidirectional, layers):
     assert_same(make(cell=cell, connection=connection, bidirectional=bidirectional, layers=layers))
@@ -65,14 +67,16 @@ def test_every_encoder(cell, connection, bidirectional, layers):
 
 @pytest.mark.parametrize(
     ("cell", "connection", "bidirectional", "layers"),
-    list(itertools.product(CELLS, ("none", "residual", "dense", "highway"), (True, False), (2, 4, 8))),
+    list(itertools.product(CELLS, CONNECTIONS, (True, False), (2, 4, 8))),
 )
 def test_every_encoder_with_layer_norm(cell, connection, bidirectional, layers):
     options = {"cell": cell, "connection": connection, "bidirectional": bidirectional, "layers": layers}
     assert_same(make(layer_norm=True, **options))
 
 
-@pytest.mark.parametrize(("cell", "pooling", "bidirectional"), list(itertools.product(CELLS, POOLINGS, (True, False))))
+@pytest.mark.parametrize(
+    ("cell", "pooling", "bidirectional"), list(itertools.product(CELLS, POOLING_LISTS, (True, False)))
+)
 def test_every_pooling(cell, pooling, bidirectional):
     assert_same(make(cell=cell, pooling=pooling, bidirectional=bidirectional))
 

@@ -6,12 +6,12 @@ from torch import nn
 from torch.testing import assert_close
 
 from training.export.quantization import LARGEST_FACTOR, round_weights, rounded
-from training.network.quantization import coded
+from training.network.quantization import quantize_rows
 from training.network.validation import OptionError
 
 
 def test_each_row_of_codes_has_its_own_scale():
-    codes, scales = coded(torch.tensor([[127.0, -63.5, 0.0], [0.0254, 0.0127, -0.0001]]))
+    codes, scales = quantize_rows(torch.tensor([[127.0, -63.5, 0.0], [0.0254, 0.0127, -0.0001]]))
     assert codes.tolist() == [[127, -64, 0], [127, 64, 0]]  # halves go to the even neighbour, 63.5 to 64
     assert_close(scales, torch.tensor([[1.0], [0.0002]]))
 

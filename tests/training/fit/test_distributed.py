@@ -35,7 +35,7 @@ def run_pair(folder, *arguments, spies=""):
 
 
 def torchrun(folder, *arguments, spies=""):
-    """The command of docs/training.md, on a port of its own."""
+    """The command of docs/how-to/train-unattended.md, on a port of its own."""
     command = program(folder, *TOGETHER, *arguments, spies=spies)
     _, *fit = command.pop("args")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]

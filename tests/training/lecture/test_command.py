@@ -10,7 +10,6 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.testing import assert_close
 
 from tests.support.checkpoints import write_checkpoint
-from training.commands.diagnose import with_bare_quick
 from training.commands.main import main
 from training.data.tokenization import word_pipeline
 from training.fit.task import SentimentTask
@@ -52,9 +51,8 @@ def test_the_command_writes_the_report(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["--only", "gravity"], "gravity; expected one or more of vanishing, linear"),
+        (["--only", "[linear, gravity]"], "gravity; expected one or more of vanishing, linear"),
         (["--checkpoint", "none.ckpt"], "none.ckpt: no such checkpoint"),
-        (["--texts", "mine.txt"], "pass --checkpoint too"),
-        (["--train", "train.csv"], "pass --train and --validation together"),
         (["--train", "no.csv", "--validation", "no.csv"], "no.csv"),
         (["--config", "no.yaml"], "no.yaml: no such file"),
     ],
@@ -69,19 +67,19 @@ def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [([], "required"), (["--out", "x", "--ony", "depth"], "did you mean --only?")]
+    ("arguments", "said"),
+    [
+        ([], "required"),
+        (["--out", "x", "--ony", "depth"], "did you mean --only?"),
+        (["--out", "x", "--texts", "mine.txt"], "pass --checkpoint too"),
+        (["--out", "x", "--train", "train.csv"], "pass --train and --validation together"),
+    ],
 )
 def test_a_slip_in_the_options_is_answered_in_a_line_or_two(capsys, arguments, said):
     with pytest.raises(SystemExit) as stopped:
         main(["diagnose", *arguments])
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
-
-
-def test_quick_needs_no_value():
-    assert with_bare_quick(["--out", "x", "--quick"]) == ["--out", "x", "--quick=true"]
-    assert with_bare_quick(["--quick", "--out", "x"]) == ["--quick=true", "--out", "x"]
-    assert with_bare_quick(["--quick", "false"]) == ["--quick", "false"]
 
 
 def test_a_fit_config_gives_model_options_and_data(tmp_path):

@@ -16,8 +16,7 @@ from training.lecture.sentences import new_network, read_sentences
 from training.lecture.settings import ModelOptions, Settings
 from training.lecture.symbols import SymbolReader, take_step
 from training.lecture.unrolled import gradient_norms, read_step_by_step
-
-CELLS = ("lstm", "gru", "rnn")
+from training.network.cells import CELLS
 
 
 @pytest.fixture(scope="module")

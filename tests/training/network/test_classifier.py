@@ -8,10 +8,13 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.testing import assert_close
 
 from training.network import SentimentNetwork
+from training.network.cells import CELLS
+from training.network.connections import CONNECTIONS
 from training.network.embedding import QuantizedEmbedding, make_embedding
+from training.network.pooling import POOLINGS
 from training.network.validation import OptionError
 
-POOLINGS = (["max"], ["mean"], ["attention"], ["last"], ["max", "mean"], ["max", "mean", "attention", "last"])
+POOLING_LISTS = (*([name] for name in POOLINGS), ["max", "mean"], list(POOLINGS))
 
 
 UNKNOWN_ID = 1
@@ -35,7 +38,7 @@ def ragged():
 @pytest.mark.parametrize("layer_norm", [False, True], ids=["plain", "norm"])
 @pytest.mark.parametrize(
     ("cell", "connection", "pooling"),
-    list(itertools.product(("lstm", "gru", "rnn"), ("none", "residual", "dense", "highway"), POOLINGS)),
+    list(itertools.product(CELLS, CONNECTIONS, POOLING_LISTS)),
 )
 def test_contributions_plus_bias_equal_the_logits(cell, connection, pooling, layer_norm):
     network = make(cell=cell, connection=connection, pooling=pooling, layer_norm=layer_norm).eval()

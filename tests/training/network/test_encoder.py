@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence
 from torch.testing import assert_close
 
+from training.network.cells import CELLS
+from training.network.connections import CONNECTIONS
 from training.network.encoder import StackedEncoder
 from training.network.validation import OptionError
 
-CELLS = ("lstm", "gru", "rnn")
-CONNECTIONS = ("none", "residual", "dense", "highway")
 LENGTHS = (4, 9, 1, 6)
 SIZE = 6
 

@@ -2,15 +2,14 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 from torch.testing import assert_close
 
 from training.network import padded_kernels
+from training.network.cells import CELLS
 from training.network.encoder import StackedEncoder
-from training.network.padded_kernels import has_bfloat16_units, lay_out, read_side_by_side
+from training.network.padded_kernels import has_bfloat16_units, pad_layout, run_padded
 
-CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 LIKE = (5, 4, 5, 5)
 
 
@@ -22,30 +21,30 @@ def pack(lengths, size=6, dtype=torch.float32):
 
 def test_every_token_has_its_place_and_filling_repeats_the_texts_first_token():
     # "abc" and "de" pack as a d b e c, rows 0 to 4. Forwards they stand as a d / b e / c -, backwards c e / b d / a -.
-    rectangle = lay_out(pack((3, 2)))
-    assert rectangle.rows.tolist() == [[0, 1, 2, 3, 4, 1], [4, 3, 2, 1, 0, 1]]
-    assert rectangle.places.tolist() == [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]]
+    layout = pad_layout(pack((3, 2)))
+    assert layout.rows.tolist() == [[0, 1, 2, 3, 4, 1], [4, 3, 2, 1, 0, 1]]
+    assert layout.positions.tolist() == [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]]
 
 
 def test_much_filling_is_left_to_torch():
-    assert lay_out(pack((8, 8, 8))) is not None
-    assert lay_out(pack((8, 2, 2))) is None  # 24 places for 12 tokens
+    assert pad_layout(pack((8, 8, 8))) is not None
+    assert pad_layout(pack((8, 2, 2))) is None  # 24 positions for 12 tokens
 
 
 @pytest.mark.parametrize("units", [True, False])
 def test_mixed_precision_is_left_to_torch_where_the_cpu_has_no_units_for_it(monkeypatch, units):
     monkeypatch.setattr(padded_kernels, "has_bfloat16_units", lambda: units)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert (lay_out(pack((8, 8, 8))) is not None) is units
+        assert (pad_layout(pack((8, 8, 8))) is not None) is units
 
 
 @pytest.mark.skipif(not has_bfloat16_units(), reason="this CPU has no bfloat16 units")
 @pytest.mark.parametrize("cell", CELLS)
 def test_mixed_precision_differs_by_rounding_alone(cell):
     torch.manual_seed(0)
-    layer, states = CELLS[cell](6, 3, bidirectional=True), pack(LIKE)
+    layer, states = CELLS[cell].module(6, 3, bidirectional=True), pack(LIKE)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = read_side_by_side(layer, states, lay_out(states), weights=dict(layer.named_parameters())).data
+        found = run_padded(layer, states, pad_layout(states), weights=dict(layer.named_parameters())).data
     gradients = torch.autograd.grad(found.float().square().sum(), list(layer.parameters()))
     output = layer(states)[0].data
     expected = torch.autograd.grad(output.square().sum(), list(layer.parameters()))
@@ -59,10 +58,10 @@ def test_mixed_precision_differs_by_rounding_alone(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_outputs_and_gradients_are_torchs(cell, bidirectional, lengths):
     torch.manual_seed(0)
-    layer, states = CELLS[cell](6, 3, bidirectional=bidirectional), pack(lengths)
+    layer, states = CELLS[cell].module(6, 3, bidirectional=bidirectional), pack(lengths)
     results = []
     for read in (
-        lambda: read_side_by_side(layer, states, lay_out(states), weights=dict(layer.named_parameters())),
+        lambda: run_padded(layer, states, pad_layout(states), weights=dict(layer.named_parameters())),
         lambda: layer(states)[0],
     ):
         output = read().data

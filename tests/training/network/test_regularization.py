@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 from torch.testing import assert_close
 
+from training.network.cells import CELLS
 from training.network.encoder import StackedEncoder
-from training.network.padded_kernels import lay_out, read_side_by_side
+from training.network.padded_kernels import pad_layout, run_padded
 from training.network.regularization import (
     LockedDropout,
     WordDropout,
@@ -19,7 +20,6 @@ from training.network.regularization import (
 )
 from training.network.validation import OptionError
 
-CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 UNKNOWN_ID = 1
 LENGTHS = (4, 9, 1, 6)
 RECURRENT = ("weight_hh_l0", "weight_hh_l0_reverse")
@@ -38,13 +38,13 @@ def by_torch(layer, states, chance):
     return read_with_weights(layer, states, weights=dropped_weights(layer, chance))
 
 
-def by_rectangle(layer, states, chance):
-    return read_side_by_side(layer, states, lay_out(states), weights=dropped_weights(layer, chance))
+def by_layout(layer, states, chance):
+    return run_padded(layer, states, pad_layout(states), weights=dropped_weights(layer, chance))
 
 
 def make_layer(cell="lstm", hidden_size=40):
     torch.manual_seed(4)
-    return CELLS[cell](5, hidden_size, bidirectional=True)
+    return CELLS[cell].module(5, hidden_size, bidirectional=True)
 
 
 def test_dropped_words_become_unknown_at_the_asked_rate_and_all_others_stay():
@@ -104,7 +104,7 @@ def test_locked_dropout_reaches_the_embedded_tokens_and_every_layer():
     assert all(0.2 < states.eq(0).float().mean() < 0.8 for states in masked)
 
 
-READINGS = [(by_torch, LENGTHS), (by_torch, (7, 7, 7)), (by_rectangle, (7, 6, 7))]  # each has a kernel of its own
+READINGS = [(by_torch, LENGTHS), (by_torch, (7, 7, 7)), (by_layout, (7, 6, 7))]  # each has a kernel of its own
 
 
 @pytest.mark.parametrize(("read", "lengths"), READINGS)

@@ -4,13 +4,13 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 from training.data.readers.files import encoding_error, read_lines
 from training.data.readers.rows import Row, require_columns, row_error
 
 
 def read_delimited(
-    path: Path, *, delimiter: str, text_column: str, label_column: str, bad_rows: LeftOut
+    path: Path, *, delimiter: str, text_column: str, label_column: str, bad_rows: SkippedRows
 ) -> Iterator[Row]:
     """Rows with the line each starts on; a quoted field may run over many lines.
 
@@ -24,9 +24,9 @@ def read_delimited(
     text_position, label_position = header.index(text_column), header.index(label_column)
     for line, fields in records:
         if isinstance(fields, DataError):
-            bad_rows.report(fields)
+            bad_rows.record(fields)
         elif len(fields) != len(header):
-            bad_rows.report(_wrong_length(path, line, found=len(fields), expected=len(header)))
+            bad_rows.record(_wrong_length(path, line, found=len(fields), expected=len(header)))
         else:
             yield Row(line=line, text=fields[text_position], label=fields[label_position])
 

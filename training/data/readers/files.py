@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 from training.data.readers.rows import row_error
 
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1
@@ -44,13 +44,13 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
 
 
-def read_text_lines(path: Path, bad_rows: LeftOut) -> Iterator[tuple[int, str]]:
+def read_text_lines(path: Path, bad_rows: SkippedRows) -> Iterator[tuple[int, str]]:
     """Every line that is not blank, decoded, with its 1-based number; a line that is not UTF-8 is a bad row."""
     for number, line in read_lines(path):
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
-            bad_rows.report(encoding_error(path, number, error=error))
+            bad_rows.record(encoding_error(path, number, error=error))
             continue
         if text.strip():
             yield number, text

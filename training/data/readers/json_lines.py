@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 from training.data.readers.files import read_text_lines
 from training.data.readers.rows import Row, listed, row_error
 
 
-def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows: LeftOut) -> Iterator[Row]:
+def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows: SkippedRows) -> Iterator[Row]:
     """Rows with their lines; a line that is not an object with both keys is a bad row."""
     for line, text in read_text_lines(path, bad_rows):
         try:
@@ -18,7 +18,7 @@ def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows
                 if key not in fields:
                     raise _missing_key(path, line, key=key, option=option, found=list(fields))
         except DataError as error:
-            bad_rows.report(error)
+            bad_rows.record(error)
         else:
             yield Row(line=line, text=fields[text_column], label=fields[label_column])
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import parquet
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 from training.data.readers.files import open_data
 from training.data.readers.rows import Row, require_columns, row_error
 
@@ -23,7 +23,7 @@ TEACHER = "teacher: "
 _BATCH_ROWS = 1024
 
 
-def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: LeftOut) -> Iterator[Row]:
+def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: SkippedRows) -> Iterator[Row]:
     """Rows with their 1-based numbers, and a teacher's scores where there are some; bad UTF-8 makes a bad row."""
     with _open_seekable(path) as file, _parquet_errors(path):
         table = parquet.ParquetFile(file)
@@ -38,7 +38,7 @@ def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: L
                 try:
                     row = Row(line=number, text=text.as_py(), label=label.as_py(), teacher=teacher)
                 except UnicodeDecodeError:
-                    bad_rows.report(_not_utf8(path, number))
+                    bad_rows.record(_not_utf8(path, number))
                 else:
                     yield row
 

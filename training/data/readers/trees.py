@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 from training.data.readers.files import read_text_lines
 from training.data.readers.penn_treebank import join_tokens
 from training.data.readers.rows import Row, row_error
@@ -49,7 +49,7 @@ def looks_like_a_tree(line: str) -> bool:
     return _TREE_BEGINS.match(line) is not None
 
 
-def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: LeftOut) -> Iterator[Row]:
+def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: SkippedRows) -> Iterator[Row]:
     """Each sentence with its root's label, or every node's phrase, each distinct one on the first line that has it.
 
     The treebank's labels were given to distinct phrases, so a phrase that returns brings nothing new. What is distinct
@@ -60,7 +60,7 @@ def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: LeftO
         try:
             words, nodes = _parse(text)
         except _MalformedTreeError as error:
-            bad_rows.report(_malformed(path, line, problem=str(error)))
+            bad_rows.record(_malformed(path, line, problem=str(error)))
             continue
         if trees == "root":
             yield Row(line=line, text=join_tokens(words), label=nodes[0].label)

@@ -1,4 +1,4 @@
-"""What people's fingers do to a text: each function returns a changed text, or the same where it cannot change it."""
+"""Changes to a text, such as typing slips; a function returns the text unchanged where it cannot change it."""
 
 import random
 import re
@@ -11,11 +11,11 @@ def two_letters_swapped(text: str, chance: random.Random) -> str:
     """Two neighbouring inner letters of one word change places: "exciting" to "exicting"."""
 
     def swap(word: str) -> str:
-        places = [place for place in range(1, len(word) - 2) if word[place] != word[place + 1]]
-        if not places:
+        positions = [position for position in range(1, len(word) - 2) if word[position] != word[position + 1]]
+        if not positions:
             return word
-        place = chance.choice(places)
-        return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        position = chance.choice(positions)
+        return word[:position] + word[position + 1] + word[position] + word[position + 2 :]
 
     return _in_one_word(text, swap, chance)
 
@@ -24,8 +24,8 @@ def a_letter_missing(text: str, chance: random.Random) -> str:
     """One word lacks an inner letter: "exciting" to "exiting"."""
 
     def drop(word: str) -> str:
-        place = chance.randrange(1, len(word) - 1)
-        return word[:place] + word[place + 1 :]
+        position = chance.randrange(1, len(word) - 1)
+        return word[:position] + word[position + 1 :]
 
     return _in_one_word(text, drop, chance)
 
@@ -34,8 +34,8 @@ def a_letter_doubled(text: str, chance: random.Random) -> str:
     """One word has an inner letter twice: "exciting" to "excitting"."""
 
     def double(word: str) -> str:
-        place = chance.randrange(1, len(word) - 1)
-        return word[: place + 1] + word[place:]
+        position = chance.randrange(1, len(word) - 1)
+        return word[: position + 1] + word[position:]
 
     return _in_one_word(text, double, chance)
 
@@ -59,4 +59,4 @@ CHANGES: Mapping[str, Callable[[str, random.Random], str]] = {
     "typographic apostrophes": lambda text, _: text.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}"),
     "doubled spaces": lambda text, _: text.replace(" ", "  "),
 }
-"""By the words that template files use."""
+"""By the name that template files use."""

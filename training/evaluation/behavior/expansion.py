@@ -1,4 +1,4 @@
-"""From a family's templates to its cases: slots filled, so many of them, and the same ones each time."""
+"""Expansion of a family's templates into cases, by filling their slots reproducibly."""
 
 import math
 import random
@@ -16,13 +16,13 @@ _SLOT = re.compile(r"\{(?P<article>a )?(?P<key>(?P<words>[a-z_]+)\d?)\}")
 _BEGINS_WITH_A_VOWEL = re.compile(r"[aeiou]", re.IGNORECASE)  # enough for the words in templates/; see tests
 
 
-def cases(family: Family, *, most: int, seed: int) -> list[Case]:
-    """At most ``most`` different cases, each template giving as many as the others as far as it can.
+def cases(family: Family, *, max_cases: int, seed: int) -> list[Case]:
+    """At most ``max_cases`` distinct cases, as evenly spread over the templates as possible.
 
     Args:
-        family: its name seeds the choice too, so that no family's cases depend on what other families there are.
-        most: how many.
-        seed: another one chooses other words.
+        family: its name is part of the seed, so a family's cases do not depend on the other families.
+        max_cases: maximum number.
+        seed: of the choice of words.
 
     Raises:
         KeyError: a slot has no list of words.
@@ -30,11 +30,11 @@ def cases(family: Family, *, most: int, seed: int) -> list[Case]:
     # A string seeds through SHA-512, which is the same in every process; Python's own hash of it is not.
     chance = random.Random(f"{seed} {family.name}")  # noqa: S311 - no secret
     of_templates = [
-        _changed(_filled(template, family.words, most=most, chance=chance), family.change, chance)
+        _changed(_filled(template, family.words, max_cases=max_cases, chance=chance), family.change, chance)
         for template in family.templates
     ]
     in_turn = (case for case in chain.from_iterable(zip_longest(*of_templates)) if case is not None)
-    return list(islice(dict.fromkeys(in_turn), most))
+    return list(islice(dict.fromkeys(in_turn), max_cases))
 
 
 def _changed(filled: Iterator[Case], change: str | None, chance: random.Random) -> list[Case]:
@@ -45,21 +45,21 @@ def _changed(filled: Iterator[Case], change: str | None, chance: random.Random) 
 
 
 def _filled(
-    template: Sequence[str], words: Mapping[str, Sequence[str]], *, most: int, chance: random.Random
+    template: Sequence[str], words: Mapping[str, Sequence[str]], *, max_cases: int, chance: random.Random
 ) -> Iterator[Case]:
     """The template's texts with words drawn without repeating a combination."""
     slots = {slot["key"]: slot["words"] for text in template for slot in _SLOT.finditer(text)}
     sizes = [len(words[name]) for name in slots.values()]
     combinations = math.prod(sizes)
     # More than needed: of {good1} and {good2} the combinations in which both are the same word are left out.
-    for number in chance.sample(range(combinations), min(combinations, 4 * most)):
-        rest, values = number, {}
+    for combination in chance.sample(range(combinations), min(combinations, 4 * max_cases)):
+        rest, values = combination, {}
         for (key, name), size in zip(slots.items(), sizes, strict=True):
             rest, position = divmod(rest, size)
             values[key] = words[name][position]
         chosen = [(name, values[key]) for key, name in slots.items()]
         if len(set(chosen)) == len(chosen):
-            yield tuple(_capitalised(text) for text in _without_slots(template, values, words, chance))
+            yield tuple(_capitalized(text) for text in _without_slots(template, values, words, chance))
 
 
 def _without_slots(
@@ -75,14 +75,14 @@ def _without_slots(
 
 
 def _with_words(text: str, values: Mapping[str, str]) -> str:
-    return _SLOT.sub(lambda slot: _with_article(values[slot["key"]], wanted=bool(slot["article"])), text)
+    return _SLOT.sub(lambda slot: _with_article(values[slot["key"]], article=bool(slot["article"])), text)
 
 
-def _capitalised(text: str) -> str:
+def _capitalized(text: str) -> str:
     return text if text.startswith(("http", "www.")) else text[0].upper() + text[1:]
 
 
-def _with_article(word: str, *, wanted: bool) -> str:
-    if not wanted:
+def _with_article(word: str, *, article: bool) -> str:
+    if not article:
         return word
     return f"an {word}" if _BEGINS_WITH_A_VOWEL.match(word) else f"a {word}"

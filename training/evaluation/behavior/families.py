@@ -1,4 +1,4 @@
-"""Template families as they stand in ``templates/``: read, and checked so that a slip is named with its place."""
+"""Template families: read from ``templates/`` and checked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ _TEXTS_OF_KIND = {"MFT": 1, "INV": 2, "DIR": 2}
 
 
 class TemplateError(ValueError):
-    """A template file that cannot be used; the message names the file, the family and what is wrong."""
+    """A template file cannot be used; the message names the file, the family and the problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Templates that test one thing.
+    """Templates that test the same behavior.
 
     Attributes:
         templates: each a text, or a text and what it is changed to, with slots such as ``{good}``.
-        change: key of ``CHANGES``; it makes the second text where the templates have one only.
+        change: key of ``CHANGES``; it makes the second text where the templates have only one.
         words: what fills the slots.
     """
 
@@ -48,7 +48,7 @@ class Family:
 
     @property
     def expectation(self) -> Expectation:
-        """What ``expect`` stands for."""
+        """The expectation that ``expect`` names."""
         return EXPECTATIONS[self.expect]
 
 

@@ -1,4 +1,4 @@
-"""A run of the suite as a table on the terminal, as JSON, and as Markdown for a model card."""
+"""Results of the suite as a table on the terminal, as JSON and as Markdown."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +15,10 @@ from training.evaluation.behavior.expectations import STRONG, TOLERANCE
 from training.evaluation.behavior.families import KINDS
 from training.evaluation.behavior.suite import FamilyResult
 from training.evaluation.metrics import wilson_interval
+from training.evaluation.tables import plain_table
 
 JSON = "report.json"
-MARKDOWN = "behaviour.md"
+MARKDOWN = "behavior.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +34,21 @@ class Total:
 
 
 def totals(results: Iterable[FamilyResult]) -> list[Total]:
-    """Each capability's total, then that of all; families that do not apply are left out.
+    """Each capability's total, then the total of all; families that do not apply are left out.
 
-    Cases of a family resemble one another, so an interval over families is narrower than what is really known.
+    Cases of a family resemble one another, so an interval over families is too narrow.
     """
-    asked = [result for result in results if result.cases]
-    groups = [(name, list(members)) for name, members in groupby(asked, key=lambda result: result.capability)]
-    return [_total(name, members) for name, members in [*groups, ("all", asked)] if members]
+    applied = [result for result in results if result.cases]
+    groups = [(name, list(members)) for name, members in groupby(applied, key=lambda result: result.capability)]
+    return [_total(name, members) for name, members in [*groups, ("all", applied)] if members]
 
 
-def write(folder: Path, results: Sequence[FamilyResult], *, model: dict[str, Any], seed: int, most: int) -> None:
-    """Writes ``report.json`` and ``behaviour.md``; what is there is replaced."""
+def write(folder: Path, results: Sequence[FamilyResult], *, model: dict[str, Any], seed: int, max_cases: int) -> None:
+    """Writes ``report.json`` and ``behavior.md``, replacing earlier ones."""
     content = {
         "model": model,
         "seed": seed,
-        "cases_a_family": most,
+        "cases_a_family": max_cases,
         "strong_polarity": STRONG,
         "tolerance": TOLERANCE,
         "totals": [asdict(total) for total in totals(results)],
@@ -82,11 +83,7 @@ def _total(name: str, members: Sequence[FamilyResult]) -> Total:
 
 def _table(results: Sequence[FamilyResult]) -> Table:
     """Each capability's total in bold, then its families."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("family", "kind"):
-        table.add_column(name)
-    for name in ("cases", "failed", "95% interval"):
-        table.add_column(name, justify="right", no_wrap=True)  # a narrow terminal breaks the names
+    table = plain_table("family", "kind", "cases", "failed", "95% interval", left=2)
     of_capability = {total.name: total for total in totals(results)}
     for name, members in groupby(results, key=lambda result: result.capability):
         if name in of_capability:
@@ -104,8 +101,8 @@ def _add_total(table: Table, total: Total) -> None:
 def _failed(result: FamilyResult) -> Text:
     lines = [f"\n{result.capability}: {result.name} (expected: {result.expected})"]
     for failure in result.examples:
-        steps = zip(failure.texts, failure.readings, strict=True)
-        lines.append("  " + "  ->  ".join(f"{text} [{reading}]" for text, reading in steps))
+        steps = zip(failure.texts, failure.answers, strict=True)
+        lines.append("  " + "  ->  ".join(f"{text} [{answer}]" for text, answer in steps))
     return Text("\n".join(lines))
 
 
@@ -122,8 +119,8 @@ def _markdown_families(results: Sequence[FamilyResult]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for result in results:
         failed, interval = _rates(result)
-        steps = zip(result.examples[0].texts, result.examples[0].readings, strict=True) if result.examples else ()
-        example = " → ".join(f"{_cell(text)} ({reading})" for text, reading in steps)
+        steps = zip(result.examples[0].texts, result.examples[0].answers, strict=True) if result.examples else ()
+        example = " → ".join(f"{_cell(text)} ({answer})" for text, answer in steps)
         kind = f"{result.kind} | {result.expected} | {result.cases:,}"
         yield f"| {result.capability}: {_cell(result.name)} | {kind} | {failed} | {interval} | {example} |"
 
@@ -137,10 +134,10 @@ def _notes(results: Sequence[FamilyResult]) -> Iterator[str]:
         yield f"Does not apply, since {left_out[0].not_applicable}: {names}."
 
 
-def _rates(counted: FamilyResult | Total) -> tuple[str, str]:
-    if counted.low is None or counted.high is None:
+def _rates(result: FamilyResult | Total) -> tuple[str, str]:
+    if result.low is None or result.high is None:
         return "does not apply", "-"
-    return f"{counted.failures / counted.cases:.1%}", f"{counted.low:.1%} to {counted.high:.1%}"
+    return f"{result.failures / result.cases:.1%}", f"{result.low:.1%} to {result.high:.1%}"
 
 
 def _cell(text: str) -> str:

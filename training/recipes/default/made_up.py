@@ -1,7 +1,7 @@
 """Texts made up for what reviews hardly hold: plain facts, ratings, news of companies, messages, irony, emoji alone.
 
 None of them is a text that the behavioural suite asks. The suite's families about the same things are still easier for
-a model that has read these; which ones, and how it does on the others, docs/behaviour.md tells.
+a model that has read these; which ones, and how it does on the others, docs/reference/behavior.md tells.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from training.data.examples import Example
-from training.data.text_fingerprint import same_text
+from training.data.text_fingerprint import text_fingerprint
 from training.evaluation.behavior.expansion import cases
 from training.evaluation.behavior.families import read_families
 from training.evaluation.behavior.suite import CASES_A_FAMILY, SEED
@@ -26,13 +26,13 @@ def made_up_texts(*, most: int, seed: int) -> Iterator[Example]:
     """
     asked = suite_texts()
     for family in read_families(FOLDER):
-        for number, (text,) in enumerate(cases(family, most=most, seed=seed), start=1):
-            if same_text(text) not in asked:
+        for number, (text,) in enumerate(cases(family, max_cases=most, seed=seed), start=1):
+            if text_fingerprint(text) not in asked:
                 yield Example(text=text, label=family.expect, line=number)
 
 
 @cache
 def suite_texts() -> frozenset[str]:
     """Every text that the behavioural suite asks as it is run by default, in the form in which texts are compared."""
-    every = (case for family in read_families() for case in cases(family, most=CASES_A_FAMILY, seed=SEED))
-    return frozenset(same_text(text) for case in every for text in case)
+    every = (case for family in read_families() for case in cases(family, max_cases=CASES_A_FAMILY, seed=SEED))
+    return frozenset(text_fingerprint(text) for case in every for text in case)

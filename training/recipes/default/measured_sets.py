@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.examples import Example, LeftOut
-from training.data.readers import read_examples
+from training.data.examples import Example, SkippedRows
+from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import read_text_lines
 from training.data.readers.penn_treebank import join_tokens
 
@@ -37,7 +37,7 @@ class MeasuredSet:
         name: as tables give it.
         labels: of the set: two, or three with a neutral one.
         path: of the file in the folder of data sets.
-        options: of ``read_examples``.
+        options: how it is read, as in ``ReadingOptions``.
     """
 
     name: str
@@ -53,7 +53,8 @@ class MeasuredSet:
     def examples(self, folder: Path) -> Iterator[Example]:
         """Every labelled text, with line breaks where the file has HTML's."""
         path = folder / self.path
-        rows = _yelp(path) if path.is_dir() else read_examples(path, **{"bad_rows": LeftOut("skip"), **self.options})  # type: ignore[arg-type]
+        options = ReadingOptions.among(self.options, on_bad_row="skip")
+        rows = _yelp(path) if path.is_dir() else read_examples(path, options)
         for row in rows:
             yield Example(text=_BREAK.sub("\n", row.text).strip(), label=row.label, line=row.line)
 
@@ -76,5 +77,5 @@ MEASURED = (
 
 def _yelp(folder: Path) -> Iterator[Example]:
     for number, label in enumerate(TWO):
-        for line, text in read_text_lines(folder / f"sentiment.test.{number}.gz", LeftOut("stop")):
+        for line, text in read_text_lines(folder / f"sentiment.test.{number}.gz", SkippedRows("stop")):
             yield Example(text=join_tokens(text.split()), label=label, line=line)

@@ -21,6 +21,7 @@ class Recipe:
         teacher_epochs: passes of the teacher over the labelled texts.
         epochs: passes of a student over everything.
         bfloat16: whether teacher and students compute in bfloat16.
+        stored_scores: take the teacher's scores that come with the source, where they are of the same texts.
     """
 
     data: Path
@@ -35,6 +36,7 @@ class Recipe:
     teacher_epochs: int
     epochs: int
     bfloat16: bool
+    stored_scores: bool = True
 
     @property
     def texts(self) -> Path:

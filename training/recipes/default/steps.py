@@ -12,7 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from training.data.readers import ReadingOptions
+from training.distillation.counterfactuals import read_groups, with_counterfactuals
+from training.distillation.texts import Text, read_texts
 from training.fit.callbacks.run_record import METRICS
+from training.recipes.default import stored_scores
 from training.recipes.default.recipe import Recipe
 from training.recipes.default.texts import measured_files, prepare
 
@@ -36,7 +40,7 @@ TEACHER_LABELS = {**FIVE, "negative": "any negative", "neutral": "neutral", "pos
 TEACHER_TOKENS = 384
 """Tokens that the teacher reads of a text: all of three reviews in four."""
 
-SWAPPED = ["--counterfactuals", str(Path(os.path.relpath(Path(__file__).parent / "identity_terms.yaml")))]
+IDENTITY_TERMS = Path(os.path.relpath(Path(__file__).parent / "identity_terms.yaml"))
 """Texts with an identity term are scored together with others of its group in its place."""
 
 RARE = 8
@@ -60,19 +64,42 @@ class Step:
 def steps(recipe: Recipe) -> list[Step]:
     """All of them, in order; a step that was stopped resumes."""
     phrases, labelled, unlabelled = recipe.scored
-    trees = (recipe.training_trees, ["--trees=phrases", "--label_map", json.dumps(FIVE)])
+
+    def teacher_is_done() -> bool:
+        return (recipe.teacher / "model.safetensors").exists() or all(path.exists() for path in recipe.scored)
+
     return [
         Step("Prepare the texts", (recipe.texts / "done").exists, partial(prepare, recipe)),
-        Step("Fine-tune the teacher", (recipe.teacher / "model.safetensors").exists, partial(fine_tune, recipe)),
-        Step("Score the treebank's phrases", phrases.exists, partial(score, recipe, *trees, to=phrases)),
-        Step("Score labelled texts", labelled.exists, partial(score, recipe, recipe.labelled, SWAPPED, to=labelled)),
-        Step(
-            "Score unlabelled texts",
-            unlabelled.exists,
-            partial(score, recipe, recipe.unlabelled, ["--labelled=false", *SWAPPED], to=unlabelled),
-        ),
+        Step("Restore the teacher's scores", partial(nothing_to_restore, recipe), partial(restore_scores, recipe)),
+        Step("Fine-tune the teacher", teacher_is_done, partial(fine_tune, recipe)),
+        Step("Score the treebank's phrases", phrases.exists, partial(score, recipe, "phrases")),
+        Step("Score labelled texts", labelled.exists, partial(score, recipe, "labelled")),
+        Step("Score unlabelled texts", unlabelled.exists, partial(score, recipe, "unlabelled")),
         *(step for seed in range(1, recipe.seeds + 1) for step in student(recipe, seed)),
     ]
+
+
+def nothing_to_restore(recipe: Recipe) -> bool:
+    """Whether the teacher of this run scores, or has scored, all texts."""
+    return not recipe.stored_scores or all(path.exists() for path in recipe.scored)
+
+
+def restore_scores(recipe: Recipe) -> None:
+    """Takes the scores that come with the source, where they are of exactly these texts."""
+    for path in recipe.scored:
+        restored = stored_scores.restore(texts_to_score(recipe, path.stem), name=path.stem, to=path)
+        outcome = f"Restored {path}." if restored else f"{path}: other texts than the stored scores have; to be scored."
+        Console(stderr=True).print(outcome)
+
+
+def texts_to_score(recipe: Recipe, name: str) -> list[Text]:
+    """The texts of ``score``, as the command reads them."""
+    if name == "phrases":
+        reading = ReadingOptions(trees="phrases", label_map=dict(FIVE))
+        return list(read_texts(recipe.training_trees, reading, labelled=True))
+    path = recipe.labelled if name == "labelled" else recipe.unlabelled
+    texts = read_texts(path, ReadingOptions(), labelled=name == "labelled")
+    return list(with_counterfactuals(texts, read_groups(IDENTITY_TERMS), seed=0))
 
 
 def fine_tune(recipe: Recipe) -> None:
@@ -85,10 +112,16 @@ def fine_tune(recipe: Recipe) -> None:
     command("distill", "teacher", recipe.base, *files, *labels, *batches, *options)
 
 
-def score(recipe: Recipe, texts: Path, reading: list[str], *, to: Path) -> None:
-    """The teacher's scores of texts, beside their labels where they have some."""
+def score(recipe: Recipe, name: str) -> None:
+    """The teacher's scores of a file of texts, beside their labels where they have some."""
+    swapped = ["--counterfactuals", IDENTITY_TERMS]
+    files: dict[str, list[object]] = {
+        "phrases": [recipe.training_trees, "--trees=phrases", "--label_map", json.dumps(FIVE)],
+        "labelled": [recipe.labelled, *swapped],
+        "unlabelled": [recipe.unlabelled, "--labelled=false", *swapped],
+    }
     speed = [f"--bfloat16={str(recipe.bfloat16).lower()}", f"--max_tokens={TEACHER_TOKENS}", "--tokens_a_batch=32768"]
-    command("distill", "score", recipe.teacher, texts, *reading, *speed, "--to", to)
+    command("distill", "score", recipe.teacher, *files[name], *speed, "--to", recipe.scores / f"{name}.parquet")
 
 
 def student(recipe: Recipe, seed: int) -> list[Step]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from training.data.examples import Example, LeftOut
-from training.data.leakage import HeldOut, held_out_texts, texts_without_leaks, without_leaks
+from training.data.examples import Example, SkippedRows
+from training.data.leakage import LeakageFilter, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.splitting import deal, write_json_lines
-from training.data.text_fingerprint import same_text
+from training.data.text_fingerprint import text_fingerprint
 from training.recipes.default.made_up import made_up_texts
 from training.recipes.default.measured_sets import MEASURED
 from training.recipes.default.recipe import Recipe
@@ -34,8 +34,8 @@ def prepare(recipe: Recipe) -> None:
     """
     for measured in MEASURED:
         write_json_lines(recipe.measured / measured.file_name, evenly(measured.examples(recipe.data), recipe.reviews))
-    leaks = held_out_texts("drop")
-    held_out = HeldOut([recipe.treebank("dev"), recipe.treebank("test"), *measured_files(recipe, whole=True)])
+    leaks = skipped_leaks("drop")
+    held_out = LeakageFilter([recipe.treebank("dev"), recipe.treebank("test"), *measured_files(recipe, whole=True)])
     labelled, unlabelled, validation = [], [], []
     for name, examples in _sources(recipe, held_out, leaks):
         known = [example for example in examples if example.label]
@@ -44,8 +44,8 @@ def prepare(recipe: Recipe) -> None:
         labelled += evenly(learned, recipe.reviews)
         validation += evenly(checked, recipe.reviews)
         unlabelled += evenly([example for example in examples if not example.label], recipe.reviews)
-    documents = [example for example in [*labelled, *unlabelled] if len(example.text) > DOCUMENT]
-    cut = texts_without_leaks(sentences(documents, seed=SEED), held_out, leaks, path=recipe.data)
+    documents = [example for example in [*labelled, *unlabelled] if is_document(example.text)]
+    cut = drop_leaking_texts(sentences(documents, seed=SEED), held_out, leaks, path=recipe.data)
     drawn = (Example(text=text, label="", line=0) for text in islice(cut, recipe.sentences))
     unlabelled = distinct_texts([*unlabelled, *drawn], known=[*labelled, *validation])
     write_json_lines(recipe.labelled, labelled)
@@ -62,7 +62,12 @@ def prepare(recipe: Recipe) -> None:
 
 
 DOCUMENT = 250
-"""Characters above which a text is cut into sentences too."""
+"""Characters above which a text counts as a document."""
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is cut into sentences too: it is long, or has several lines."""
+    return len(text) > DOCUMENT or "\n" in text
 
 
 def measured_files(recipe: Recipe, *, whole: bool = False) -> list[Path]:
@@ -70,21 +75,21 @@ def measured_files(recipe: Recipe, *, whole: bool = False) -> list[Path]:
     return [recipe.measured / measured.file_name for measured in MEASURED if whole or "sst" not in measured.path]
 
 
-def _sources(recipe: Recipe, held_out: HeldOut, leaks: LeftOut) -> Iterator[tuple[str, list[Example]]]:
+def _sources(recipe: Recipe, held_out: LeakageFilter, leaks: SkippedRows) -> Iterator[tuple[str, list[Example]]]:
     """The texts of every source without those that are held out."""
     excluded = read_excluded_ids(recipe.data / "imdb" / "exclude_from_training.tsv")
     parts = [("imdb", "train"), ("imdb", "unsup"), *((domain, "train") for domain in DOMAINS)]
     for name, part in parts:
         path = recipe.data / name / f"{part}.jsonl.gz"
-        yield name, list(without_leaks(read_source(path, excluded=excluded), held_out, leaks, path=path))
+        yield name, list(drop_leaks(read_source(path, excluded=excluded), held_out, leaks, path=path))
 
 
 def distinct_texts(examples: Iterable[Example], *, known: Iterable[Example]) -> list[Example]:
     """Each text once, without the texts that are known already."""
-    seen = {same_text(example.text) for example in known}
+    seen = {text_fingerprint(example.text) for example in known}
     distinct = []
     for example in examples:
-        text = same_text(example.text)
+        text = text_fingerprint(example.text)
         if text not in seen:
             seen.add(text)
             distinct.append(example)

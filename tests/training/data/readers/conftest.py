@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from training.data.examples import DataError, LeftOut
-from training.data.readers import read_examples
+from training.data.examples import DataError, SkippedRows
+from training.data.readers import ReadingOptions, read_examples
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def write(tmp_path):
 def read():
     """(line, label, text) of every example; a bad row stops."""
 
-    def read(path, **options):
-        examples = read_examples(path, bad_rows=LeftOut("stop"), **options)
+    def read(path, *, allowed_labels=None, **options):
+        examples = read_examples(path, ReadingOptions(**options), allowed_labels=allowed_labels)
         return [(example.line, example.label, example.text) for example in examples]
 
     return read
@@ -36,8 +36,8 @@ def read():
 def examples():
     """Every example whole; a bad row stops."""
 
-    def examples(path, **options):
-        return list(read_examples(path, bad_rows=LeftOut("stop"), **options))
+    def examples(path, *, allowed_labels=None, **options):
+        return list(read_examples(path, ReadingOptions(**options), allowed_labels=allowed_labels))
 
     return examples
 
@@ -46,11 +46,13 @@ def examples():
 def read_past():
     """(line, label, text) of every good example, and every bad row's error. Stopping gives the first of them."""
 
-    def read_past(path, **options):
-        bad_rows = LeftOut("skip")
-        examples = list(read_examples(path, bad_rows=bad_rows, **options))
+    def read_past(path, *, allowed_labels=None, **options):
+        bad_rows = SkippedRows("skip")
+        examples = list(
+            read_examples(path, ReadingOptions(**options), allowed_labels=allowed_labels, bad_rows=bad_rows)
+        )
         with pytest.raises(DataError) as stopped:
-            list(read_examples(path, bad_rows=LeftOut("stop"), **options))
+            list(read_examples(path, ReadingOptions(**options), allowed_labels=allowed_labels))
         assert str(stopped.value) == str(bad_rows.first[0])
         assert len(bad_rows.first) == bad_rows.count
         assert all("--data.on_bad_row=skip" in str(error) for error in bad_rows.first)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.data.examples import DataError, LeftOut
+from training.data.examples import DataError, SkippedRows
 from training.data.readers import read_examples
 
 
@@ -112,7 +112,7 @@ def test_a_quote_closed_too_early_is_an_error_and_the_next_line_is_read(write, r
 def test_a_header_that_cannot_be_read_stops_even_when_bad_rows_are_skipped(write):
     path = write("latin.csv", b"ann\xe9e,label,text\n1,label,text\n")
     with pytest.raises(DataError, match=r"^latin\.csv, line 1: byte 4 of the line \(0xE9\)") as raised:
-        list(read_examples(path, bad_rows=LeftOut("skip")))
+        list(read_examples(path, bad_rows=SkippedRows("skip")))
     assert "on_bad_row" not in str(raised.value)
 
 

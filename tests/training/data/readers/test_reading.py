@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from training.data.examples import DataError, LeftOut
-from training.data.readers import read_examples
+from training.data.examples import DataError, SkippedRows
+from training.data.readers import ReadingOptions, read_examples
 
 FINE_TO_BINARY = {"0": "negative", "1": "negative", "2": None, "3": "positive", "4": "positive"}
 
@@ -16,9 +16,9 @@ def test_a_label_map_renames_labels_and_drops_those_it_maps_to_none(write, read)
 
 
 def test_a_dropped_row_is_not_a_bad_row(write):
-    bad_rows = LeftOut("stop")
+    bad_rows = SkippedRows("stop")
     path = write("a.txt", "2 so so\n4 brilliant\n")
-    assert len(list(read_examples(path, label_map=FINE_TO_BINARY, bad_rows=bad_rows))) == 1
+    assert len(list(read_examples(path, ReadingOptions(label_map=FINE_TO_BINARY), bad_rows=bad_rows))) == 1
     assert bad_rows.count == 0
 
 
@@ -131,6 +131,6 @@ def test_a_file_without_rows_is_an_error(write, read, name, content):
 def test_a_file_whose_every_row_is_bad_or_dropped_says_how_many_and_shows_one(write):
     path = write("a.txt", "1\n0\n2 so so\n")
     with pytest.raises(DataError) as raised:
-        list(read_examples(path, label_map=FINE_TO_BINARY, bad_rows=LeftOut("skip")))
+        list(read_examples(path, ReadingOptions(label_map=FINE_TO_BINARY), bad_rows=SkippedRows("skip")))
     assert "no usable row (2 bad, 1 left out by --data.label_map)." in str(raised.value)
     assert "a.txt, line 1: the text is empty." in str(raised.value)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from training.commands.main import main
 from training.evaluation.behavior import report
-from training.evaluation.behavior.expectations import EXPECTATIONS, Reading, readings
+from training.evaluation.behavior.expectations import EXPECTATIONS, Answer, answers
 from training.evaluation.behavior.families import Family, read_families
 from training.evaluation.behavior.suite import NoPolarityError, run_suite
 
@@ -46,8 +46,8 @@ def test_a_change_that_must_not_matter_fails_where_the_answer_changes():
 
 
 def test_a_small_move_across_a_border_is_no_change_of_mind():
-    almost = [Reading("neutral", 0.30), Reading("positive", 0.39)]
-    far = [Reading("neutral", 0.30), Reading("positive", 0.41)]
+    almost = [Answer("neutral", 0.30), Answer("positive", 0.39)]
+    far = [Answer("neutral", 0.30), Answer("positive", 0.41)]
     assert EXPECTATIONS["same"].holds(almost)
     assert not EXPECTATIONS["same"].holds(far)
 
@@ -64,24 +64,24 @@ def test_a_small_move_across_a_border_is_no_change_of_mind():
 def test_directions_allow_moves_of_a_tenth(expect, moves_that_hold):
     moves = [-0.5, -0.11, -0.09, 0.0, 0.09, 0.11, 0.5]
     held = [
-        move for move in moves if EXPECTATIONS[expect].holds([Reading("neutral", 0.1), Reading("neutral", 0.1 + move)])
+        move for move in moves if EXPECTATIONS[expect].holds([Answer("neutral", 0.1), Answer("neutral", 0.1 + move)])
     ]
     wider = {"not lower": [0.09, 0.11], "not higher": [-0.11, -0.09]}.get(expect, [])
     assert held == sorted([*moves_that_hold, *wider])
 
 
 def test_a_text_without_an_answer_fails_every_expectation():
-    nothing, something = Reading(None, float("nan")), Reading("positive", 0.9)
+    nothing, something = Answer(None, float("nan")), Answer("positive", 0.9)
     for expectation in EXPECTATIONS.values():
         assert not expectation.holds([nothing, something])
-    assert readings(np.array([[np.nan, np.nan]]), [-1.0, 1.0])[0].answer is None
+    assert answers(np.array([[np.nan, np.nan]]), [-1.0, 1.0])[0].side is None
 
 
 def test_shades_of_one_side_are_added_up():
     five = [-1.0, -0.5, 0.0, 0.5, 1.0]
-    (reading,) = readings(np.array([[0.0, 0.1, 0.35, 0.25, 0.3]]), five)
-    assert reading.answer == "positive"  # 0.55 against 0.35, though neutral is the single highest
-    assert reading.polarity == pytest.approx(-0.05 + 0.125 + 0.3)
+    (answer,) = answers(np.array([[0.0, 0.1, 0.35, 0.25, 0.3]]), five)
+    assert answer.side == "positive"  # 0.55 against 0.35, though neutral is the single highest
+    assert answer.polarity == pytest.approx(-0.05 + 0.125 + 0.3)
 
 
 def test_a_model_without_neutral_is_not_asked_for_it():
@@ -106,7 +106,7 @@ def test_the_interval_is_wilsons():
     # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3: 0/20, 1/29, 81/263.
     def interval(count, of):
         texts = [f"bad {number}" if number < count else f"good {number}" for number in range(of)]
-        result = run_suite([family("positive", *((text,) for text in texts))], by_words, THREE, most=of)[0]
+        result = run_suite([family("positive", *((text,) for text in texts))], by_words, THREE, max_cases=of)[0]
         assert (result.failures, result.cases) == (count, of)
         return round(result.low, 4), round(result.high, 4)
 
@@ -148,12 +148,12 @@ def test_each_text_is_read_once():
         asked.extend(texts)
         return by_words(texts)
 
-    run_suite(read_families(), score, THREE, most=20)
+    run_suite(read_families(), score, THREE, max_cases=20)
     assert len(set(asked)) == len(asked) > 1000
 
 
 def test_the_command_reports_on_the_shipped_bundle(tmp_path, capsys):
-    main(["evaluate", "--behaviour", "--to", str(tmp_path), "--cases", "4"])
+    main(["evaluate", "--to", str(tmp_path), "--cases", "4"])
     written = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     families = read_families()
     assert [entry["name"] for entry in written["families"]] == [entry.name for entry in families]
@@ -162,19 +162,22 @@ def test_the_command_reports_on_the_shipped_bundle(tmp_path, capsys):
     assert written["totals"][-1]["cases"] == sum(entry["cases"] for entry in written["families"])
     by_name = {entry["name"]: entry for entry in written["families"]}
     assert by_name["one positive word"]["failures"] == 0
-    card = (tmp_path / "behaviour.md").read_text(encoding="utf-8")
+    card = (tmp_path / "behavior.md").read_text(encoding="utf-8")
     for entry in families:
         assert f"| {entry.capability}: {entry.name} |" in card
     assert "one positive word" in capsys.readouterr().out
 
 
-def test_the_command_asks_what_to_evaluate(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["evaluate", "default"])
-    assert "say what to evaluate: --behaviour" in capsys.readouterr().err
-
-
-def test_a_model_that_is_not_there_is_a_plain_message(capsys):
+@pytest.mark.parametrize("old", ["--behaviour", "--behavior"])
+def test_the_flag_that_was_mandatory_is_read_and_not_needed(old, capsys):
     with pytest.raises(SystemExit, match="1"):
-        main(["evaluate", "--behaviour", "nowhere"])
-    assert "nowhere" in capsys.readouterr().err
+        main(["evaluate", old, "nowhere"])
+    error = capsys.readouterr().err
+    assert f"{old} is no longer needed" in error
+    assert "nowhere" in error
+
+
+def test_no_cases_are_refused(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["evaluate", "--cases", "0"])
+    assert "--cases is 0, but it should be at least 1" in capsys.readouterr().err

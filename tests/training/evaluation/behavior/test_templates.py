@@ -23,7 +23,7 @@ def family(*templates, expect="positive", kind="MFT", change=None, **words):
 
 
 def digest(seed=0):
-    made = [cases(family, most=30, seed=seed) for family in FAMILIES]
+    made = [cases(family, max_cases=30, seed=seed) for family in FAMILIES]
     return hashlib.sha256(repr(made).encode()).hexdigest()
 
 
@@ -35,7 +35,7 @@ def test_there_are_at_least_forty_families_of_all_three_kinds():
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: f"{family.capability}: {family.name}")
 def test_a_family_yields_different_whole_cases_within_its_bound(family):
-    made = cases(family, most=100, seed=0)
+    made = cases(family, max_cases=100, seed=0)
     assert 10 <= len(made) <= 100
     assert len(set(made)) == len(made)
     for case in made:
@@ -68,19 +68,19 @@ def test_another_process_makes_the_same_cases_and_another_seed_others():
 def test_a_slot_takes_each_word_once_and_every_template_has_its_share():
     fruit = family(("{a fruit} is {good}.",), ("{fruit}",), fruit=["apple", "pear"], good=["fine"])
     expected = ["A pear is fine.", "An apple is fine.", "Apple", "Pear"]
-    assert sorted(text for (text,) in cases(fruit, most=10, seed=0)) == expected
+    assert sorted(text for (text,) in cases(fruit, max_cases=10, seed=0)) == expected
     many = family(("one {digit}",), ("two {digit}",), digit=list("0123456789"))
-    assert Counter(text[:3] for (text,) in cases(many, most=10, seed=0)) == {"One": 5, "Two": 5}
+    assert Counter(text[:3] for (text,) in cases(many, max_cases=10, seed=0)) == {"One": 5, "Two": 5}
 
 
 def test_numbered_slots_take_different_words_and_a_pair_shares_its_words():
-    made = cases(family(("{x1} {x2}", "{x2} {x1}"), x=["B", "C"], expect="same", kind="INV"), most=10, seed=0)
+    made = cases(family(("{x1} {x2}", "{x2} {x1}"), x=["B", "C"], expect="same", kind="INV"), max_cases=10, seed=0)
     assert sorted(made) == [("B C", "C B"), ("C B", "B C")]
 
 
 def test_words_may_have_slots_which_are_the_same_on_both_sides():
     nested = family(("{x}", "{x} {y}"), x=["of {y}"], y=list("0123456789"), expect="same", kind="INV")
-    for before, after in cases(nested, most=10, seed=0):
+    for before, after in cases(nested, max_cases=10, seed=0):
         digit = before.removeprefix("Of ")
         assert after == f"Of {digit} {digit}"
 

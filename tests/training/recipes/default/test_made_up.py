@@ -2,7 +2,9 @@
 
 from collections import Counter
 
-from training.data.text_fingerprint import same_text
+import pytest
+
+from training.data.text_fingerprint import text_fingerprint
 from training.evaluation.behavior.expansion import cases
 from training.evaluation.behavior.families import read_families
 from training.recipes.default.made_up import made_up_texts, suite_texts
@@ -40,10 +42,10 @@ def test_no_family_outweighs_the_others_and_the_seed_decides():
 def test_what_the_suite_asks_is_left_out():
     asked = suite_texts()
     every = [text for family in read_families() for case in cases(family, most=100, seed=0) for text in case]
-    assert {same_text(text) for text in every} == asked
+    assert {text_fingerprint(text) for text in every} == asked
     for when in ("always", "last"):
         made = made_up_texts(when=when, most=2000, seed=1)
-        assert not [example.text for example in made if same_text(example.text) in asked]
+        assert not [example.text for example in made if text_fingerprint(example.text) in asked]
 
 
 def test_the_last_run_reads_denied_praise_denied_blame_and_plain_facts():

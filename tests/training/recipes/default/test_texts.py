@@ -4,8 +4,9 @@ import gzip
 import json
 from dataclasses import replace
 
-from training.data.examples import Example
 from training.recipes.default.reviews import sentences
+
+from training.data.examples import Example
 from training.recipes.default.texts import evenly, prepare
 
 

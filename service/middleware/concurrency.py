@@ -1,0 +1,70 @@
+"""Limits on what is under way in this process: requests, streams and the bytes they hold."""
+
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from service.errors import RequestError
+
+Kind = Literal["requests", "streams"]
+
+
+class ConcurrencyLimiter:
+    """Counts requests, streams and bytes. Safe to call from several threads at once."""
+
+    def __init__(self, *, max_in_flight: int, max_streams: int, max_bytes: int) -> None:
+        self._slots: dict[Kind, int] = {"requests": max_in_flight, "streams": max_streams}
+        self._acquired: dict[Kind, int] = {"requests": 0, "streams": 0}
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that wait or are computed."""
+        return self._acquired["requests"]
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes in bodies and representations."""
+        return self._bytes
+
+    def check_capacity(self) -> None:
+        """Raises ``RequestError`` where ``acquire`` would, before the body is read."""
+        if self._acquired["requests"] >= self._slots["requests"]:
+            raise RequestError("overloaded")
+
+    def acquire(self, kind: Kind) -> Callable[[], None]:
+        """Acquires a slot and returns the function that releases it; a second call of that has no effect.
+
+        Raises:
+            RequestError: all slots are in use.
+        """
+        with self._lock:
+            if self._acquired[kind] >= self._slots[kind]:
+                raise RequestError("overloaded")
+            self._acquired[kind] += 1
+        unreleased = [kind]
+
+        def release() -> None:
+            with self._lock:
+                if unreleased:
+                    self._acquired[unreleased.pop()] -= 1
+
+        return release
+
+    def reserve(self, count: int) -> None:
+        """Reserves bytes.
+
+        Raises:
+            RequestError: all requests together would hold too many.
+        """
+        with self._lock:
+            if self._bytes + count > self._max_bytes:
+                raise RequestError("overloaded")
+            self._bytes += count
+
+    def release(self, count: int) -> None:
+        """Releases bytes."""
+        with self._lock:
+            self._bytes -= count

@@ -1,0 +1,147 @@
+"""File formats: one table that reading, guessing a format, messages and ``--help`` are made from.
+
+A new format is an entry in ``FORMATS``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from training.data.examples import BadRowPolicy, SkippedRows, Unit
+from training.data.readers.delimited import read_delimited
+from training.data.readers.files import read_text_lines
+from training.data.readers.json_lines import read_json_lines
+from training.data.readers.labelled_lines import read_labelled_lines
+from training.data.readers.rows import Row
+from training.data.readers.trees import looks_like_a_tree, read_trees
+
+Trees = Literal["root", "phrases"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFormat:
+    """How files of one format are recognized and read.
+
+    Attributes:
+        read: the file's rows; bad ones are recorded.
+        note: what ``--help`` adds to the name.
+        extensions: by which ``auto`` recognizes it, lower-case.
+        starts_with: whether a line can be the first one of such a file; asked where the extension says nothing.
+        unit: what a position in the file is counted in.
+        label_place: where a user finds the label, for messages.
+        joined: whether ``read`` itself joins Penn Treebank tokens.
+    """
+
+    read: "Callable[[Path, ReadingOptions, SkippedRows], Iterator[Row]]"
+    note: str = ""
+    extensions: tuple[str, ...] = ()
+    starts_with: Callable[[str], bool] = lambda line: False  # noqa: ARG005 - recognized by its extension alone
+    unit: Unit = "line"
+    label_place: str = 'in column "{label_column}"'
+    joined: bool = False
+
+
+def _read_delimited(delimiter: str) -> "Callable[[Path, ReadingOptions, SkippedRows], Iterator[Row]]":
+    return lambda path, options, bad_rows: read_delimited(
+        path,
+        delimiter=delimiter,
+        text_column=options.text_column,
+        label_column=options.label_column,
+        bad_rows=bad_rows,
+    )
+
+
+def _read_json_lines(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
+    return read_json_lines(path, text_column=options.text_column, label_column=options.label_column, bad_rows=bad_rows)
+
+
+def _read_parquet(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
+    from training.data.readers.parquet import read_parquet  # noqa: PLC0415 - pyarrow is 60 MB in memory
+
+    return read_parquet(path, text_column=options.text_column, label_column=options.label_column, bad_rows=bad_rows)
+
+
+FORMATS: dict[str, FileFormat] = {
+    "csv": FileFormat(read=_read_delimited(","), extensions=(".csv",)),
+    "tsv": FileFormat(read=_read_delimited("\t"), extensions=(".tsv",)),
+    "jsonl": FileFormat(
+        read=_read_json_lines,
+        extensions=(".jsonl", ".ndjson"),
+        starts_with=lambda line: line.startswith("{"),  # often .json; read as lines, its labels would be nonsense
+    ),
+    "parquet": FileFormat(read=_read_parquet, extensions=(".parquet",), unit="row"),
+    "trees": FileFormat(
+        read=lambda path, options, bad_rows: read_trees(path, trees=options.trees, bad_rows=bad_rows),
+        note="Penn Treebank",
+        starts_with=looks_like_a_tree,
+        label_place="on every node",
+        joined=True,
+    ),
+    "lines": FileFormat(
+        read=lambda path, options, bad_rows: read_labelled_lines(path, bad_rows),  # noqa: ARG005
+        note='"label text"',
+        starts_with=lambda line: True,  # noqa: ARG005 - what no other format recognizes
+        label_place="as the first word of its line",
+    ),
+}
+
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = Literal[("auto", *FORMATS)]
+    """A name in ``FORMATS``, or ``auto``: by extension and content."""
+
+FORMAT_HELP = ", ".join(f"{name} ({format_.note})" if format_.note else name for name, format_ in FORMATS.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """How a labelled file is read.
+
+    Args:
+        format: FORMATS, or auto: by name and content.
+        text_column: column or key of the text, in formats that have such.
+        label_column: column or key of the label.
+        trees: of a treebank, whole sentences (root), or every distinct phrase and word (phrases).
+        ptb_tokens: texts are Penn Treebank tokens ("ca n't"), to be joined as a person writes. Trees always are.
+        label_map: raw label to label; null leaves those rows out.
+        on_bad_row: stop at a row that cannot be used, or skip and count it.
+    """
+
+    format: Format = "auto"
+    text_column: str = "text"
+    label_column: str = "label"
+    trees: Trees = "root"
+    ptb_tokens: bool = False
+    label_map: Mapping[str, str | None] | None = None
+    on_bad_row: BadRowPolicy = "stop"
+
+    @classmethod
+    def among(cls, options: Mapping[str, Any], **changes: Any) -> "ReadingOptions":  # noqa: ANN401 - of many types
+        """Those of a run's or a command's options that say how a file is read, and ``changes`` to them.
+
+        Options that are absent or None have their defaults; so have changes that are None.
+        """
+        given = {**options, **{name: value for name, value in changes.items() if value is not None}}
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: given[name] for name in names if given.get(name) is not None})
+
+
+ReadingOptions.__doc__ = (ReadingOptions.__doc__ or "").replace("FORMATS", FORMAT_HELP)
+
+
+def format_of(path: Path, name: Format = "auto") -> FileFormat:
+    """The named format, or for ``auto`` the one that the extension (``.gz`` aside) or the first line shows.
+
+    Raises:
+        DataError: the format shows in the first line alone, and the file cannot be used.
+    """
+    if name != "auto":
+        return FORMATS[name]
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    for format_ in FORMATS.values():
+        if suffixes and suffixes[-1] in format_.extensions:
+            return format_
+    first_line = next(read_text_lines(path, SkippedRows("skip")), (0, ""))[1]
+    return next(format_ for format_ in FORMATS.values() if format_.starts_with(first_line))
