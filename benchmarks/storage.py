@@ -24,6 +24,7 @@ from typing import get_args
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: one thread, like the model's
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
@@ -31,15 +32,16 @@ from rich.table import Table
 from torch import nn
 
 from benchmarks.inference import TEXT, timed
-from model_store import SentimentModel
+from model_store import Evaluation, SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
+from model_store.softmax import softmax
 from training.data.examples import Example
 from training.data.readers import ReadingOptions, read_examples
-from training.evaluation.predictions import bundle_logits, softmax
-from training.export import bundle as export
+from training.evaluation.predictions import bundle_logits
+from training.export.bundle import Description, make_manifest
 from training.export.onnx_graph import build_graph
-from training.export.quantization import Storage, round_weights
+from training.export.quantization import Storage, quantize_weights
 from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding
@@ -108,26 +110,27 @@ def variants(network: SentimentNetwork) -> Iterator[tuple[str, bytes]]:
         yield FLOAT32_THROUGHOUT, build_graph(dequantized)
     for storage in get_args(Storage):
         rounded = copy.deepcopy(network)
-        round_weights(rounded, storage)
+        quantize_weights(rounded, storage)
         yield storage, build_graph(rounded, storage=storage)
     rounded = copy.deepcopy(network)
-    round_weights(rounded, "int8", arithmetic="int8")
+    quantize_weights(rounded, "int8", arithmetic="int8")
     yield INT8_ARITHMETIC, build_graph(rounded, storage="int8", arithmetic="int8")
 
 
 def model_of(loaded: Checkpoint, graph: bytes, *, arithmetic: Arithmetic) -> SentimentModel:
     """A model of the graph, without writing a bundle."""
-    manifest = export.make_manifest(
+    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
+    manifest = make_manifest(
         loaded.task,
-        description=export.Description(name="measured", version="0.0.0", text="", max_tokens=5000),
+        description=Description(name="measured", version="0.0.0", text="", max_tokens=5000, arithmetic=arithmetic),
         calibration=Calibration(temperature=1.0, data=None, rows=0),
         polarities=dict.fromkeys(loaded.task.labels),
         training=Training(command=None, files=[], epochs=0, seed=None, sources=[]),
         libraries={},
-        arithmetic=arithmetic,
+        files=files,
     )
-    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
-    return export.unwritten_model(Path("measured"), manifest, files)
+    bundle = bundles.Bundle(Path("measured"), manifest, Evaluation(), "", files[bundles.TOKENIZER], graph)
+    return SentimentModel(bundle, threads=torch.get_num_threads())
 
 
 def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, list[float]]:
@@ -142,7 +145,8 @@ def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, 
 
 def probabilities(model: SentimentModel, examples: Sequence[Example]) -> NDArray[np.float64]:
     """Probabilities of texts in batches, (texts, labels)."""
-    return softmax(bundle_logits(model, [example.text for example in examples]), temperature=1.0)
+    texts = [example.text for example in examples]
+    return softmax(bundle_logits(model.runner, texts, labels=len(model.manifest.labels)))
 
 
 def batch_difference(model: SentimentModel, examples: Sequence[Example], together: NDArray[np.float64]) -> float:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.evaluation import Behavior, Comparison, KnownFailure, Measurement, RiskCoverage
 from model_store.manifest import Architecture, Arithmetic, Calibration, Label, TokenizerCard, Training
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
@@ -310,7 +310,7 @@ class ModelCard(_Response):
     risk_coverage: list[RiskCoverage] = Field(
         default=[], description="What leaving out the least sure answers does. Only with `evaluation=true`."
     )
-    behaviour: list[Behaviour] = Field(
+    behaviour: list[Behavior] = Field(
         default=[], description="How often each kind of wording is got wrong. Only with `evaluation=true`."
     )
     comparison: list[Comparison] = Field(

@@ -15,7 +15,7 @@ from tests.support.server import StartServer, running
 from training.data import tokenization
 from training.data.readers import read_examples
 from training.evaluation.polarity import default_polarities
-from training.export import bundle as export
+from training.export.bundle import Description, make_manifest
 from training.export.onnx_graph import build_graph
 from training.fit.task import SentimentTask
 
@@ -104,18 +104,19 @@ def tiny_8_bit_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPat
 def _write_tiny_bundle(
     folder: Path, task: SentimentTask, calibration: Calibration, *, arithmetic: Arithmetic = "float32"
 ) -> None:
-    manifest = export.make_manifest(
+    graph = build_graph(task.network, arithmetic=arithmetic)
+    files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: graph}
+    text = "An untrained model for tests."
+    manifest = make_manifest(
         task,
-        description=export.Description(name="tiny", version="1", text="An untrained model for tests.", max_tokens=400),
+        description=Description(name="tiny", version="1", text=text, max_tokens=400, arithmetic=arithmetic),
         calibration=calibration,
         polarities=default_polarities(task.labels),
         training=Training(command=None, files=[], epochs=0, seed=7, sources=[]),
         libraries={},
-        arithmetic=arithmetic,
+        files=files,
     )
-    graph = build_graph(task.network, arithmetic=arithmetic)
-    files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: graph}
-    export.write_bundle(folder, manifest, files, overwrite=False)
+    bundles.write(folder, manifest, files)
 
 
 @pytest.fixture(scope="session")

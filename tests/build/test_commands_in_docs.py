@@ -10,7 +10,7 @@ from training.commands.main import main
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
-PASSED_ON = {"repeat", "cross-validate"}  # take the options of fit too
+PASSED_ON = {"repeat", "cross_validate"}  # take the options of fit too
 
 
 def shown_commands() -> dict[str, set[str]]:

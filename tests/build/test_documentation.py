@@ -8,6 +8,7 @@ import pytest
 from service.errors import ERRORS
 from tests.support.paths import ROOT
 from training.commands.main import COMMANDS
+from training.data.readers import FORMATS
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")])
 ROOMS = "training|model_store|service|tests|benchmarks|deploy|docs"
@@ -54,7 +55,7 @@ def test_no_line_of_prose_is_longer_than_120_characters(page):
 
 def test_every_command_that_a_page_names_exists():
     text = "".join(page.read_text() for page in PAGES)
-    assert set(re.findall(r"(?<!-m )python -m training ([a-z][a-z-]+)", text)) == set(COMMANDS)
+    assert set(re.findall(r"python -m training ([a-z][a-z_]+)", text)) == set(COMMANDS)
     benchmarks = set(re.findall(r"python -m benchmarks\.([a-z_]+)", text))
     assert benchmarks
     assert [name for name in benchmarks if not (ROOT / "benchmarks" / f"{name}.py").is_file()] == []
@@ -66,7 +67,7 @@ def test_every_command_that_a_page_names_exists():
 def test_the_reference_lists_every_command():
     page = (ROOT / "docs" / "reference" / "commands.md").read_text()
     table = page.partition("## python -m training")[2].partition("##")[0]
-    assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)) == set(COMMANDS)
 
 
 def test_the_reference_lists_every_error_with_its_status():
@@ -75,3 +76,12 @@ def test_the_reference_lists_every_error_with_its_status():
     listed = {code: row for row in table.splitlines() for code in re.findall(r"`([a-z_]+)`", row)}
     assert set(listed) == set(ERRORS)
     assert [code for code, row in listed.items() if str(ERRORS[code].status) not in row] == []
+
+
+def test_the_reference_lists_every_file_format_with_its_extensions():
+    page = (ROOT / "docs" / "reference" / "data.md").read_text()
+    rows = [row.split("|") for row in page.partition("## Formats")[2].partition("\n\n`auto`")[0].splitlines()]
+    listed = {name: row for row in rows if len(row) > 3 for name in re.findall(r"`([a-z]+)`", row[1])}
+    assert set(listed) == set(FORMATS)
+    for name, file_format in FORMATS.items():
+        assert all(f"`{extension}`" in listed[name][3] for extension in file_format.extensions), name

@@ -22,6 +22,8 @@ def test_every_config_that_the_documentation_names_is_there():
 def test_a_config_has_no_unknown_key_and_a_run_folder_of_its_own(path):
     config = resolved_config(["--config", str(path), *PATHS])
     assert config["trainer"]["default_root_dir"] == f"runs/{path.stem}"
+    assert config["trainer"]["gradient_clip_val"] == 1.0  # the command's default, which no config changes
+    assert "gradient_clip_val" not in path.read_text(encoding="utf-8")
     assert config["data"]["train"] == "train.csv"
 
 

@@ -122,7 +122,8 @@ def test_the_manifest_says_where_the_model_comes_from(bundle):
     assert manifest["training"]["command"].startswith("python -m training fit --config")
     assert manifest["training"]["files"][0]["name"] == "sample/train.csv"
     assert manifest["calibration"]["rows"] == 60
-    assert {metric["metric"] for metric in manifest["metrics"]} >= {"accuracy", "macro_f1", "polar_accuracy"}
+    evaluation = json.loads((bundle / "evaluation.json").read_text())["evaluation"]
+    assert {metric["metric"] for metric in evaluation["metrics"]} >= {"accuracy", "macro_f1", "polar_accuracy"}
     assert "| encoder | 2 x 32, bidirectional lstm |" in (bundle / "README.md").read_text()
 
 

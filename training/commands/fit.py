@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
+from jsonargparse import ActionYesNo
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning.accelerators import Accelerator, CUDAAccelerator, MPSAccelerator
@@ -38,7 +39,14 @@ class DiskFullError(Exception):
     """The disk is full; the message names the file and how to resume."""
 
 
-PLAIN_ERRORS = (DataError, CheckpointError, CheckpointNotWrittenError, DiskFullError, DivergedError)
+PLAIN_ERRORS = (
+    DataError,
+    CheckpointError,
+    CheckpointNotWrittenError,
+    DiskFullError,
+    DivergedError,
+    run_folder.RunFolderError,
+)
 """Errors whose message says all that a user needs."""
 
 MAKE_ROOM = "The last checkpoint is intact: make room, then run the same command again with --ckpt_path=last."
@@ -65,6 +73,7 @@ class SentimentCLI(LightningCLI):
             help="begin with the weights of this checkpoint, of the same tokenizer, labels and network; a run that "
             "goes on with --ckpt_path has its own",
         )
+        parser.add_argument("--overwrite", action=ActionYesNo, default=False, help="replace a run in the same folder")
         parser.add_lightning_class_args(Resume, "resume")
         parser.add_lightning_class_args(GradientTelemetry, "telemetry")
         parser.add_lightning_class_args(Recovery, "recovery")
@@ -75,7 +84,11 @@ class SentimentCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         """Checks options that would otherwise fail once the data has been read."""
-        check_options(self.config["fit"])
+        config = self.config["fit"]
+        check_options(config)
+        trial = config["trainer"]["fast_dev_run"] or config["trainer"]["enable_checkpointing"] is False
+        if not (trial or config["overwrite"] or config["ckpt_path"]):
+            run_folder.check_free(Path(config["trainer"]["default_root_dir"]))
 
     def instantiate_trainer(self, **options: Any) -> lightning.Trainer:  # noqa: ANN401 - Lightning's signature
         """Logs and checkpoints go into the run folder, checkpoints whole or not at all; ``Resume`` comes first."""
@@ -175,7 +188,7 @@ def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     # It knows resumable loaders alone; here the data module says where the sampler goes on.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
-    with plain_errors(command, *PLAIN_ERRORS):
+    with plain_errors(command, *PLAIN_ERRORS, group="data"):
         try:
             return _run(arguments)
         except UsageError as error:
@@ -200,6 +213,7 @@ def _run(arguments: Sequence[str]) -> lightning.Trainer:
         trainer_defaults={
             "callbacks": RunRecord(command=shlex.join(["python", "-m", "training", "fit", *arguments])),
             "default_root_dir": run_folder.DEFAULT,
+            "gradient_clip_val": 1.0,  # by norm: the lecture's Algorithm 1
             "use_distributed_sampler": False,  # ours is aware of the processes; Lightning's would replace it
         },
         parser_class=FitParser,

@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
+
+from training.network.validation import OptionError, check_int
 
 POOL_BATCHES = 100
 """How many batches are sorted by length together: more means less padding, fewer means more shuffling."""
@@ -13,6 +16,35 @@ POOL_BATCHES = 100
 SPARE_BATCHES = 0.01
 """Batches by token budget: their number is fixed at this much more than the first epoch needs, since shuffling makes
 some epochs need a few more than others, and Lightning plans schedules with one number for all epochs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchingOptions:
+    """How texts come together in batches.
+
+    Args:
+        batch_size: texts a step, of each process.
+        tokens_per_batch: instead of batch_size, as many texts a step as keep the longest one's tokens times their
+            number within this: even work and even memory whatever the lengths; 0 goes by batch_size.
+        most_texts: with tokens_per_batch, also no more texts a step than this, so that words and short phrases do not
+            come in hundreds; 0 for no such bound.
+        seed: decides the order of batches together with the epoch.
+    """
+
+    batch_size: int = 64
+    tokens_per_batch: int = 0
+    most_texts: int = 0
+    seed: int = 0
+
+    def check(self) -> None:
+        """Refuse values out of their range.
+
+        Raises:
+            OptionError: a value cannot be used.
+        """
+        check_int("batch_size", self.batch_size, minimum=1)
+        check_int("tokens_per_batch", self.tokens_per_batch, minimum=0)
+        check_int("most_texts", self.most_texts, minimum=0)
 
 
 class LengthBucketedSampler(Sampler[list[int]]):
@@ -23,7 +55,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
     for evaluation.
 
     With several processes each takes every ``world_size``-th batch of that one order, so the order is the same for
-    any number of them. At one step all processes hold neighbours in length, and so wait little for each other. Every
+    any number of them. At one step all processes hold neighbors in length, and so wait little for each other. Every
     process has the same number of batches, in every epoch: where a batch is missing for that, one is cut in two, the
     one with most rows first. So every row comes exactly once an epoch; only where there are fewer rows than processes
     does a row come twice.
@@ -40,7 +72,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         world_size: how many processes share the batches.
 
     Raises:
-        ValueError: a row alone is longer than ``tokens_per_batch``.
+        OptionError: a row alone is longer than ``tokens_per_batch``.
     """
 
     def __init__(
@@ -60,7 +92,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
                 f"tokens_per_batch is {tokens_per_batch}, but the longest text has {longest} tokens; "
                 f"pass --data.tokens_per_batch={longest} or more, or a smaller --data.max_tokens"
             )
-            raise ValueError(message)
+            raise OptionError(message)
         self.lengths = lengths
         self.batch_size = batch_size
         self.tokens_per_batch = tokens_per_batch

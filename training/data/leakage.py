@@ -11,7 +11,7 @@ from pathlib import Path
 from training.data.cache import content_hash
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows, Unit
 from training.data.readers import Format, ReadingOptions, read_examples, unit_of
-from training.data.readers.files import open_data
+from training.data.readers.files import Files, open_data, paths
 from training.data.text_fingerprint import count_words, text_fingerprint
 
 MIN_WORDS = 4
@@ -21,6 +21,27 @@ fewer than four."""
 
 _QUOTED = 60  # characters
 _HASH_BYTES = 8  # by chance two of a million texts against a million share one in 20 million runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakageOptions:
+    """Texts to keep out of the training and the validation files.
+
+    Args:
+        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
+            stand in the training or the validation file; labels are not looked at. See docs/data.md.
+        on_leak: stop at a text that is held out, or drop and count it.
+        held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
+    """
+
+    held_out: Files = field(default_factory=list)
+    on_leak: LeakPolicy = "stop"
+    held_out_min_words: int = MIN_WORDS
+
+    def filter(self, text_column: str) -> "LeakageFilter | None":
+        """The filter for these options; None where no file is held out."""
+        files = paths(self.held_out)
+        return LeakageFilter(files, text_column=text_column, min_words=self.held_out_min_words) if files else None
 
 
 @dataclass(frozen=True, slots=True)

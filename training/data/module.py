@@ -1,11 +1,11 @@
-"""The LightningDataModule: labelled files in, batches out, and the vocabulary and labels they define."""
+"""The LightningDataModule: labeled files in, batches out, and the vocabulary and labels they define."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
@@ -14,55 +14,38 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from training.data.batches import LengthBucketedSampler
+from training.data.batches import BatchingOptions, LengthBucketedSampler
 from training.data.cache import default_folder
-from training.data.examples import DataError, LeakPolicy, SkippedRows
-from training.data.file_lists import Files, paths
-from training.data.leakage import MIN_WORDS, LeakageFilter, skipped_leaks
-from training.data.readers import Format, ReadingOptions, Trees
-from training.data.tokenized import Batch, TokenizedExamples
-from training.data.tokenized_files import LabelledFile, TokenizedFile, learn_tokenizer, tokenize
-from training.data.vocabulary import TokenizerName, build_pipeline, starting_vectors
+from training.data.examples import DataError, SkippedRows
+from training.data.leakage import LeakageOptions, skipped_leaks
+from training.data.readers import ReadingOptions
+from training.data.readers.files import Files, paths
+from training.data.tokenized import UNLABELED, Batch, TokenizedExamples
+from training.data.tokenized_files import LabeledFile, TokenizedFile, learn_tokenizer, tokenize
+from training.data.vocabulary import TokenizerOptions, build_pipeline, starting_vectors
+from training.network.flat_options import flat_options
+from training.network.validation import OptionError
+
+READING, LEAKAGE, TOKENIZATION, BATCHING = ReadingOptions(), LeakageOptions(), TokenizerOptions(), BatchingOptions()
 
 
+@flat_options(logged=True)
 class SentimentData(lightning.LightningDataModule):
-    """Labelled text for training, validation and testing.
+    """Labeled text for training, validation and testing.
 
     Args:
         train: file the model learns from, gzipped or not, see ``format``; or several: [one.csv, other.parquet]. Those
             that ``distill score`` wrote hold a teacher's scores too, and may hold texts without a label.
         validation: file that decides when to stop, which checkpoint is best, and the calibration; or several.
         test: file measured once, after training.
-        format: csv, tsv, jsonl, parquet, lines ("label text"), trees (Penn Treebank), or auto: by name and content.
-        text_column: column or key of the text (csv, tsv, jsonl, parquet).
-        label_column: column or key of the label.
-        trees: for trees in the training file: every phrase, or the root alone. The other files give roots.
-        ptb_tokens: texts are Penn Treebank tokens ("ca n't"), to be joined as a person writes. Trees always are.
-        label_map: raw label to label; null leaves those rows out.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
-        on_bad_row: stop at a row that cannot be used, or skip and count it.
-        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
-            stand in the training or the validation file; labels are not looked at. See docs/data.md.
-        on_leak: stop at a text that is held out, or drop and count it.
-        held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
-        tokenizer: word (a vocabulary from the training file), subword (WordPiece learnt from it), or pretrained.
-        tokenizer_folder: for pretrained: a Hugging Face model folder with tokenizer.json and model.safetensors, whose
-            input embeddings are used too.
-        max_words: size of a word vocabulary, or of a learnt sub-word one; 0 for no limit (word only).
-        min_count: how often a word must occur to be in a word vocabulary.
-        word_vectors: pretrained vectors for a word vocabulary: a file in GloVe's format, or a name such as 6B.300d.
-        vector_size: keep this many principal directions of pretrained vectors; 0 keeps all.
-        emoji_words: for pretrained: read emoji that carry a feeling as English words; see ``training/data/emoji.py``.
-        max_tokens: longer texts are cut at the end.
-        cache: keep token ids, and what was learnt from the texts, for the next run on the same files and options.
+        cache: keep token ids, and what was learned from the texts, for the next run on the same files and options.
         cache_folder: where; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
-        batch_size: texts a step, of each process.
-        tokens_per_batch: instead of batch_size, as many texts a step as keep the longest one's tokens times their
-            number within this: even work and even memory whatever the lengths; 0 goes by batch_size.
-        most_texts: with tokens_per_batch, also no more texts a step than this, so that words and short phrases do not
-            come in hundreds; 0 for no such bound.
-        seed: decides the order of batches together with the epoch.
-        sources: where data and vectors come from and under which licence, in words, for the model card.
+        sources: where data and vectors come from and under which license, in words, for the model card.
+        reading: how the files are read; of trees, validation and test file give roots whatever ``trees`` says.
+        leakage: texts to keep out of the training and the validation files.
+        tokenization: how text becomes tokens.
+        batching: how texts come together in batches.
     """
 
     def __init__(
@@ -71,124 +54,96 @@ class SentimentData(lightning.LightningDataModule):
         validation: Files,
         test: str | None = None,
         *,
-        format: Format = "auto",  # noqa: A002 - the option's name on the command line
-        text_column: str = "text",
-        label_column: str = "label",
-        trees: Trees = "root",
-        ptb_tokens: bool = False,
-        label_map: dict[str, str | None] | None = None,
         labels_in_order: list[str] | None = None,
-        on_bad_row: Literal["stop", "skip"] = "stop",
-        held_out: Files = [],  # noqa: B006 - read for the command line, never changed
-        on_leak: LeakPolicy = "stop",
-        held_out_min_words: int = MIN_WORDS,
-        tokenizer: TokenizerName = "word",
-        tokenizer_folder: str | None = None,
-        max_words: int = 30_000,
-        min_count: int = 2,
-        word_vectors: str | None = None,
-        vector_size: int = 0,
-        emoji_words: bool = False,
-        max_tokens: int = 512,
         cache: bool = True,
         cache_folder: str | None = None,
-        batch_size: int = 64,
-        tokens_per_batch: int = 0,
-        most_texts: int = 0,
-        seed: int = 0,
         sources: list[str] = [],  # noqa: B006 - read for the command line, never changed
+        reading: ReadingOptions = READING,
+        leakage: LeakageOptions = LEAKAGE,
+        tokenization: TokenizerOptions = TOKENIZATION,
+        batching: BatchingOptions = BATCHING,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        options = ReadingOptions(
-            format=format,
-            text_column=text_column,
-            label_column=label_column,
-            trees=trees,
-            ptb_tokens=ptb_tokens,
-            label_map=label_map,
-            on_bad_row=on_bad_row,
-        )
-        sentences = replace(options, trees="root")
-        apart = paths(held_out)
-        self.held_out = LeakageFilter(apart, text_column=text_column, min_words=held_out_min_words) if apart else None
+        tokenization.check()
+        batching.check()
+        self.held_out = leakage.filter(reading.text_column)
+        sentences = replace(reading, trees="root")
+        learned = partial(LabeledFile, held_out=self.held_out, on_leak=leakage.on_leak)
         self.files = {
-            "train": [LabelledFile(path, options, held_out=self.held_out, on_leak=on_leak) for path in paths(train)],
-            "validation": [
-                LabelledFile(path, sentences, held_out=self.held_out, on_leak=on_leak) for path in paths(validation)
-            ],
+            "train": [learned(path, reading) for path in paths(train)],
+            "validation": [learned(path, sentences) for path in paths(validation)],
+            "test": [LabeledFile(Path(test), sentences)] if test else [],
         }
-        if test:
-            self.files["test"] = [LabelledFile(Path(test), sentences)]
         self.cache_folder = (Path(cache_folder) if cache_folder else default_folder()) if cache else None
         self.labels_in_order = labels_in_order
-        self.batch_size = batch_size
-        self.tokens_per_batch = tokens_per_batch
-        self.most_texts = most_texts
-        self.max_tokens = max_tokens
-        self.seed = seed
         self.sources = sources
-        self.bad_rows = SkippedRows(on_bad_row)
-        self.leaks = skipped_leaks(on_leak)
-        self.tokenizer = tokenizer
-        self._vocabulary_options = {"tokenizer": tokenizer, "max_words": max_words, "min_count": min_count}
-        self._build_pipeline = partial(
-            build_pipeline,
-            tokenizer=tokenizer,
-            folder=tokenizer_folder,
-            max_words=max_words,
-            min_count=min_count,
-            emoji_words=emoji_words,
-        )
-        self._starting_vectors = partial(
-            starting_vectors,
-            tokenizer=tokenizer,
-            folder=tokenizer_folder,
-            word_vectors=word_vectors,
-            size=vector_size,
-            cache_folder=self.cache_folder,
-        )
+        self.tokenization = tokenization
+        self.batching = batching
+        self.bad_rows = SkippedRows(reading.on_bad_row)
+        self.leaks = skipped_leaks(leakage.on_leak)
         self._examples: dict[str, TokenizedExamples] = {}
         self._read: dict[str, list[TokenizedFile]] = {}
         self._place = {"epoch": 0, "batch": 0}  # where training goes on
 
     @cached_property
     def labels(self) -> list[str]:
-        """The classes in the order of the logits."""
-        found = sorted({label for file in self._train for label in (*file.labels, *file.teacher_labels)})
-        wanted = self.labels_in_order
-        if wanted is not None and sorted(wanted) != found:
-            message = f"labels_in_order is {wanted}, but {self._names('train')} has the labels {found}"
-            raise ValueError(message)
-        if len(found) < 2:  # noqa: PLR2004 - a choice needs two
-            message = f"{self._names('train')}: only the label {found[0]!r} occurs; a classifier needs at least two"
-            raise ValueError(message)
-        return list(wanted or found)
+        """The classes in the order of the logits.
+
+        Raises:
+            DataError: there are fewer than two.
+            OptionError: they are not those of ``labels_in_order``.
+        """
+        labels = sorted({label for file in self._train for label in (*file.labels, *file.teacher_labels)})
+        if len(labels) < 2:  # noqa: PLR2004 - a choice needs two
+            raise DataError(
+                self.files["train"][0].path,
+                None,
+                problem=f"only the label {labels[0]!r} occurs in the training data; a classifier needs at least two.",
+                fix="Check --data.label_column and --data.label_map.",
+            )
+        if self.labels_in_order is not None and sorted(self.labels_in_order) != labels:
+            message = f"labels_in_order is {self.labels_in_order}, but {self._names('train')} has the labels {labels}"
+            raise OptionError(message)
+        return list(self.labels_in_order or labels)
 
     @cached_property
     def tokenizer_json(self) -> str:
         """The tokenizers pipeline as JSON."""
-        if self.tokenizer == "pretrained":
-            return self._build_pipeline([]).to_str()
+        options = self.tokenization
+        if options.tokenizer == "pretrained":
+            return build_pipeline([], options).to_str()
         return learn_tokenizer(
             self.files["train"],
-            self._build_pipeline,
-            options=self._vocabulary_options,
+            lambda texts: build_pipeline(texts, options),
+            options={name: getattr(options, name) for name in ("tokenizer", "max_words", "min_count")},
             cache_folder=self.cache_folder,
         )
 
     @cached_property
     def pretrained_vectors(self) -> Tensor | None:
         """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
-        return self._starting_vectors(Tokenizer.from_str(self.tokenizer_json))
+        pipeline = Tokenizer.from_str(self.tokenizer_json)
+        return starting_vectors(pipeline, self.tokenization, cache_folder=self.cache_folder)
 
     def setup(self, stage: str) -> None:
-        """Reads and tokenizes the files the stage needs, or maps what the cache has of them."""
+        """Read and tokenize the files that the stage needs, or map what the cache has of them.
+
+        Raises:
+            OptionError: the trainer is to overfit some batches, for which Lightning replaces the sampler.
+        """
+        if stage == "fit" and getattr(self.trainer, "overfit_batches", False):
+            message = (
+                "overfit_batches does not work with length-bucketed batches; "
+                "pass --trainer.limit_train_batches and --trainer.limit_val_batches instead"
+            )
+            raise OptionError(message)
         parts = {"fit": ("train", "validation"), "validate": ("validation",), "test": ("test",)}.get(stage, ())
         before = self.bad_rows.count, self.leaks.count
         for part in parts:
-            if part in self.files and part not in self._examples:
+            if self.files[part] and part not in self._examples:
                 self._prepare(part)
+                if part == "train":
+                    rank_zero_info(describe_labels(self.labels, self._examples[part].labels))
         if self.bad_rows.count > before[0]:
             rank_zero_info(self.bad_rows.summary())
         if self.leaks.count > before[1]:
@@ -259,7 +214,7 @@ class SentimentData(lightning.LightningDataModule):
             tokenize(
                 file,
                 self.tokenizer_json,
-                max_tokens=self.max_tokens,
+                max_tokens=self.tokenization.max_tokens,
                 allowed_labels=known_labels,
                 cache_folder=self.cache_folder,
             )
@@ -283,11 +238,11 @@ class SentimentData(lightning.LightningDataModule):
         examples = self._examples[part]
         sampler = LengthBucketedSampler(
             examples.lengths,
-            batch_size=self.batch_size,
-            tokens_per_batch=self.tokens_per_batch,
-            most_rows=self.most_texts,
+            batch_size=self.batching.batch_size,
+            tokens_per_batch=self.batching.tokens_per_batch,
+            most_rows=self.batching.most_texts,
             shuffle=shuffle,
-            seed=self.seed,
+            seed=self.batching.seed,
             rank=0 if self.trainer is None else self.trainer.global_rank,
             world_size=self._processes,
         )
@@ -299,7 +254,7 @@ class SentimentData(lightning.LightningDataModule):
             )
         # The sampler yields whole batches and the data set packs them, so the loader itself batches nothing. Without a
         # generator of its own a loader draws from the global one whenever an epoch or a validation begins.
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self.batching.seed)
         return DataLoader(examples, sampler=sampler, batch_size=None, generator=generator)
 
     @property
@@ -308,13 +263,7 @@ class SentimentData(lightning.LightningDataModule):
 
     def _order(self) -> dict[str, int]:
         """All that decides the order of batches, beside the files."""
-        return {
-            "seed": self.seed,
-            "batch_size": self.batch_size,
-            "tokens_per_batch": self.tokens_per_batch,
-            "most_texts": self.most_texts,
-            "processes": self._processes,
-        }
+        return {**asdict(self.batching), "processes": self._processes}
 
     def _check_order(self, before: Mapping[str, int]) -> None:
         for name, now in self._order().items():
@@ -336,6 +285,27 @@ class SentimentData(lightning.LightningDataModule):
         batches = loop.epoch_loop.batch_progress.current.state_dict()
         within_epoch = epochs["ready"] > epochs["processed"]
         return {"epoch": epochs["processed"], "batch": batches["processed"] if within_epoch else 0}
+
+
+def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
+    """How often each label occurs, and which labels differ only by case or space.
+
+    Args:
+        labels: the classes in the order of the logits.
+        label_indices: (texts,) indices into them; ``UNLABELED`` where there is none.
+    """
+    counts = torch.bincount(label_indices[label_indices != UNLABELED], minlength=len(labels)).tolist()
+    lines = ["Labels: " + ", ".join(f"{label} ({count:,})" for label, count in zip(labels, counts, strict=True))]
+    alike: dict[str, list[str]] = {}
+    for label in labels:
+        alike.setdefault("".join(label.split()).casefold(), []).append(label)
+    lines += [
+        f"The labels {' and '.join(map(repr, group))} differ only by case or space; if they are the same, give them "
+        "one name with --data.label_map."
+        for group in alike.values()
+        if len(group) > 1
+    ]
+    return "\n".join(lines)
 
 
 def short_name(path: Path) -> str:

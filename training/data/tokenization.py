@@ -9,6 +9,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 
 from training.data import emoji
 from training.data.text_normalization import FOLDS, normalize_text
+from training.network.validation import OptionError
 
 UNKNOWN = "[UNK]"
 PADDING = "[PAD]"
@@ -18,7 +19,7 @@ CHUNK_CHARACTERS = 1_000_000
 """How much is encoded together: enough for every core, little enough that long texts take no more memory."""
 
 SYMBOL = Regex(r"[\p{S}\p{Lm}]")
-"""A sign that is never part of a word of a learnt vocabulary."""
+"""A sign that is never part of a word of a learned vocabulary."""
 
 APOSTROPHE = "['\u2019]"  # typed, and as typesetting has it
 
@@ -51,7 +52,7 @@ def word_pipeline(words: Sequence[str]) -> Tokenizer:
 
 
 def subword_pipeline(texts: Iterable[str], *, size: int) -> Tokenizer:
-    """A WordPiece pipeline learnt from the texts, gone through twice; the same texts always give the same pipeline."""
+    """A WordPiece pipeline learned from the texts, gone through twice; the same texts always give the same pipeline."""
     pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     pipeline.normalizer = normalizers.Sequence([*_folds(), normalizers.BertNormalizer(lowercase=True)])
     pipeline.pre_tokenizer = pre_tokenizers.Sequence(
@@ -72,17 +73,17 @@ def pretrained_pipeline(folder: Path) -> Tokenizer:
     """The pipeline of a Hugging Face model folder (its ``tokenizer.json``), made to read noisy text.
 
     Raises:
-        FileNotFoundError: the folder has no ``tokenizer.json``.
-        ValueError: its model has no unknown token, so some texts could not be read.
+        OptionError: the folder has no ``tokenizer.json``.
+        OptionError: its model has no unknown token, so some texts could not be read.
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
         message = f"{path}: no such file; name a folder that holds a tokenizer.json and a model.safetensors"
-        raise FileNotFoundError(message)
+        raise OptionError(message)
     pipeline = plain(Tokenizer.from_file(str(path)))
     if unknown_token(pipeline) is None:
         message = f"{path}: its model has no unknown token; use a WordPiece or WordLevel tokenizer"
-        raise ValueError(message)
+        raise OptionError(message)
     return normalize_text(pipeline)
 
 

@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import Dataset
 
-UNLABELLED = -1
+UNLABELED = -1
 """The label number of a text of which nobody but a teacher has said anything."""
 
 
 class Batch(NamedTuple):
     """Texts ready for the network.
 
-    ``ids`` are packed. ``labels`` (texts,) are label numbers, ``UNLABELLED`` where there is none. ``rows`` (texts,) are
+    ``ids`` are packed. ``labels`` (texts,) are label numbers, ``UNLABELED`` where there is none. ``rows`` (texts,) are
     positions in the data set. ``teacher`` (texts, labels) are a teacher's log-probabilities, NaN where there are none;
     None where the data set has none at all.
     """

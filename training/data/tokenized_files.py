@@ -1,4 +1,4 @@
-"""From a labelled file to token ids on disk: rows stream through, one at a time, and the result is kept."""
+"""From a labeled file to token ids on disk: rows stream through, one at a time, and the result is kept."""
 
 import hashlib
 import json
@@ -20,13 +20,13 @@ from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
 from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.readers.files import open_data
-from training.data.tokenized import UNLABELLED, TokenizedExamples
+from training.data.tokenized import UNLABELED, TokenizedExamples
 
 _LIBRARIES = ("nltk", "pyarrow", "tokenizers", "torchtext")  # those that have a say in rows, words and ids
 
 
 @dataclass(frozen=True)
-class LabelledFile:
+class LabeledFile:
     """A file, how it is read, and a hash that says which content was read.
 
     Attributes:
@@ -107,7 +107,7 @@ class TokenizedFile:
             ValueError: a teacher has no score for one of those labels.
         """
         examples = self.examples
-        numbers = torch.tensor([*(labels.index(label) for label in self.labels), UNLABELLED])  # -1 finds the last
+        numbers = torch.tensor([*(labels.index(label) for label in self.labels), UNLABELED])  # -1 finds the last
         teacher = examples.teacher
         if teacher is not None:
             teacher = teacher[:, [self.teacher_labels.index(label) for label in labels]]
@@ -118,7 +118,7 @@ class TokenizedFile:
 class _Texts:
     """The files' texts, read anew each time they are gone through; what is left out is counted in encoding."""
 
-    files: Sequence[LabelledFile]
+    files: Sequence[LabeledFile]
 
     def __iter__(self) -> Iterator[str]:
         for file in self.files:
@@ -128,7 +128,7 @@ class _Texts:
 
 
 def learn_tokenizer(
-    files: Sequence[LabelledFile],
+    files: Sequence[LabeledFile],
     learn: Callable[[Iterable[str]], Tokenizer],
     *,
     options: Mapping[str, object],
@@ -139,7 +139,7 @@ def learn_tokenizer(
     Args:
         files: read unless the cache knows the answer.
         learn: takes the texts as they come, and may go through them again.
-        options: everything but the texts that changes what is learnt.
+        options: everything but the texts that changes what is learned.
         cache_folder: see ``cached``.
     """
 
@@ -159,7 +159,7 @@ def learn_tokenizer(
 
 
 def tokenize(
-    file: LabelledFile,
+    file: LabeledFile,
     tokenizer_json: str,
     *,
     max_tokens: int,
@@ -227,7 +227,7 @@ def _write_arrays(
             ids.extend(row)
             offsets.extend([end])
             rows += 1
-            labels.extend([numbers.setdefault(example.label, len(numbers)) if example.label else UNLABELLED])
+            labels.extend([numbers.setdefault(example.label, len(numbers)) if example.label else UNLABELED])
             if example.teacher is not None:  # of all rows of a file, or of none
                 teacher_labels = list(example.teacher)
                 teacher.extend(example.teacher.values())
@@ -239,7 +239,7 @@ def _write_arrays(
     }
 
 
-def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
+def _load(folder: Path, file: LabeledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)

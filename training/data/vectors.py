@@ -14,6 +14,7 @@ from torchtext.vocab import GloVe, Vectors, Vocab
 
 from training.data.cache import cached, default_folder
 from training.data.tokenization import PADDING, UNKNOWN
+from training.network.validation import OptionError
 
 GLOVE_NAME = re.compile(r"(?P<set>6B|42B|840B|twitter\.27B)\.(?P<size>\d+)d")
 
@@ -37,13 +38,13 @@ def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None =
             in the default place.
 
     Raises:
-        ValueError: no word of the vocabulary is in the source.
+        OptionError: no word of the vocabulary is in the source.
     """
     vectors = _load(source, cache)
     known = [word in vectors.stoi for word in words]
     if not any(known):
         message = f"{source}: none of the {len(words)} words has a vector there; is it the right language and case?"
-        raise ValueError(message)
+        raise OptionError(message)
     found = vectors.vectors[[vectors.stoi[word] for word, is_known in zip(words, known, strict=True) if is_known]]
     generator = torch.Generator().manual_seed(0)
     spread = found.std(dim=0, correction=0)
@@ -56,32 +57,32 @@ def token_embeddings(folder: Path) -> Tensor:
     """(vocabulary, size) input embeddings of a Hugging Face model folder.
 
     Raises:
-        FileNotFoundError: there is no ``model.safetensors``.
-        ValueError: it holds no ``word_embeddings.weight``.
+        OptionError: there is no ``model.safetensors``.
+        OptionError: it holds no ``word_embeddings.weight``.
     """
     path = folder / "model.safetensors"
     if not path.is_file():
         message = f"{path}: no such file; the embeddings are read from there"
-        raise FileNotFoundError(message)
+        raise OptionError(message)
     with safe_open(path, framework="pt") as tensors:
         names = [name for name in tensors.keys() if name.endswith("word_embeddings.weight")]  # noqa: SIM118 - no dict
         if len(names) != 1:
             message = f"{path}: expected one tensor named *word_embeddings.weight, found {names}"
-            raise ValueError(message)
+            raise OptionError(message)
         embeddings: Tensor = tensors.get_tensor(names[0]).float()
     return embeddings
 
 
 def standardize(vectors: Tensor, *, size: int = 0) -> Tensor:
-    """Centred vectors of unit variance over the whole table, so that any source suits a fresh network alike.
+    """Centered vectors of unit variance over the whole table, so that any source suits a fresh network alike.
 
     With ``size`` they are first turned to their ``size`` strongest principal directions.
     """
-    centred = vectors - vectors.mean(dim=0)
-    if size and size < centred.shape[1]:
-        _, directions = torch.linalg.eigh(centred.T @ centred)  # columns by rising variance
-        centred = centred @ directions.flip(1)[:, :size]
-    return centred / centred.std()
+    centered = vectors - vectors.mean(dim=0)
+    if size and size < centered.shape[1]:
+        _, directions = torch.linalg.eigh(centered.T @ centered)  # columns by rising variance
+        centered = centered @ directions.flip(1)[:, :size]
+    return centered / centered.std()
 
 
 def _load(source: str, cache: Path | None) -> Vectors:
@@ -91,7 +92,7 @@ def _load(source: str, cache: Path | None) -> Vectors:
     match = GLOVE_NAME.fullmatch(source)
     if match is None:
         message = f"{source}: no such vector file, and not the name of a GloVe set such as 6B.300d"
-        raise FileNotFoundError(message)
+        raise OptionError(message)
     return _load_glove(match["set"], match["size"], cache or default_folder())
 
 

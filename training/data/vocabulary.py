@@ -1,73 +1,109 @@
-"""What the words of the training file, or a pretrained model's folder, give the network: a pipeline and vectors."""
+"""The tokenizer and the starting vectors, from the training file's words or from a pretrained model's folder."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from training.data import emoji, tokenization, vectors
+from training.network.validation import OptionError, check_choice, check_int
 
 TokenizerName = Literal["word", "subword", "pretrained"]
 
 
-def build_pipeline(
-    texts: Iterable[str],
-    *,
-    tokenizer: TokenizerName,
-    folder: str | None,
-    max_words: int,
-    min_count: int,
-    emoji_words: bool = False,
-) -> Tokenizer:
-    """The pipeline that ``SentimentData``'s options ask for; only ``pretrained`` does not look at the texts.
+@dataclass(frozen=True, kw_only=True)
+class TokenizerOptions:
+    """How text becomes tokens, and the vectors that they start with.
+
+    Args:
+        tokenizer: word (a vocabulary from the training file), subword (WordPiece learned from it), or pretrained.
+        tokenizer_folder: for pretrained: a Hugging Face model folder with tokenizer.json and model.safetensors, whose
+            input embeddings are used too.
+        max_words: size of a word vocabulary, or of a learned sub-word one; 0 for no limit (word only).
+        min_count: how often a word must occur to be in a word vocabulary.
+        word_vectors: pretrained vectors for a word vocabulary: a file in GloVe's format, or a name such as 6B.300d.
+        vector_size: keep this many principal directions of pretrained vectors; 0 keeps all.
+        emoji_words: for pretrained: read emoji that carry a feeling as English words; see ``training/data/emoji.py``.
+        max_tokens: longer texts are cut at the end.
+    """
+
+    tokenizer: TokenizerName = "word"
+    tokenizer_folder: str | None = None
+    max_words: int = 30_000
+    min_count: int = 2
+    word_vectors: str | None = None
+    vector_size: int = 0
+    emoji_words: bool = False
+    max_tokens: int = 512
+
+    def check(self) -> None:
+        """Refuse values that cannot be used, before any file is read.
+
+        Raises:
+            OptionError: a number is out of its range, options do not fit together, or a folder is not there.
+        """
+        check_choice("tokenizer", self.tokenizer, choices=get_args(TokenizerName))
+        check_int("max_words", self.max_words, minimum=0)
+        check_int("min_count", self.min_count, minimum=0)
+        check_int("vector_size", self.vector_size, minimum=0)
+        check_int("max_tokens", self.max_tokens, minimum=1)
+        if self.emoji_words and self.tokenizer != "pretrained":
+            message = (
+                "emoji_words needs the words of a pretrained vocabulary: pass tokenizer pretrained, not "
+                f"{self.tokenizer}"
+            )
+            raise OptionError(message)
+        if self.word_vectors is not None and self.tokenizer != "word":
+            message = f"word_vectors fit the tokenizer word, not {self.tokenizer}; leave one of the two out"
+            raise OptionError(message)
+        if self.tokenizer == "pretrained":
+            for name in ("tokenizer.json", "model.safetensors"):
+                path = self.pretrained_folder() / name
+                if not path.is_file():
+                    message = (
+                        f"{path}: no such file; --data.tokenizer_folder needs a folder with a tokenizer.json and a "
+                        "model.safetensors"
+                    )
+                    raise OptionError(message)
+
+    def pretrained_folder(self) -> Path:
+        """The folder of a pretrained tokenizer.
+
+        Raises:
+            OptionError: none was named.
+        """
+        if self.tokenizer_folder is None:
+            message = "tokenizer pretrained needs --data.tokenizer_folder with a tokenizer.json and a model.safetensors"
+            raise OptionError(message)
+        return Path(self.tokenizer_folder)
+
+
+def build_pipeline(texts: Iterable[str], options: TokenizerOptions) -> Tokenizer:
+    """The pipeline that the options ask for; only ``pretrained`` does not look at the texts.
 
     Texts are taken as they come: memory grows with the different words, not with the texts.
 
-    Raises:
-        ValueError: emoji are to be words of a vocabulary that is learnt from texts, where those words may not stand.
     """
-    if tokenizer == "pretrained":
-        pipeline = tokenization.pretrained_pipeline(_required(folder))
-        return emoji.read_as_words(pipeline) if emoji_words else pipeline
-    if emoji_words:
-        message = f"emoji_words needs the words of a pretrained vocabulary: pass tokenizer pretrained, not {tokenizer}"
-        raise ValueError(message)
-    if tokenizer == "subword":
-        return tokenization.subword_pipeline(texts, size=max_words)
+    if options.tokenizer == "pretrained":
+        pipeline = tokenization.pretrained_pipeline(options.pretrained_folder())
+        return emoji.read_as_words(pipeline) if options.emoji_words else pipeline
+    if options.tokenizer == "subword":
+        return tokenization.subword_pipeline(texts, size=options.max_words)
     counts = tokenization.count_words(texts)
-    return tokenization.word_pipeline(vectors.frequent_words(counts, max_words=max_words, min_count=min_count))
+    words = vectors.frequent_words(counts, max_words=options.max_words, min_count=options.min_count)
+    return tokenization.word_pipeline(words)
 
 
-def starting_vectors(
-    pipeline: Tokenizer,
-    *,
-    tokenizer: TokenizerName,
-    folder: str | None,
-    word_vectors: str | None,
-    size: int,
-    cache_folder: Path | None,
-) -> Tensor | None:
-    """(vocabulary, size) starting values of the embedding, or None where it starts at random.
-
-    Raises:
-        ValueError: word vectors were asked for with a tokenizer whose tokens are not words.
-    """
-    if tokenizer == "pretrained":
-        return vectors.standardize(vectors.token_embeddings(_required(folder)), size=size)
-    if word_vectors is None:
+def starting_vectors(pipeline: Tokenizer, options: TokenizerOptions, *, cache_folder: Path | None) -> Tensor | None:
+    """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
+    size = options.vector_size
+    if options.tokenizer == "pretrained":
+        return vectors.standardize(vectors.token_embeddings(options.pretrained_folder()), size=size)
+    if options.word_vectors is None:
         return None
-    if tokenizer != "word":
-        message = f"word_vectors fit the tokenizer word, not {tokenizer}; leave one of the two out"
-        raise ValueError(message)
     vocabulary = pipeline.get_vocab()
     words = sorted(vocabulary, key=vocabulary.__getitem__)
-    return vectors.standardize(vectors.vectors_for_words(word_vectors, words, cache=cache_folder), size=size)
-
-
-def _required(folder: str | None) -> Path:
-    if folder is None:
-        message = "tokenizer pretrained needs --data.tokenizer_folder with a tokenizer.json and a model.safetensors"
-        raise ValueError(message)
-    return Path(folder)
+    return vectors.standardize(vectors.vectors_for_words(options.word_vectors, words, cache=cache_folder), size=size)

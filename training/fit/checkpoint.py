@@ -1,6 +1,5 @@
 """Reads a training checkpoint back: the task, and what it says of its data and its run."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,9 @@ from typing import Any
 import torch
 
 from training.fit.task import SentimentTask
+
+CONTENT = ("state_dict", "hyper_parameters", "datamodule_hyper_parameters", "loops", "global_step")
+"""What every checkpoint of this project holds."""
 
 
 class CheckpointError(ValueError):
@@ -43,20 +45,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: the file is missing, damaged, or not a checkpoint of this project.
     """
-    if not path.is_file():
-        message = f"{path}: no such checkpoint; runs keep theirs in runs/<name>/checkpoints/best.ckpt"
-        raise CheckpointError(message)
+    content = read_content(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        message = f"{path}: cannot be read as a checkpoint ({str(error).splitlines()[0]})"
+        task = SentimentTask(**content["hyper_parameters"])
+        task.load_state_dict(content["state_dict"])
+    except Exception as error:
+        # Hyperparameters of another program can be anything, so making a network of them can fail in any way.
+        message = f"{path}: its content is not that of a checkpoint of this project ({_first_line(error)})"
         raise CheckpointError(message) from error
-    missing = [key for key in ("state_dict", "hyper_parameters", "datamodule_hyper_parameters") if key not in content]
-    if missing:
-        message = f"{path}: is no checkpoint of this project; it lacks {', '.join(missing)}"
-        raise CheckpointError(message)
-    task = SentimentTask(**content["hyper_parameters"])
-    task.load_state_dict(content["state_dict"])
     return Checkpoint(
         task=task.eval(),
         data_options=dict(content["datamodule_hyper_parameters"]),
@@ -64,6 +60,39 @@ def load_checkpoint(path: Path) -> Checkpoint:
         epochs=_epochs_begun(content),
         run=content.get("run", {}),
     )
+
+
+def read_content(path: Path, *, mmap: bool = False) -> dict[str, Any]:
+    """A checkpoint's content, loaded without running any code in it (``weights_only``).
+
+    Args:
+        path: the checkpoint.
+        mmap: leave tensors on the disk until they are used.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not a checkpoint of this project.
+    """
+    if not path.is_file():
+        message = (
+            f"{path}: no such checkpoint; runs keep theirs in runs/<name>/checkpoints/best.ckpt, and "
+            "--ckpt_path=last finds the run folder's own"
+        )
+        raise CheckpointError(message)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except Exception as error:
+        # torch raises whatever the bytes lead to: RuntimeError, EOFError, UnpicklingError, KeyError, ValueError, ...
+        message = f"{path}: cannot be read as a checkpoint ({_first_line(error)})"
+        raise CheckpointError(message) from error
+    missing = [key for key in CONTENT if not isinstance(content, dict) or key not in content]
+    if missing:
+        message = f"{path}: not a checkpoint of this project; it lacks {', '.join(missing)}"
+        raise CheckpointError(message)
+    return dict(content)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _epochs_begun(content: dict[str, Any]) -> int:

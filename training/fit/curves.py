@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from training.fit.history import GRADIENT_NORM, LEARNING_RATE, History, Series
 
-BLUE, ORANGE, GREEN, GREY = "#3b6ea8", "#d9822b", "#4a8f6a", "#8a8f98"
+BLUE, ORANGE, GREEN, GRAY = "#3b6ea8", "#d9822b", "#4a8f6a", "#8a8f98"
 SMOOTHED_OVER = 0.05  # part of all points a running mean covers
 
 FEW_POINTS = 10
@@ -44,7 +44,7 @@ def draw_curves(history: History, path: Path, *, title: str, best_step: int | No
 
 
 def smoothed(points: Series) -> tuple[list[int], list[float]]:
-    """A centred running mean over a twentieth of the points, of those there are towards the ends."""
+    """A centered running mean over a twentieth of the points, of those there are towards the ends."""
     values = np.array([value for _, value in points])
     reach = max(1, round(len(values) * SMOOTHED_OVER / 2))
     sums = np.concatenate([[0.0], values.cumsum()])
@@ -88,13 +88,13 @@ def _draw_scores(axes: Axes, series: dict[str, Series], best_step: int | None) -
         if points := series.get(name):
             axes.plot(*_columns(points), color=color, linewidth=1.6, marker="o", markersize=4, label=label)
     if best_step is not None:
-        axes.axvline(best_step, color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="best checkpoint", zorder=0)
+        axes.axvline(best_step, color=GRAY, linewidth=1, linestyle=(0, (4, 3)), label="best checkpoint", zorder=0)
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
     axes.legend(frameon=False)
 
 
 def _draw_rate(axes: Axes, points: Series) -> None:
-    axes.plot(*_columns(points), color=GREY, linewidth=1.8, marker=_marker(points))
+    axes.plot(*_columns(points), color=GRAY, linewidth=1.8, marker=_marker(points))
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
 

@@ -16,7 +16,7 @@ LONGEST = 4000
 
 
 class History:
-    """Named series of (optimiser step, value), and each validation's figures.
+    """Named series of (optimizer step, value), and each validation's figures.
 
     Attributes:
         series: by the name a figure is logged under.

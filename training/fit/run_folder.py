@@ -28,6 +28,25 @@ class SaveConfig(SaveConfigCallback):
         self.parser.save(self.config, str(folder / CONFIG), skip_none=False, overwrite=True, multifile=False)
 
 
+class RunFolderError(ValueError):
+    """A run folder that must not be written to; the message says what to pass."""
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder whose checkpoints a new run would replace.
+
+    Raises:
+        RunFolderError: it holds checkpoints of an earlier run.
+    """
+    checkpoint = next((folder / CHECKPOINTS).glob("*.ckpt"), None)
+    if checkpoint is not None:
+        message = (
+            f"{folder}: holds a run already ({CHECKPOINTS}/{checkpoint.name}), which a new one would replace.\n"
+            "Pass --ckpt_path=last to go on with it, --overwrite to replace it, or another --trainer.default_root_dir."
+        )
+        raise RunFolderError(message)
+
+
 def default_loggers(folder: Path) -> list[Logger]:
     """Figures as CSV and for TensorBoard: the loggers of a run whose config names none."""
     return [

@@ -1,23 +1,27 @@
-"""The LightningModule: loss, metrics and optimiser around the network, and what makes a checkpoint self-contained."""
+"""The LightningModule: loss, metrics and optimizer around the network, and what makes a checkpoint self-contained."""
 
+import math
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pytorch_lightning as lightning
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from model_store.manifest import CellName, ConnectionName, PoolingName
+from model_store.manifest import PoolingName
 from training.data import tokenization
-from training.data.tokenized import Batch
-from training.fit.loss import training_loss
+from training.data.tokenized import UNLABELED, Batch
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding, make_embedding
+from training.network.flat_options import flat_options
+from training.network.options import ENCODER, EncoderOptions, RegularizationOptions
 from training.network.validation import OptionError, check_choice, check_int, check_positive, check_probability
 
 ScheduleName = Literal["one_cycle", "plateau", "constant"]
@@ -35,28 +39,11 @@ NEVER = 2**62
 """A frequency no run reaches: Lightning keeps the scheduler's state, and the task takes its steps."""
 
 
-class SentimentTask(lightning.LightningModule):
-    """A sentiment classifier in training.
+@dataclass(frozen=True, kw_only=True)
+class OptimizationOptions:
+    """The loss and the optimizer.
 
     Args:
-        labels: the classes in the order of the logits; comes from the data.
-        tokenizer_json: the tokenizers pipeline; comes from the data.
-        vectors: (vocabulary, size) pretrained embedding, or None to start at random; comes from the data.
-        embedding_size: width of an embedding that starts at random; pretrained vectors bring their own.
-        freeze_embedding: keep pretrained vectors as they are, rounded to 8 bits a number.
-        cell: lstm, gru or rnn (tanh).
-        layers: layers of the encoder, 1 to 16.
-        hidden_size: units of one direction.
-        bidirectional: read from the end to the start too.
-        connection: none, residual, dense or highway.
-        layer_norm: normalise what every layer but the first reads; the connection goes around it.
-        pooling: one or more of max, mean, attention, last.
-        projection_size: project embedded tokens to this width first; 0 for none.
-        word_dropout: chance of a token becoming the unknown token.
-        embedding_dropout: chance of a unit of an embedded token being zeroed.
-        dropout: chance of a unit being zeroed between layers and before the head.
-        locked_dropout: chance of a unit being zeroed in all tokens of a text, on embedded tokens and between layers.
-        weight_drop: chance of a single recurrent weight being zeroed for one batch, in both directions.
         label_smoothing: part of the target given to all labels alike; in the training loss alone.
         teacher_weight: how much a teacher's scores count beside labels, where training files have both.
         learning_rate: AdamW's, at its highest.
@@ -66,6 +53,52 @@ class SentimentTask(lightning.LightningModule):
         weight_decay: AdamW's, on weight matrices.
         schedule: one_cycle (warm up, then down to nothing at the last step), plateau (halved after two validations in
             a row without a lower loss) or constant.
+    """
+
+    label_smoothing: float = 0.0
+    teacher_weight: float = 1.0
+    learning_rate: float = 2e-3
+    embedding_learning_rate: float | None = None
+    weight_decay: float = 1e-2
+    schedule: ScheduleName = "one_cycle"
+
+    def check(self) -> None:
+        """Refuse values out of their range.
+
+        Raises:
+            OptionError: a value cannot be used.
+        """
+        check_probability("label_smoothing", self.label_smoothing)
+        check_positive("teacher_weight", self.teacher_weight, advice="1 counts a teacher's scores as much as labels.")
+        check_choice("schedule", self.schedule, choices=get_args(ScheduleName))
+        check_positive("learning_rate", self.learning_rate, advice="2e-3 is a good start for AdamW.")
+        if self.embedding_learning_rate is not None:
+            advice = "To keep pretrained vectors as they are, pass freeze_embedding=true instead."
+            check_positive("embedding_learning_rate", self.embedding_learning_rate, advice=advice)
+        if not 0.0 <= self.weight_decay < float("inf"):
+            message = f"weight_decay is {self.weight_decay}; expected 0 (off) or more, such as 0.01"
+            raise OptionError(message)
+
+
+REGULARIZATION = RegularizationOptions(embedding_dropout=0.2, dropout=0.2)
+OPTIMIZATION = OptimizationOptions()
+
+
+@flat_options(unsaved=("vectors",))
+class SentimentTask(lightning.LightningModule):
+    """A sentiment classifier in training.
+
+    Args:
+        labels: the classes in the order of the logits; comes from the data.
+        tokenizer_json: the tokenizers pipeline; comes from the data.
+        vectors: (vocabulary, size) pretrained embedding, or None to start at random; comes from the data.
+        embedding_size: width of an embedding that starts at random; pretrained vectors bring their own.
+        freeze_embedding: keep pretrained vectors as they are, rounded to 8 bits a number.
+        pooling: one or more poolings; several are concatenated.
+        projection_size: project embedded tokens to this width first; 0 for none.
+        encoder: the encoder's shape.
+        regularization: noise in training.
+        optimization: the loss and the optimizer.
 
     Raises:
         OptionError: an option is out of its range.
@@ -79,64 +112,32 @@ class SentimentTask(lightning.LightningModule):
         *,
         embedding_size: int = 100,
         freeze_embedding: bool = False,
-        cell: CellName = "lstm",
-        layers: int = 2,
-        hidden_size: int = 150,
-        bidirectional: bool = True,
-        connection: ConnectionName = "residual",
-        layer_norm: bool = False,
         pooling: list[PoolingName] = ["max", "mean"],  # noqa: B006 - read for the command line, never changed
         projection_size: int = 0,
-        word_dropout: float = 0.0,
-        embedding_dropout: float = 0.2,
-        dropout: float = 0.2,
-        locked_dropout: float = 0.0,
-        weight_drop: float = 0.0,
-        label_smoothing: float = 0.0,
-        teacher_weight: float = 1.0,
-        learning_rate: float = 2e-3,
-        embedding_learning_rate: float | None = None,
-        weight_decay: float = 1e-2,
-        schedule: ScheduleName = "one_cycle",
+        encoder: EncoderOptions = ENCODER,
+        regularization: RegularizationOptions = REGULARIZATION,
+        optimization: OptimizationOptions = OPTIMIZATION,
     ) -> None:
         super().__init__()
         check_int("embedding_size", embedding_size, minimum=1)
-        check_probability("label_smoothing", label_smoothing)
-        check_positive("teacher_weight", teacher_weight, advice="1 counts a teacher's scores as much as labels.")
-        check_choice("schedule", schedule, choices=get_args(ScheduleName))
-        _check_rates(learning_rate, embedding_learning_rate, weight_decay)
-        embedding_size = embedding_size if vectors is None else vectors.shape[1]
+        optimization.check()
         # The vectors are weights, so they live in the state dict; a checkpoint rebuilds from their width alone.
-        self.save_hyperparameters(ignore=["vectors"], logger=False)
+        embedding_size = embedding_size if vectors is None else vectors.shape[1]
         self.hparams["embedding_size"] = embedding_size
         self.labels = labels
         self.tokenizer_json = tokenizer_json
-        self.learning_rate = learning_rate
-        self.embedding_learning_rate = embedding_learning_rate
-        self.weight_decay = weight_decay
-        self.schedule = schedule
+        self.optimization = optimization
         pipeline = Tokenizer.from_str(tokenizer_json)
         self.network = SentimentNetwork(
             make_embedding(pipeline.get_vocab_size(), embedding_size, vectors=vectors, frozen=freeze_embedding),
             labels=len(labels),
-            cell=cell,
-            layers=layers,
-            hidden_size=hidden_size,
-            bidirectional=bidirectional,
-            connection=connection,
-            layer_norm=layer_norm,
             pooling=pooling,
             projection_size=projection_size,
-            word_dropout=word_dropout,
             unknown_id=_unknown_id(pipeline),
-            embedding_dropout=embedding_dropout,
-            dropout=dropout,
-            locked_dropout=locked_dropout,
-            weight_drop=weight_drop,
+            encoder=encoder,
+            regularization=regularization,
         )
         self.loss = nn.CrossEntropyLoss()
-        self.label_smoothing = label_smoothing
-        self.teacher_weight = teacher_weight
         self.validation_metrics = _metrics(len(labels), "validation/")
         self.test_metrics = _metrics(len(labels), "test/")
 
@@ -151,8 +152,8 @@ class SentimentTask(lightning.LightningModule):
             self(batch.ids),
             batch.labels,
             batch.teacher,
-            label_smoothing=self.label_smoothing,
-            teacher_weight=self.teacher_weight,
+            label_smoothing=self.optimization.label_smoothing,
+            teacher_weight=self.optimization.teacher_weight,
         )
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.labels))
         return loss
@@ -186,10 +187,12 @@ class SentimentTask(lightning.LightningModule):
         """AdamW under the chosen schedule.
 
         Raises:
-            OptionError: the embedding is frozen and has a learning rate of its own.
+            OptionError: the embedding is frozen and has a learning rate of its own, or the schedule needs a last step
+                and the trainer has none.
         """
-        optimizer = AdamW(self._parameter_groups(), lr=self.learning_rate, weight_decay=self.weight_decay)
-        match self.schedule:
+        options = self.optimization
+        optimizer = AdamW(self._parameter_groups(), lr=options.learning_rate, weight_decay=options.weight_decay)
+        match options.schedule:
             case "constant":
                 return optimizer
             case "plateau":
@@ -217,24 +220,32 @@ class SentimentTask(lightning.LightningModule):
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Weight decay on matrices only, since a decayed bias is a moved threshold; the embedding apart if asked."""
+        rate = self.optimization.embedding_learning_rate
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        if self.embedding_learning_rate is None:
+        if rate is None:
             return _decayed_and_not(trained)
         embedding = list(self.network.embedding.parameters())
         if not embedding:
             message = (
-                f"embedding_learning_rate is {self.embedding_learning_rate}, but freeze_embedding is true and leaves "
+                f"embedding_learning_rate is {rate}, but freeze_embedding is true and leaves "
                 "nothing to learn there; pass one of the two"
             )
             raise OptionError(message)
         others = [parameter for parameter in trained if all(parameter is not table for table in embedding)]
-        return [*_decayed_and_not(others), {"params": embedding, "lr": self.embedding_learning_rate}]
+        return [*_decayed_and_not(others), {"params": embedding, "lr": rate}]
 
     def _one_cycle(self, optimizer: Optimizer) -> OneCycleLR:
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            message = (
+                "schedule is one_cycle, which must know the last step, but the trainer has no last step; pass "
+                "--trainer.max_epochs or --trainer.max_steps, or --model.schedule=plateau or constant"
+            )
+            raise OptionError(message)
         return OneCycleLR(
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
-            total_steps=int(self.trainer.estimated_stepping_batches),
+            total_steps=int(steps),
             pct_start=WARM_UP,
             cycle_momentum=False,
         )
@@ -255,16 +266,6 @@ def _decayed_and_not(parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
     ]
 
 
-def _check_rates(learning_rate: float, embedding_learning_rate: float | None, weight_decay: float) -> None:
-    check_positive("learning_rate", learning_rate, advice="2e-3 is a good start for AdamW.")
-    if embedding_learning_rate is not None:
-        advice = "To keep pretrained vectors as they are, pass freeze_embedding=true instead."
-        check_positive("embedding_learning_rate", embedding_learning_rate, advice=advice)
-    if not 0.0 <= weight_decay < float("inf"):
-        message = f"weight_decay is {weight_decay}; expected 0 (off) or more, such as 0.01"
-        raise OptionError(message)
-
-
 def _unknown_id(pipeline: Tokenizer) -> int | None:
     unknown = tokenization.unknown_token(pipeline)
     return None if unknown is None else pipeline.token_to_id(unknown)
@@ -278,3 +279,36 @@ def _metrics(labels: int, prefix: str) -> MetricCollection:
         },
         prefix=prefix,
     )
+
+
+def training_loss(
+    logits: Tensor,
+    labels: Tensor,
+    teacher: Tensor | None,
+    *,
+    label_smoothing: float = 0.0,
+    teacher_weight: float = 1.0,
+) -> Tensor:
+    """Mean over a batch's texts of what each adds: by its label, by its teacher, or by both.
+
+    The distance to the teacher is the mean squared difference of logits (Tang et al. 2019, section 3.2). Adding one
+    number to all of a text's logits changes no probability, so both sides are first shifted to a mean of 0.
+
+    Args:
+        logits: (texts, labels).
+        labels: (texts,) label numbers, ``UNLABELED`` where there is none.
+        teacher: (texts, labels) log-probabilities, rows of NaN where there are none; None where there are none at all.
+        label_smoothing: part of the target given to all labels alike.
+        teacher_weight: how much the distance counts beside cross-entropy.
+    """
+    texts = len(labels)
+    loss = cross_entropy(logits, labels, ignore_index=UNLABELED, reduction="sum", label_smoothing=label_smoothing)
+    if teacher is not None:
+        taught = ~teacher.isnan().any(dim=1)  # (texts,)
+        difference = _centered(logits[taught]) - _centered(teacher[taught])  # (taught texts, labels)
+        loss = loss + teacher_weight * difference.square().mean(dim=1).sum()
+    return loss / texts
+
+
+def _centered(logits: Tensor) -> Tensor:
+    return logits.float() - logits.float().mean(dim=1, keepdim=True)

@@ -146,8 +146,7 @@ def judge(pairs: list[Pair], readings: list[Reading]) -> list[Check]:
         Check(
             rule=(
                 f"First layer: the forward half is equal to {scientific(EQUAL)} at every token up to “{WORD}”, in "
-                "every "
-                "network."
+                "every network."
             ),
             measured=f"largest difference {short(largest)} in {len(pairs)} networks",
             held=largest <= EQUAL,
@@ -224,9 +223,8 @@ def _setting(settings: Settings, sizes: Sizes, sentences: Sentences, *, own: lis
             "Networks",
             (
                 f"One bidirectional layer of our encoder with {settings.model.network['hidden_size']} units a "
-                "direction: "
-                f"fresh {', '.join(sizes.cells)}, and the network trained below. Distances are relative to the mean "
-                "norm."
+                f"direction: fresh {', '.join(sizes.cells)}, and the network trained below. Distances are relative "
+                "to the mean norm."
             ),
         ),
         ("Data for accuracy", sentences.described(settings)),
@@ -234,10 +232,9 @@ def _setting(settings: Settings, sizes: Sizes, sentences: Sentences, *, own: lis
             "Training",
             (
                 f"One layer, {' + '.join(settings.model.network['pooling'])} pooling, {sizes.steps} steps of 32 "
-                "texts; AdamW "
-                f"at {settings.model.learning_rate:g}, one cycle. Seeds {', '.join(map(str, settings.seeds))}. An "
-                "accuracy's "
-                f"95% interval is about ±{interval(sentences):.1%}."
+                f"texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
+                f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+                f"±{interval(sentences):.1%}."
             ),
         ),
     ]

@@ -55,10 +55,8 @@ def measure(settings: Settings) -> OwnGradient:
                 "Your model",
                 (
                     f"{model.name} on {len(texts)} texts: the gradient of the model's own classification of the "
-                    "text, read "
-                    "from the state where a direction stops reading (its pooling, connection and head on that one "
-                    "token), "
-                    "followed back through the top layer."
+                    "text, read from the state where a direction stops reading (its pooling, connection and head on "
+                    "that one token), followed back through the top layer."
                 ),
             )
         ],

@@ -96,16 +96,14 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
                 "Gradient",
                 (
                     f"Fresh, without dropout, of the loss of {sizes.texts} texts: norm over all tokens at the first "
-                    "layer's "
-                    "representations, divided by that at the top layer's."
+                    "layer's representations, divided by that at the top layer's."
                 ),
             ),
             (
                 "Training",
                 (
                     f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle, clipped "
-                    "at norm "
-                    f"1. Seeds {', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+                    f"at norm 1. Seeds {', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
                     f"±{interval(sentences):.1%}."
                 ),
             ),
@@ -302,10 +300,9 @@ def _meaning(stacks: list[Stack]) -> str:
     )
     return (
         f"Most accurate on average: {layers} {'layer' if layers == 1 else 'layers'} with connection {connection} "
-        f"({percent(best)}); read it together with the interval above. {fresh} At {deepest} layers {strongest} brings "
-        f"the most down ({short(kept[strongest])} of the top's, against {short(kept['none'])} without one), and "
-        "accuracy "
-        f"is {percent(means['none', deepest])} without a connection, "
+        f"({percent(best)}); read it together with the interval above. {fresh} At {deepest} layers {strongest} "
+        f"brings the most down ({short(kept[strongest])} of the top's, against {short(kept['none'])} without one), "
+        f"and accuracy is {percent(means['none', deepest])} without a connection, "
         + ", ".join(f"{percent(means[name, deepest])} with {name}" for name in CONNECTIONS if name != "none")
         + "."
     )

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from training.lecture.formatting import percent, short, spread
-from training.lecture.plots import BLUE, GREEN, GREY, finished, new_plot
+from training.lecture.plots import BLUE, GRAY, GREEN, finished, new_plot
 from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.sentences import (
     Sentences,
@@ -29,8 +29,7 @@ CLAIM = Claim(
     title="LSTM against GRU",
     statement=(
         "A GRU has three quarters of an LSTM's parameters and is faster to compute. There is no conclusive evidence "
-        "that "
-        "one of them is consistently the more accurate."
+        "that one of them is consistently the more accurate."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs", LSTM vs GRU; Chung et al. 2014',
 )
@@ -90,16 +89,14 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
                     f"{settings.model.network['layers']} layer(s), "
                     f"{'both directions' if settings.model.network['bidirectional'] else 'one direction'}; "
                     f"{variants[0].hidden_size} units in the LSTM, and a GRU of {variants[2].hidden_size} units that "
-                    "comes "
-                    "closest to its parameters."
+                    "comes closest to its parameters."
                 ),
             ),
             (
                 "Speed",
                 (
                     "Training steps (forward, backward, AdamW) of 32 texts per CPU second on one thread: "
-                    f"{sizes.rounds} "
-                    f"rounds of {sizes.timed_steps} steps on the same batches, the cells taking turns."
+                    f"{sizes.rounds} rounds of {sizes.timed_steps} steps on the same batches, the cells taking turns."
                 ),
             ),
             (
@@ -210,7 +207,7 @@ def _draw_accuracy(trained: list[Trained]) -> Plot:
     for place, name in enumerate(reversed(VARIANTS)):
         runs = _accuracies(trained, name)
         axes.plot(runs, [place] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.75, markersize=7)
-        axes.plot([fmean(runs)], [place], "|", color=GREY, markersize=20, markeredgewidth=2)
+        axes.plot([fmean(runs)], [place], "|", color=GRAY, markersize=20, markeredgewidth=2)
     axes.set_yticks(range(len(VARIANTS)), list(reversed(VARIANTS)))
     axes.set_ylim(-0.6, len(VARIANTS) - 0.4)
     axes.xaxis.set_major_formatter("{x:.1%}")
@@ -222,7 +219,7 @@ def _draw_speed(speeds: dict[str, list[float]]) -> Plot:
     for place, name in enumerate(reversed(VARIANTS)):
         runs = speeds[name]
         axes.plot(runs, [place] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.6, markersize=7)
-        axes.plot([median(runs)], [place], "|", color=GREY, markersize=20, markeredgewidth=2)
+        axes.plot([median(runs)], [place], "|", color=GRAY, markersize=20, markeredgewidth=2)
     axes.set_yticks(range(len(VARIANTS)), list(reversed(VARIANTS)))
     axes.set_ylim(-0.6, len(VARIANTS) - 0.4)
     axes.set_xlim(left=0)
@@ -251,9 +248,7 @@ def _meaning(speeds: dict[str, list[float]], trained: list[Trained]) -> str:
     best = max(VARIANTS, key=lambda name: fmean(_accuracies(trained, name)))
     return (
         f"On this machine a GRU of equal units trains {short(ratio)} times as fast as the LSTM; libraries treat the "
-        "two "
-        f"differently, so measure where you will train. Most accurate on average was {best} "
+        f"two differently, so measure where you will train. Most accurate on average was {best} "
         f"({percent(fmean(_accuracies(trained, best)))}). Start with an LSTM, and change to a GRU where size counts "
-        "and "
-        "your own data shows no loss."
+        "and your own data shows no loss."
     )

@@ -45,7 +45,7 @@ class Plot:
 
     Attributes:
         name: file name without its ending; unique in a report.
-        svg: the drawing, in the colours of ``plots``.
+        svg: the drawing, in the colors of ``plots``.
         caption: what to see in it.
     """
 

@@ -1,4 +1,4 @@
-"""Labelled sentences, and small classifiers trained on them: the ground on which claims about accuracy are tested."""
+"""Labeled sentences, and small classifiers trained on them: the ground on which claims about accuracy are tested."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from model_store.manifest import CellName
 from training.network.encoder import StackedEncoder
+from training.network.options import EncoderOptions
 
 ANSWERS = 4
 """Symbols that may have to be recalled; guessing is right once in four times."""
@@ -34,7 +35,10 @@ class SymbolReader(nn.Module):
         super().__init__()
         self.symbols = symbols
         self.encoder = StackedEncoder(
-            symbols, cell=cell, layers=1, hidden_size=hidden_size, bidirectional=False, connection="none"
+            symbols,
+            encoder=EncoderOptions(
+                cell=cell, layers=1, hidden_size=hidden_size, bidirectional=False, connection="none"
+            ),
         )
         self.head = nn.Linear(hidden_size, classes)
 

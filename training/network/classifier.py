@@ -1,4 +1,4 @@
-"""The whole network: token ids to logits, and the exact share of every token in them."""
+"""The whole network: token ids to logits, and every token's exact contribution to them."""
 
 from typing import NamedTuple
 
@@ -6,16 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from model_store.manifest import CellName, ConnectionName, PoolingName
+from model_store.manifest import PoolingName
 from training.network.embedding import Embedding
 from training.network.encoder import StackedEncoder, repack
+from training.network.flat_options import flat_options
+from training.network.options import ENCODER, NO_REGULARIZATION, EncoderOptions, RegularizationOptions
 from training.network.pooling import Pooling
 from training.network.regularization import WordDropout
 from training.network.validation import check_int, check_probability
 
 
 class Explanation(NamedTuple):
-    """Everything the network knows of a batch of texts; rows past a text's length are zero.
+    """All outputs of the network for a batch of texts; rows past a text's length are zero.
 
     ``logits`` (texts, labels); ``contributions`` (texts, tokens, labels), whose sum over tokens plus the head's bias is
     ``logits``; ``layers``, each (texts, tokens, directions * hidden), lowest first.
@@ -26,6 +28,7 @@ class Explanation(NamedTuple):
     layers: list[Tensor]
 
 
+@flat_options()
 class SentimentNetwork(nn.Module):
     """Embedding, optional projection, stacked encoder, pooling, and one linear layer.
 
@@ -34,14 +37,10 @@ class SentimentNetwork(nn.Module):
         labels: how many classes.
         projection_size: width to which embedded tokens are projected before the first layer; 0 for none. With
             directions * hidden a residual connection works from the first layer on.
-        pooling: one or more of max, mean, attention, last; several are concatenated.
-        layer_norm: whether every layer but the first reads normalised tokens; see ``StackedEncoder``.
-        word_dropout: chance of a token becoming the unknown token.
-        unknown_id: that token's id; needed where words are dropped.
-        embedding_dropout: chance of a unit of an embedded token being zeroed.
-        dropout: the same between layers and before the head.
-        locked_dropout: the same on embedded tokens and between layers, with one mask for all tokens of a text.
-        weight_drop: chance of a single recurrent weight being zeroed for one batch.
+        pooling: one or more poolings; several are concatenated.
+        unknown_id: the unknown token's id; needed where words are dropped.
+        encoder: the encoder's shape.
+        regularization: noise in training; off by default.
 
     Raises:
         OptionError: an option is out of its range.
@@ -52,42 +51,23 @@ class SentimentNetwork(nn.Module):
         embedding: Embedding,
         *,
         labels: int,
-        cell: CellName = "lstm",
-        layers: int = 2,
-        hidden_size: int = 150,
-        bidirectional: bool = True,
-        connection: ConnectionName = "residual",
         pooling: list[PoolingName],
         projection_size: int = 0,
-        layer_norm: bool = False,
-        word_dropout: float = 0.0,
         unknown_id: int | None = None,
-        embedding_dropout: float = 0.0,
-        dropout: float = 0.0,
-        locked_dropout: float = 0.0,
-        weight_drop: float = 0.0,
+        encoder: EncoderOptions = ENCODER,
+        regularization: RegularizationOptions = NO_REGULARIZATION,
     ) -> None:
         super().__init__()
         check_int("projection_size", projection_size, minimum=0)
-        check_probability("embedding_dropout", embedding_dropout)
-        self.word_dropout = WordDropout(word_dropout, unknown_id=unknown_id)
+        check_probability("embedding_dropout", regularization.embedding_dropout)
+        self.word_dropout = WordDropout(regularization.word_dropout, unknown_id=unknown_id)
         self.embedding = embedding
         self.projection = nn.Linear(embedding.embedding_dim, projection_size) if projection_size else None
-        self.embedding_dropout = nn.Dropout(embedding_dropout)
-        self.encoder = StackedEncoder(
-            projection_size or embedding.embedding_dim,
-            cell=cell,
-            layers=layers,
-            hidden_size=hidden_size,
-            bidirectional=bidirectional,
-            connection=connection,
-            layer_norm=layer_norm,
-            dropout=dropout,
-            locked_dropout=locked_dropout,
-            weight_drop=weight_drop,
-        )
-        self.pooling = Pooling(pooling, self.encoder.output_size, bidirectional=bidirectional)
-        self.dropout = nn.Dropout(dropout)
+        self.embedding_dropout = nn.Dropout(regularization.embedding_dropout)
+        width = projection_size or embedding.embedding_dim
+        self.encoder = StackedEncoder(width, encoder=encoder, regularization=regularization)
+        self.pooling = Pooling(pooling, self.encoder.output_size, bidirectional=encoder.bidirectional)
+        self.dropout = nn.Dropout(regularization.dropout)
         self.head = nn.Linear(self.pooling.output_size, labels)
 
     def forward(self, ids: PackedSequence) -> Tensor:

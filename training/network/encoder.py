@@ -1,4 +1,4 @@
-"""The stacked bidirectional encoder: every token's representation in the light of the whole text.
+"""The stacked bidirectional encoder: a contextual representation of every token.
 
 Lecture "Vanishing Gradients and Fancy RNNs": LSTM and GRU cells, several layers, both directions, and connections that
 let gradients reach the lowest layer. Connections, layer norm and dropout see real tokens alone, and padding can never
@@ -11,21 +11,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from model_store.manifest import CellName, ConnectionName
+from model_store.manifest import CellName
 from training.network.cells import FORGET_GATE, Cell, RecurrentLayer, get_cell
 from training.network.connections import Dense, make_connection
+from training.network.flat_options import flat_options
+from training.network.options import ENCODER, NO_REGULARIZATION, EncoderOptions, RegularizationOptions
 from training.network.padded_kernels import PaddedLayout, pad_layout, run_padded
 from training.network.regularization import LockedDropout, dropped_weights, read_with_weights
 from training.network.validation import MAX_LAYERS, check_int, check_probability
 
 
+@flat_options()
 class StackedEncoder(nn.Module):
     """One-layer recurrent modules; between two of them a connection, layer norm and dropout.
 
     All but the connection stand on the branch that the next layer reads: the connection carries its input on whole, so
     that an unbroken identity path runs from the top to the bottom. For layer norm this is the "pre-norm" place, where
     gradients stay even over many layers from the first step on (Xiong et al. 2020, sections 3.2 and 3.3). Each token is
-    normalised by itself (Ba et al. 2016, equation 3).
+    normalized by itself (Ba et al. 2016, equation 3).
 
     A text is packed once and stays packed. In training on a CPU, texts of like length pass through the layers side by
     side instead, which gives the same numbers sooner and does not call the modules in ``layers``, see
@@ -33,15 +36,8 @@ class StackedEncoder(nn.Module):
 
     Args:
         input_size: width of one embedded token.
-        cell: a name in ``cells.CELLS``.
-        layers: how many layers are stacked, 1 to 16.
-        hidden_size: units of one direction in every layer.
-        bidirectional: whether each layer also reads from the end to the start.
-        connection: what joins a layer's output to its input.
-        layer_norm: whether every layer but the first reads normalised tokens.
-        dropout: chance of a unit being zeroed between two layers.
-        locked_dropout: the same, also on what the first layer reads, with one mask for all tokens of a text.
-        weight_drop: chance of a single recurrent weight being zeroed for one batch.
+        encoder: the encoder's shape.
+        regularization: of these, dropout between layers, locked dropout and weight drop.
 
     Raises:
         OptionError: an option is out of its range.
@@ -51,37 +47,30 @@ class StackedEncoder(nn.Module):
         self,
         input_size: int,
         *,
-        cell: CellName,
-        layers: int,
-        hidden_size: int,
-        bidirectional: bool,
-        connection: ConnectionName,
-        layer_norm: bool = False,
-        dropout: float = 0.0,
-        locked_dropout: float = 0.0,
-        weight_drop: float = 0.0,
+        encoder: EncoderOptions = ENCODER,
+        regularization: RegularizationOptions = NO_REGULARIZATION,
     ) -> None:
         super().__init__()
-        recurrent = get_cell(cell)
-        check_int("layers", layers, minimum=1, maximum=MAX_LAYERS)
-        check_int("hidden_size", hidden_size, minimum=1)
-        check_probability("dropout", dropout)
-        check_probability("weight_drop", weight_drop)
-        self.cell: CellName = cell
-        self.output_size = (2 if bidirectional else 1) * hidden_size
-        self.weight_drop = weight_drop
+        cell = get_cell(encoder.cell)
+        check_int("layers", encoder.layers, minimum=1, maximum=MAX_LAYERS)
+        check_int("hidden_size", encoder.hidden_size, minimum=1)
+        check_probability("dropout", regularization.dropout)
+        check_probability("weight_drop", regularization.weight_drop)
+        self.cell: CellName = encoder.cell
+        self.output_size = (2 if encoder.bidirectional else 1) * encoder.hidden_size
+        self.weight_drop = regularization.weight_drop
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
         self.connections = nn.ModuleList()
-        self.dropout = nn.Dropout(dropout)
-        self.locked_dropout = LockedDropout(locked_dropout)
+        self.dropout = nn.Dropout(regularization.dropout)
+        self.locked_dropout = LockedDropout(regularization.locked_dropout)
         width = input_size
-        for index in range(layers):
-            layer = recurrent.module(width, hidden_size, bidirectional=bidirectional)
-            initialize(layer, recurrent)
-            joined = make_connection(connection, input_size=width, output_size=self.output_size)
+        for index in range(encoder.layers):
+            layer = cell.module(width, encoder.hidden_size, bidirectional=encoder.bidirectional)
+            initialize(layer, cell)
+            joined = make_connection(encoder.connection, input_size=width, output_size=self.output_size)
             self.layers.append(layer)
-            self.norms.append(nn.LayerNorm(width) if layer_norm and index else nn.Identity())
+            self.norms.append(nn.LayerNorm(width) if encoder.layer_norm and index else nn.Identity())
             self.connections.append(joined)
             width = width + self.output_size if isinstance(joined, Dense) else self.output_size
 

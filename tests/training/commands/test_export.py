@@ -75,10 +75,10 @@ def test_it_calibrates_on_the_texts_of_several_files_of_different_formats(checkp
     model = exported(checkpoint, tmp_path / "b", "--validation", f"[{trees}, {named}]", "--target_accuracy", "0.4")
     calibration = model.manifest.calibration
     assert calibration.data == "trees/dev.txt + named/dev.jsonl"
-    measured = {one.data: one.rows for one in model.manifest.risk_coverage}
+    measured = {one.data: one.rows for one in model.evaluation.risk_coverage}
     assert measured == {calibration.data: 60, "trees/dev.txt": 40, "named/dev.jsonl": 20}
     assert calibration.rows == 60
-    assert {one.data for one in model.manifest.metrics} == {"trees/dev.txt", "named/dev.jsonl"}
+    assert {one.data for one in model.evaluation.metrics} == {"trees/dev.txt", "named/dev.jsonl"}
 
 
 def test_an_invisible_text_is_left_out_of_calibration_and_metrics(checkpoint, rows, tmp_path):
@@ -89,12 +89,12 @@ def test_an_invisible_text_is_left_out_of_calibration_and_metrics(checkpoint, ro
         writer.writeheader()
         writer.writerows({"text": row["text"], "label": row["label"]} for row in rows)
         writer.writerow({"text": INVISIBLE, "label": "neutral"})
-    own = exported(checkpoint, tmp_path / "own").manifest
-    seen = exported(checkpoint, tmp_path / "seen", "--validation", path).manifest
-    assert seen.calibration.rows == 60
-    assert seen.calibration.temperature == own.calibration.temperature
-    assert [(one.metric, one.value, one.rows) for one in seen.metrics] == [
-        (one.metric, one.value, one.rows) for one in own.metrics
+    own = exported(checkpoint, tmp_path / "own")
+    seen = exported(checkpoint, tmp_path / "seen", "--validation", path)
+    assert seen.manifest.calibration.rows == 60
+    assert seen.manifest.calibration.temperature == own.manifest.calibration.temperature
+    assert [(one.metric, one.value, one.rows) for one in seen.evaluation.metrics] == [
+        (one.metric, one.value, one.rows) for one in own.evaluation.metrics
     ]
 
 
@@ -111,7 +111,7 @@ def test_as_many_answers_are_confident_as_reach_the_target_accuracy(checkpoint, 
     confident = np.array([answer.confident for answer in model.predict(texts)])
     assert confident.sum() == count
     assert right[confident].mean() == target
-    (measured,) = model.manifest.risk_coverage
+    (measured,) = model.evaluation.risk_coverage
     assert measured.confident.coverage == pytest.approx(count / 60)
     assert measured.confident.accuracy == pytest.approx(target)
 
@@ -131,7 +131,7 @@ def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_pat
     model = exported(checkpoint, tmp_path / "b", "--no_calibrate", "--test", SAMPLE / "test.csv")
     assert model.manifest.calibration.target_accuracy is None
     assert model.predict(["fine"])[0].confident is None
-    (measured,) = model.manifest.risk_coverage
+    (measured,) = model.evaluation.risk_coverage
     assert (measured.data, measured.rows, measured.confident) == ("sample/test.csv", 60, None)
 
 
@@ -172,18 +172,20 @@ def test_the_card_names_the_run_whose_weights_it_began_with(checkpoint, tmp_path
     torch.save(content, tmp_path / "second.ckpt")
     exported(tmp_path / "second.ckpt", tmp_path / "b")
     manifest = bundles.read(tmp_path / "b").manifest
-    assert manifest.training.began_with == Training(command="fit", files=[], epochs=2, seed=5, sources=["Letters"])
+    first = Training(command="fit", files=[], epochs=2, seed=5, sources=["Letters"])
+    assert manifest.training.initialized_from == first
     assert "began with the weights of an earlier run" in (tmp_path / "b" / "README.md").read_text()
 
 
 def test_the_card_says_how_it_was_trained_and_measured(checkpoint, tmp_path):
     target = tmp_path / "b"
     exported(checkpoint, target, "--test", SAMPLE / "test.csv", "--intended_use", "[Trying it out.]")
-    manifest = bundles.read(target).manifest
+    bundle = bundles.read(target)
+    manifest, evaluation = bundle.manifest, bundle.evaluation
     assert manifest.training.seconds == 3725.2
     assert manifest.training.machine.processor == "Abacus 3"
-    assert manifest.intended_use == ["Trying it out."]
-    for one in manifest.metrics:
+    assert evaluation.intended_use == ["Trying it out."]
+    for one in evaluation.metrics:
         assert one.low <= one.high
         assert one.command.startswith("python -m training export ")
     card = (target / "README.md").read_text()
@@ -193,7 +195,7 @@ def test_the_card_says_how_it_was_trained_and_measured(checkpoint, tmp_path):
 
 @pytest.mark.parametrize("target", ["0", "1", "95"])
 def test_an_accuracy_that_is_no_share_is_refused_before_any_work(checkpoint, tmp_path, capsys, target):
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="2"):
         exported(checkpoint, tmp_path / "b", "--target_accuracy", target)
     assert "it should lie between 0 and 1" in capsys.readouterr().err
     assert not (tmp_path / "b").exists()
@@ -206,6 +208,6 @@ def test_two_files_of_one_name_are_refused(checkpoint, tmp_path, capsys):
         path.parent.mkdir(parents=True)
         path.write_text("text,label\nfine,positive\n", encoding="utf-8")
         files.append(str(path))
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="2"):
         exported(checkpoint, tmp_path / "b", "--validation", f"[{', '.join(files)}]")
     assert "same/dev.csv, same/dev.csv need different names" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from training.data.readers import ReadingOptions, read_examples
 from training.data.text_fingerprint import count_words
 
 ROWS = [
-    ("the soup was cold and grey", "neg"),
+    ("the soup was cold and gray", "neg"),
     ("a warm and funny evening", "pos"),
     ("not good", "neg"),
     ("good, good!", "pos"),
@@ -100,7 +100,7 @@ def test_the_validation_file_is_checked_too(files, tmp_path):
 
 def test_a_held_out_file_that_changed_is_looked_at_again(files, measured_on):
     assert prepare(files, held_out=[str(measured_on)], on_leak="drop").leaks.count == 2
-    measured_on.write_text("0 the soup was cold , and grey\n0 a warm and funny evening\n", encoding="utf-8")
+    measured_on.write_text("0 the soup was cold , and gray\n0 a warm and funny evening\n", encoding="utf-8")
     assert prepare(files, held_out=[str(measured_on)], on_leak="drop").leaks.count == 4
     with pytest.raises(DataError, match="line 2"):
         prepare(files, held_out=[str(measured_on)])

@@ -11,6 +11,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from training.data import emoji, text_normalization, tokenization
+from training.network.validation import OptionError
 
 TEXTS = ["The film can't miss.", "A film isn't a book!", "the FILM"]
 
@@ -84,7 +85,7 @@ def test_a_pretrained_pipeline_keeps_its_ids_and_loses_its_special_treatment(mod
 
 
 def test_a_folder_without_a_tokenizer_says_what_to_pass(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"tokenizer.json: no such file; name a folder"):
+    with pytest.raises(OptionError, match=r"tokenizer.json: no such file; name a folder"):
         tokenization.pretrained_pipeline(tmp_path)
 
 

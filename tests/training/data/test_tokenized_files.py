@@ -109,7 +109,7 @@ def write_zipped(path):
     path.write_bytes(gzip.compress(csv(ROWS).encode()))
 
 
-def write_labelled_lines(path):
+def write_labeled_lines(path):
     path.write_text("".join(f"{label} {text}\n" for text, label in ROWS))
 
 
@@ -119,7 +119,7 @@ def write_labelled_lines(path):
         ("train.jsonl", write_json_lines),
         ("train.parquet", write_parquet),
         ("train.csv.gz", write_zipped),
-        ("train.txt", write_labelled_lines),
+        ("train.txt", write_labeled_lines),
     ],
 )
 def test_every_format_gives_the_same_from_its_file_and_from_the_cache(files, tmp_path, name, write_rows):
@@ -295,7 +295,7 @@ class Text(str):  # a str that weak references can watch
 def test_only_a_chunk_of_texts_is_held_at_a_time(files, monkeypatch, tokenizer):
     alive, most = set(), 0
 
-    def watched(path, **_):
+    def watched(path, *_, **__):
         nonlocal most
         for number in range(5 * tokenization.CHUNK_TEXTS):
             text = Text(f"{path.stem} row {number}")
@@ -317,7 +317,7 @@ from training.data import tokenized_files
 from training.data.module import SentimentData
 
 read, files = tokenized_files.read_examples, []
-tokenized_files.read_examples = lambda path, *more, **options: (files.append(path.name), read(path, *more, **options))[1]
+tokenized_files.read_examples = lambda path, *more, **named: (files.append(path.name), read(path, *more, **named))[1]
 print("ready", flush=True)
 sys.stdin.readline()
 data = SentimentData(sys.argv[1], sys.argv[2], min_count=1)

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch.testing import assert_close
 
 from training.data import vectors
+from training.network.validation import OptionError
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_a_named_set_is_downloaded_once_and_only_its_vectors_are_kept(tmp_path, 
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nope\.txt: no such vector file"):
+    with pytest.raises(OptionError, match=r"nope\.txt: no such vector file"):
         vectors.vectors_for_words("nope.txt", ["film"], cache=tmp_path)
 
 

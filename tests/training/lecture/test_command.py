@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from tests.support.checkpoints import write_checkpoint
 from training.commands.main import main
+from training.data.readers import ReadingOptions
 from training.data.tokenization import word_pipeline
 from training.fit.task import SentimentTask
 from training.lecture import bidirectionality, checkpoint_gradient
@@ -91,7 +92,7 @@ def test_a_fit_config_gives_model_options_and_data(tmp_path):
     )
     config = read_fit_config(path)
     assert (config.train.name, config.validation.name) == ("my.csv", "other.csv")
-    assert config.reading == {"label_column": "stars"}
+    assert config.reading == ReadingOptions(label_column="stars")
     assert (config.model.embedding_size, config.model.learning_rate) == (9, 1e-3)
     assert (config.model.network["cell"], config.model.network["hidden_size"]) == ("gru", 7)
     assert config.model.network["layers"] == 2  # what fit takes where the config says nothing

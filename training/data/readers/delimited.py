@@ -1,12 +1,23 @@
 """Rows of a CSV or TSV file with a header."""
 
 import csv
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.data.examples import DataError, SkippedRows
 from training.data.readers.files import encoding_error, read_lines
 from training.data.readers.rows import Row, require_columns, row_error
+
+DELIMITERS = (",", ";", "\t")
+"""Tried in this order where the header lacks a column under the format's own delimiter."""
+
+MAX_FIELD = 1 << 24
+"""Characters of one field. Where there are more, a quote is never closed; without a limit the rest of the file would be
+held in memory."""
+
+csv.field_size_limit(MAX_FIELD)  # the csv module's own limit of 131,072 is less than a long article
 
 
 def read_delimited(
@@ -14,56 +25,121 @@ def read_delimited(
 ) -> Iterator[Row]:
     """Rows with the line each starts on; a quoted field may run over many lines.
 
-    A file without a row, or without one of the two columns in its header, is an error whatever ``bad_rows`` says.
+    After a row with wrong quotes, reading goes on at the next line that starts a row: one with as many fields as the
+    header and a label that came before. So the inside of a text does not become rows, and the rest of the file is not
+    lost. A file without a row, or without one of the two columns in its header, is an error whatever ``bad_rows`` says.
     """
-    records = _records(path, delimiter)
-    header = next(records, (0, []))[1]
-    if isinstance(header, DataError):
-        raise DataError(path, header.line, problem=header.problem, fix="Every row is read by this header: mend it.")
+    lines = _Lines(path)
+    header, delimiter = _header(lines, delimiter, columns={text_column, label_column})
     require_columns(path, header, text_column=text_column, label_column=label_column)
     text_position, label_position = header.index(text_column), header.index(label_column)
-    for line, fields in records:
-        if isinstance(fields, DataError):
-            bad_rows.record(fields)
-        elif len(fields) != len(header):
-            bad_rows.record(_wrong_length(path, line, found=len(fields), expected=len(header)))
+    labels: set[str] = set()
+    after_malformed = False
+    for record in _records(lines, delimiter):
+        has_fields = record.error is None and len(record.fields) == len(header)
+        if after_malformed and not (has_fields and (record.fields[label_position] in labels or not labels)):
+            lines.reread()
+            continue
+        after_malformed = record.malformed
+        if record.malformed:
+            lines.reread()
+        if record.error is not None:
+            bad_rows.record(record.error)
+        elif not has_fields:
+            bad_rows.record(_wrong_length(path, record.line, found=len(record.fields), expected=len(header)))
         else:
-            yield Row(line=line, text=fields[text_position], label=fields[label_position])
+            labels.add(record.fields[label_position])
+            yield Row(line=record.line, text=record.fields[text_position], label=record.fields[label_position])
 
 
-def _records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | DataError]]:
-    """Each record that is not blank, with the line it starts on: its fields, or why it has none."""
-    broken: list[DataError] = []  # of the lines of the record being read
+@dataclass
+class _Lines:
+    """A file's lines for the ``csv`` module, which may be read again from a record's second line on.
+
+    Delimiters, quotes and line ends are ASCII, and a byte that is not UTF-8 never is: such bytes are carried through
+    as surrogates, so that quotes stay paired, and the error beside the line keeps its record from being used.
+
+    Attributes:
+        taken: number, text and error of the lines of the record being read.
+    """
+
+    path: Path
+    taken: list[tuple[int, str, DataError | None]] = field(default_factory=list)
+    _again: deque[tuple[int, str, DataError | None]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self._file = read_lines(self.path)
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        entry = self._again.popleft() if self._again else self._decoded(*next(self._file))
+        self.taken.append(entry)
+        return entry[1]
+
+    def reread(self) -> None:
+        """Read the record's lines again, without the first."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.taken.clear()
+
+    def _decoded(self, number: int, line: bytes) -> tuple[int, str, DataError | None]:
+        try:
+            return number, line.decode(), None
+        except UnicodeDecodeError as error:
+            return number, line.decode(errors="surrogateescape"), encoding_error(self.path, number, error=error)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A record that is not blank, with the line it starts on: its fields, or why it has none.
+
+    Attributes:
+        malformed: whether its quotes are wrong, so that its end is not known.
+    """
+
+    line: int
+    fields: list[str] = field(default_factory=list)
+    error: DataError | None = None
+    malformed: bool = False
+
+
+def _records(lines: _Lines, delimiter: str) -> Iterator[_Record]:
     # strict: without it a quote that is never closed takes the rest of the file into one field, in silence.
-    reader = csv.reader(_decoded_lines(path, broken), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        start = reader.line_num + 1
+        lines.taken.clear()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield start, _malformed(path, start, last=reader.line_num, reason=str(error))
+            start, last = lines.taken[0][0], lines.taken[-1][0]
+            malformed = _malformed(lines.path, start, last=last, reason=str(error))
+            yield _Record(start, error=malformed, malformed=True)
         else:
-            if broken:
-                yield start, broken[0]
-            elif fields:
-                yield start, fields
-        broken.clear()
+            undecodable = next((error for _, _, error in lines.taken if error is not None), None)
+            if fields or undecodable:
+                yield _Record(lines.taken[0][0], fields, undecodable)
 
 
-def _decoded_lines(path: Path, broken: list[DataError]) -> Iterator[str]:
-    """Lines for the ``csv`` module, which sees every one of them so that quotes stay paired.
+def _header(lines: _Lines, delimiter: str, *, columns: set[str]) -> tuple[list[str], str]:
+    """The column names, and the delimiter under which the wanted ones are among them, if there is one.
 
-    Delimiters, quotes and line ends are ASCII, and a byte that is not UTF-8 never is: such bytes are carried through
-    as surrogates, the record's shape stays what it is, and the error noted in ``broken`` keeps it from being used.
+    Raises:
+        DataError: the header cannot be read.
     """
-    for number, line in read_lines(path):
-        try:
-            yield line.decode()
-        except UnicodeDecodeError as error:
-            broken.append(encoding_error(path, number, error=error))
-            yield line.decode(errors="surrogateescape")
+    record = next(_records(lines, delimiter), _Record(0))
+    if record.error is not None:
+        error = record.error
+        raise DataError(lines.path, error.line, problem=error.problem, fix="Every row is read by this header: mend it.")
+    if not columns <= set(record.fields):
+        text = "".join(text for _, text, _ in lines.taken)
+        for other in DELIMITERS:
+            names = next(csv.reader([text], delimiter=other), [])
+            if columns <= set(names):
+                return names, other
+    return record.fields, delimiter
 
 
 def _wrong_length(path: Path, line: int, *, found: int, expected: int) -> DataError:
@@ -78,6 +154,8 @@ def _wrong_length(path: Path, line: int, *, found: int, expected: int) -> DataEr
 
 def _malformed(path: Path, line: int, *, last: int, reason: str) -> DataError:
     reach = "" if last <= line else f" (it was read up to line {last:,})"
+    if reason.startswith("field larger than"):
+        reason = f"a field has more than {MAX_FIELD:,} characters, so that a quote is probably never closed"
     return row_error(
         path,
         line,

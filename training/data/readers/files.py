@@ -1,9 +1,10 @@
 """A data file's bytes and lines: plain or gzipped, decoded line by line so that one broken byte costs one line."""
 
+import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +12,16 @@ from training.data.examples import DataError, SkippedRows
 from training.data.readers.rows import row_error
 
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HEAD = 4096  # bytes looked at to recognize line ends and encoding
+_CHUNK = 1 << 16
+
+
+Files = str | list[str]
+
+
+def paths(files: str | Sequence[str]) -> list[Path]:
+    """The files as paths, however many were named."""
+    return [Path(name) for name in ([files] if isinstance(files, str) else files)]
 
 
 @contextmanager
@@ -26,7 +36,7 @@ def open_data(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
             zipped = file.peek(2).startswith(_GZIP_MAGIC)
             unpacked = gzip.GzipFile(fileobj=file) if zipped else file
             if not unpacked.peek(1):
-                raise DataError(path, None, problem="the file is empty.", fix="Give a file with labelled texts.")
+                raise DataError(path, None, problem="the file is empty.", fix="Give a file with labeled texts.")
             yield unpacked
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(
@@ -38,10 +48,39 @@ def open_data(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    r"""Every line with its 1-based number, up to and with its ``\n``; a UTF-8 byte order mark is taken off."""
+    r"""Every line with its 1-based number, up to and with its end; a UTF-8 byte order mark is taken off.
+
+    Lines end in ``\n``, or in ``\r`` where the file begins with such lines.
+
+    Raises:
+        DataError: the file cannot be used, or is UTF-16.
+    """
     with open_data(path) as file:
-        for number, line in enumerate(file, start=1):
-            yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+        head = file.peek(_HEAD)[:_HEAD]
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _has_two_byte_characters(head):
+            raise DataError(
+                path,
+                None,
+                problem="the file is UTF-16.",
+                fix=f"Save it as UTF-8, for example with: iconv -f UTF-16 -t UTF-8 {path.name} > utf-8-{path.name}",
+            )
+        lines = _lines_of_carriage_returns(file) if b"\r" in head and b"\n" not in head else iter(file)
+        for number, line in enumerate(lines, start=1):
+            yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+
+
+def _has_two_byte_characters(head: bytes) -> bool:
+    """Whether every second byte is 0, as UTF-16 writes ASCII; a text of few characters may be anything."""
+    return len(head) >= 8 and (not any(head[:64:2]) or not any(head[1:64:2]))  # noqa: PLR2004 - four characters
+
+
+def _lines_of_carriage_returns(file: io.BufferedReader | gzip.GzipFile) -> Iterator[bytes]:
+    rest = b""
+    while chunk := file.read(_CHUNK):
+        *lines, rest = (rest + chunk).split(b"\r")
+        yield from (line + b"\r" for line in lines)
+    if rest:
+        yield rest
 
 
 def read_text_lines(path: Path, bad_rows: SkippedRows) -> Iterator[tuple[int, str]]:

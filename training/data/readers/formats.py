@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from training.data.examples import BadRowPolicy, SkippedRows, Unit
 from training.data.readers.delimited import read_delimited
 from training.data.readers.files import read_text_lines
-from training.data.readers.json_lines import read_json_lines
-from training.data.readers.labelled_lines import read_labelled_lines
+from training.data.readers.json_lines import read_json_array, read_json_lines, starts_json_array
+from training.data.readers.labeled_lines import read_labeled_lines
 from training.data.readers.rows import Row
 from training.data.readers.trees import looks_like_a_tree, read_trees
 
@@ -56,6 +56,10 @@ def _read_json_lines(path: Path, options: "ReadingOptions", bad_rows: SkippedRow
     return read_json_lines(path, text_column=options.text_column, label_column=options.label_column, bad_rows=bad_rows)
 
 
+def _read_json_array(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
+    return read_json_array(path, text_column=options.text_column, label_column=options.label_column, bad_rows=bad_rows)
+
+
 def _read_parquet(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
     from training.data.readers.parquet import read_parquet  # noqa: PLC0415 - pyarrow is 60 MB in memory
 
@@ -70,6 +74,7 @@ FORMATS: dict[str, FileFormat] = {
         extensions=(".jsonl", ".ndjson"),
         starts_with=lambda line: line.startswith("{"),  # often .json; read as lines, its labels would be nonsense
     ),
+    "json": FileFormat(read=_read_json_array, note="one array", starts_with=starts_json_array, unit="row"),
     "parquet": FileFormat(read=_read_parquet, extensions=(".parquet",), unit="row"),
     "trees": FileFormat(
         read=lambda path, options, bad_rows: read_trees(path, trees=options.trees, bad_rows=bad_rows),
@@ -79,7 +84,7 @@ FORMATS: dict[str, FileFormat] = {
         joined=True,
     ),
     "lines": FileFormat(
-        read=lambda path, options, bad_rows: read_labelled_lines(path, bad_rows),  # noqa: ARG005
+        read=lambda path, options, bad_rows: read_labeled_lines(path, bad_rows),  # noqa: ARG005
         note='"label text"',
         starts_with=lambda line: True,  # noqa: ARG005 - what no other format recognizes
         label_place="as the first word of its line",
@@ -97,7 +102,7 @@ FORMAT_HELP = ", ".join(f"{name} ({format_.note})" if format_.note else name for
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
-    """How a labelled file is read.
+    """How a labeled file is read.
 
     Args:
         format: FORMATS, or auto: by name and content.
@@ -114,7 +119,7 @@ class ReadingOptions:
     label_column: str = "label"
     trees: Trees = "root"
     ptb_tokens: bool = False
-    label_map: Mapping[str, str | None] | None = None
+    label_map: dict[str, str | None] | None = None
     on_bad_row: BadRowPolicy = "stop"
 
     @classmethod

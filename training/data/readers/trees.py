@@ -17,7 +17,7 @@ from training.data.readers.penn_treebank import join_tokens
 from training.data.readers.rows import Row, row_error
 
 _PARTS = re.compile(r"[()]|[^()\s]+")
-_TREE_BEGINS = re.compile(r"\s*\(\s*[^()\s]+\s+(?:\(|[^()\s]+\s*\)\s*$)")  # a labelled node over a node, or one leaf
+_TREE_BEGINS = re.compile(r"\s*\(\s*[^()\s]+\s+(?:\(|[^()\s]+\s*\)\s*$)")  # a labeled node over a node, or one leaf
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class _MalformedTreeError(ValueError):
 
 
 def looks_like_a_tree(line: str) -> bool:
-    """Whether a line begins as a labelled tree does."""
+    """Whether a line begins as a labeled tree does."""
     return _TREE_BEGINS.match(line) is not None
 
 

@@ -1,30 +1,36 @@
 """Resuming a run so exactly that nobody can tell it was interrupted."""
 
-import pickle
+import os
+import random
 import signal
 import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from training.fit.callbacks.random_state import random_state, set_random_state
 from training.fit.callbacks.recovery import Recovery
-from training.fit.checkpoint import CheckpointError
+from training.fit.checkpoint import CheckpointError, read_content
+from training.fit.distributed import gather_over_processes
+from training.network.validation import OptionError
 
 LAST = "last.ckpt"
 STATE = "resume"
 """The key in a checkpoint of what this callback adds to it."""
 
-STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-"""What schedulers announce the end with; SLURM by default the first, and by custom the second."""
+STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+"""Job schedulers announce the end with the first two, SLURM by default with SIGTERM; Ctrl-C sends the third."""
 
 EXIT_CODE = 128 + signal.SIGTERM
 """143: how a shell reports a program that SIGTERM ended."""
+
+INTERRUPTED = 128 + signal.SIGINT
+"""130: the same for Ctrl-C."""
 
 
 class Resume(lightning.Callback):
@@ -38,25 +44,27 @@ class Resume(lightning.Callback):
     ``on_train_batch_start`` of the first batch, so that whatever happens on the way there may draw what it likes. The
     data module saves the place in the data.
 
-    SIGTERM and SIGUSR1 only set a flag. Between the next two batches all processes agree on it, last.ckpt is written,
-    and the program exits with 143. Lightning's own handlers, which this replaces while training runs, talk to the other
-    processes from within the signal handler, in the middle of whatever those are saying to each other.
+    SIGTERM, SIGUSR1 and the first Ctrl-C only set a flag. Between the next two batches all processes agree on it,
+    last.ckpt is written, and the program exits with 143, or with 130 after Ctrl-C; a second Ctrl-C ends it at once.
+    Lightning's own handlers, which this replaces while training runs, talk to the other processes from within the
+    signal handler, in the middle of other communication.
 
     This callback must be the first: what others do at the start of a batch, or at the end of training (the weight
     average replaces the weights), is not to be in the checkpoint yet.
 
     Args:
-        every_n_steps: optimiser steps between two writes of last.ckpt; 0 writes it at the end and when told to stop.
+        every_n_steps: optimizer steps between two writes of last.ckpt; 0 writes it at the end and when told to stop.
     """
 
     def __init__(self, every_n_steps: int = 500) -> None:
         if every_n_steps < 0:
             message = f"resume.every_n_steps is {every_n_steps}; expected 0 (only at the end) or more"
-            raise ValueError(message)
+            raise OptionError(message)
         self.every_n_steps = every_n_steps
         self._told_to_stop = False
+        self._interrupted = False
         self._loaded: dict[str, Any] | None = None
-        self._saved_at = -1  # an optimiser step
+        self._saved_at = -1  # an optimizer step
 
     def setup(
         self,
@@ -92,7 +100,7 @@ class Resume(lightning.Callback):
         """Puts back what a resumed run needs, writes last.ckpt when it is due, and ends the run when told to.
 
         Raises:
-            SystemExit: with 143, after a signal.
+            SystemExit: after a signal, with 143, or 130 where it was Ctrl-C.
         """
         if self._loaded is not None:
             self._restore(trainer)
@@ -104,7 +112,7 @@ class Resume(lightning.Callback):
         if stop:
             path = last_checkpoint(trainer)
             rank_zero_info(f"Told to stop; go on from {path} with --ckpt_path=last.")
-            raise SystemExit(EXIT_CODE)
+            raise SystemExit(INTERRUPTED if self._interrupted else EXIT_CODE)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
         """Writes the final last.ckpt, before weight averages take the place of the weights."""
@@ -119,7 +127,7 @@ class Resume(lightning.Callback):
         """Adds random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
         figures = {name: value.detach().cpu().clone() for name, value in trainer.callback_metrics.items()}
         checkpoint[STATE] = {
-            "random": _of_all_processes(trainer, random_state()),
+            "random": gather_over_processes(trainer, random_state()),
             "figures": figures,
             "stopped": bool(trainer.should_stop),
         }
@@ -130,9 +138,14 @@ class Resume(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002
         checkpoint: dict[str, Any],
     ) -> None:
-        """Keeps what ``on_save_checkpoint`` added until the first batch."""
+        """Keep what ``on_save_checkpoint`` added until the first batch.
+
+        Raises:
+            CheckpointError: its schedule ends before the last step of this run.
+        """
         if trainer.state.fn != "fit":
             return
+        _check_schedule(trainer, checkpoint)
         self._loaded = checkpoint.get(STATE)
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         if progress["current"]["ready"] > progress["current"]["processed"]:
@@ -141,6 +154,12 @@ class Resume(lightning.Callback):
             progress["total"]["ready"] = progress["total"]["processed"]
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
+        if number == signal.SIGINT:
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._interrupted = True
+            # A handler may run in the middle of another write to the same stream, so this goes past Python's buffers.
+            os.write(2, b"\nStopping after this step, with a checkpoint. Ctrl-C again stops at once.\n")
         self._told_to_stop = True
 
     def _restore(self, trainer: lightning.Trainer) -> None:
@@ -175,19 +194,26 @@ def last_checkpoint(trainer: lightning.Trainer) -> Path:
 
 
 def steps_taken(path: Path) -> int:
-    """Optimiser steps that a checkpoint has behind it.
+    """Optimizer steps that a checkpoint has behind it.
 
     Raises:
-        CheckpointError: the file is missing or damaged.
+        CheckpointError: the file is missing, damaged, or not a checkpoint of this project.
     """
-    if not path.is_file():
-        message = f"{path}: no such checkpoint; pass --ckpt_path=last for the run folder's own, or a path to one"
+    return int(read_content(path, mmap=True)["global_step"])
+
+
+def _check_schedule(trainer: lightning.Trainer, checkpoint: dict[str, Any]) -> None:
+    """Refuse a longer run than the one-cycle schedule was made for, which ends at a learning rate of nothing."""
+    planned = [state["total_steps"] for state in checkpoint["lr_schedulers"] if "total_steps" in state]
+    steps = trainer.estimated_stepping_batches
+    if planned and steps > planned[0]:
+        message = (
+            f"The schedule of this checkpoint ends at step {planned[0]:,}, and this run would take {steps:,} steps.\n"
+            "To train on with its weights under a new schedule, pass --start_from=CHECKPOINT in place of --ckpt_path, "
+            "and another --trainer.default_root_dir.\n"
+            "A schedule without a last step, --model.schedule=plateau or constant, allows more epochs at any time."
+        )
         raise CheckpointError(message)
-    try:
-        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"])
-    except (RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
-        message = f"{path}: cannot be read as a checkpoint ({str(error).splitlines()[0]})"
-        raise CheckpointError(message) from error
 
 
 def _in_trial(trainer: lightning.Trainer) -> bool:
@@ -200,9 +226,24 @@ def _in_trouble(trainer: lightning.Trainer) -> bool:
     return any(isinstance(callback, Recovery) and callback.in_a_row > 0 for callback in callbacks)
 
 
-def _of_all_processes(trainer: lightning.Trainer, state: dict[str, Any]) -> list[dict[str, Any]]:
-    if trainer.world_size == 1:
-        return [state]
-    gathered: list[dict[str, Any]] = [{} for _ in range(trainer.world_size)]
-    torch.distributed.all_gather_object(gathered, state)
-    return gathered
+def random_state() -> dict[str, Any]:
+    """What Python, numpy, torch and, where there is one, the accelerator in use will draw next."""
+    _, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 - the state of libraries that use it
+    state = {
+        "python": random.getstate(),
+        "numpy": {"keys": torch.from_numpy(np.asarray(keys, dtype=np.int64)), "rest": (position, has_gauss, gauss)},
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Goes on drawing where ``random_state`` was asked."""
+    random.setstate(state["python"])
+    numpy_state = state["numpy"]
+    np.random.set_state(("MT19937", numpy_state["keys"].cpu().numpy().astype(np.uint32), *numpy_state["rest"]))  # noqa: NPY002
+    torch.set_rng_state(state["torch"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())

@@ -18,8 +18,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.optim import Optimizer
 
 from training.data.module import SentimentData, short_name
-from training.fit.callbacks.gradient_telemetry import GradientTelemetry
-from training.fit.callbacks.gradients import gradients_of, parameters_of, total_norm
+from training.fit.callbacks.gradient_telemetry import GradientTelemetry, gradients_of, parameters_of, total_norm
 from training.fit.callbacks.recovery import Recovery
 from training.fit.curves import draw_curves
 from training.fit.history import GRADIENT_NORM, LEARNING_RATE, History

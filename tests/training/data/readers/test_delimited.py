@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training.data.examples import DataError, SkippedRows
-from training.data.readers import read_examples
+from training.data.readers import delimited, read_examples
 
 
 @pytest.mark.parametrize("name", ["reviews.csv", "reviews.csv.gz", "REVIEWS.CSV"])
@@ -48,7 +48,7 @@ def test_a_missing_column_is_named_with_those_found_and_the_option(write, read, 
     with pytest.raises(DataError) as raised:
         read(path, **options)
     assert f'has no column "{missing}" (columns found: label, text)' in str(raised.value)
-    assert f"--data.{option}_column" in str(raised.value)
+    assert f"--{option}_column" in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_an_empty_label_is_told_the_column_and_the_labels_found_so_far(write, re
     assert str(error) == (
         "reviews.csv, line 4: the label is empty.\n"
         'Every row needs a label in column "label" (found so far: negative, positive).\n'
-        "Pass --data.on_bad_row=skip to leave such rows out and count them."
+        "Pass --on_bad_row=skip to leave such rows out and count them."
     )
 
 
@@ -93,10 +93,10 @@ def test_a_byte_that_is_not_utf8_costs_its_row_alone(write, read_past):
     assert str(error).startswith("latin.csv, line 3: byte 6 of the line (0xE9) is not UTF-8.\n")
 
 
-def test_a_quote_that_is_never_closed_is_an_error_where_it_opens(write, read_past):
-    path = write("reviews.csv", 'label,text\n0,before\n1,"open\n0,swallowed\n')
+def test_a_quote_that_is_never_closed_is_an_error_where_it_opens_and_costs_its_row_alone(write, read_past):
+    path = write("reviews.csv", 'label,text\n0,before\n1,"open\n0,after\n')
     good, (error,) = read_past(path)
-    assert good == [(2, "0", "before")]
+    assert good == [(2, "0", "before"), (4, "0", "after")]
     assert str(error).startswith(
         "reviews.csv, line 3: the row that starts here is malformed (it was read up to line 4)"
     )
@@ -107,6 +107,48 @@ def test_a_quote_closed_too_early_is_an_error_and_the_next_line_is_read(write, r
     good, (error,) = read_past(path)
     assert good == [(3, "0", "after")]
     assert str(error).startswith("reviews.csv, line 2: the row that starts here is malformed: ")
+
+
+def test_a_quote_inside_a_text_costs_its_row_and_the_rest_of_the_text_is_not_rows(write, read_past):
+    # The text of line 3 has quotes that are not doubled; its own lines 4 and 5 have two fields like a row.
+    text = '0,before\n1,"He said "hi" and\nleft, then\ncame, back"\n0,after\n'
+    good, (error,) = read_past(write("reviews.csv", f"label,text\n{text}"))
+    assert good == [(2, "0", "before"), (6, "0", "after")]
+    assert str(error).startswith("reviews.csv, line 3: the row that starts here is malformed: ")
+
+
+def test_a_text_may_be_longer_than_the_csv_modules_own_limit(write, read):
+    text = "a, b\n" * 30_000
+    assert read(write("long.csv", f'label,text\n1,"{text}"\n0,next\n')) == [(2, "1", text), (30_003, "0", "next")]
+
+
+def test_an_open_quote_does_not_take_the_whole_of_a_large_file_into_memory(write, read_past):
+    csv.field_size_limit(1000)
+    try:
+        path = write("large.csv", 'label,text\n0,before\n1,"open\n' + "0,after\n" * 500)
+        good, (error,) = read_past(path)
+    finally:
+        csv.field_size_limit(delimited.MAX_FIELD)
+    assert [line for line, _, _ in good] == [2, *range(4, 504)]
+    assert "a quote is probably never closed" in str(error)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_another_delimiter_is_seen_in_the_header(write, read, delimiter):
+    rows = [("id", "label", "text"), ("1", "0", "one, two"), ("2", "1", "x")]
+    path = write("excel.csv", "\n".join(delimiter.join(row) for row in rows))
+    assert read(path) == [(2, "0", "one, two"), (3, "1", "x")]
+
+
+def test_lines_that_end_as_on_old_macs_are_lines(write, read):
+    path = write("mac.csv", 'label,text\r0,"a\rb"\r1,c\r')
+    assert read(path) == [(2, "0", "a\rb"), (4, "1", "c")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named_with_the_way_out(write, read, encoding):
+    with pytest.raises(DataError, match=r"the file is UTF-16\.\nSave it as UTF-8, for example with: iconv -f UTF-16"):
+        read(write("windows.csv", "label,text\n1,fine\n".encode(encoding)))
 
 
 def test_a_header_that_cannot_be_read_stops_even_when_bad_rows_are_skipped(write):

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training.data.examples import DataError
+
 
 @pytest.mark.parametrize("name", ["reviews.jsonl", "reviews.ndjson", "reviews.jsonl.gz", "reviews.json"])
 def test_every_line_is_an_object_and_blank_lines_are_none(write, read, name):
@@ -49,7 +51,7 @@ def test_a_bad_row_is_named_and_the_next_one_read(write, read_past, row, problem
 
 def test_a_missing_key_names_the_option(write, read_past):
     _, (error,) = read_past(write("a.jsonl", '{"text": "a", "y": 1}\n{"text": "a", "label": 1}'))
-    assert "--data.label_column" in str(error)
+    assert "--label_column" in str(error)
 
 
 def test_a_byte_that_is_not_utf8_costs_its_line_alone(write, read_past):
@@ -69,3 +71,33 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(write, read):
 def test_whatever_the_json_module_writes_is_read_back(write, read, ascii_only, texts):
     lines = [json.dumps({"text": text, "label": 1}, ensure_ascii=ascii_only) for text in texts]
     assert [text for _, _, text in read(write("any.jsonl", "\n".join(lines)))] == texts
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"text": "a", "label": 1},\n {"text": "b", "label": 0}]',
+        '[\n{"text": "a", "label": 1},\n{"text": "b", "label": 0}\n]',
+    ],
+)
+def test_one_array_a_file_is_read_by_position(write, read, content):
+    assert read(write("reviews.json", content)) == [(1, "1", "a"), (2, "0", "b")]
+
+
+def test_an_element_that_is_not_a_row_is_named_by_its_position(write, read_past):
+    good, errors = read_past(write("reviews.json", '[{"text": "a", "label": 1}, 7, {"text": "b"}]'))
+    assert good == [(1, "1", "a")]
+    assert [error.headline for error in errors] == [
+        "reviews.json, row 2: this is not an object.",
+        'reviews.json, row 3: the object has no "label" (keys found: text).',
+    ]
+
+
+def test_an_array_under_the_name_of_json_lines_is_named_for_what_it_is(write, read):
+    with pytest.raises(DataError, match=r"this is one JSON array, not an object a line\.\nPass --format=json"):
+        read(write("reviews.jsonl", '[\n{"text": "a", "label": 1}\n]\n'))
+
+
+def test_an_array_that_is_cut_short_is_an_error(write, read):
+    with pytest.raises(DataError, match="this is not JSON"):
+        read(write("reviews.json", '[{"text": "a", "label": 1},'))

@@ -80,7 +80,7 @@ def test_a_missing_column_is_named_with_those_found_and_the_option(write, read):
     with pytest.raises(DataError) as raised:
         read(write("a.parquet", parquet_bytes(body=["a"], label=["1"])))
     assert 'has no column "text" (columns found: body, label).' in str(raised.value)
-    assert "--data.text_column" in str(raised.value)
+    assert "--text_column" in str(raised.value)
 
 
 @pytest.mark.parametrize("content", [b"label,text\n1,a\n", parquet_bytes(text=["a"], label=["1"])[:-20]])
@@ -108,7 +108,7 @@ TAUGHT = {"teacher: neg": [-0.1, None, -2.0], "teacher: pos": [-2.4, None, -0.2]
 def test_a_teachers_scores_come_with_the_rows(write, examples):
     path = write("a.parquet", parquet_bytes(text=["a", "b", "c"], label=["neg", "pos", None], **TAUGHT))
     found = examples(path)
-    assert [example.label for example in found] == ["neg", "pos", ""]  # the last one only the teacher has labelled
+    assert [example.label for example in found] == ["neg", "pos", ""]  # the last one only the teacher has labeled
     assert [list(example.teacher) for example in found] == [["neg", "pos"]] * 3
     assert found[0].teacher["pos"] == pytest.approx(-2.4)
     assert all(math.isnan(score) for score in found[1].teacher.values())

@@ -17,7 +17,7 @@ from training.fit.checkpoint import CheckpointError
 pytestmark = pytest.mark.slow
 
 KILLED_AT, TERMINATED_AT = 17, 34
-"""Optimiser steps: in the middle of the first epoch of 23, and right after a validation in the middle of the second."""
+"""Optimizer steps: in the middle of the first epoch of 23, and right after a validation in the middle of the second."""
 
 
 def load(folder, name="last.ckpt"):
