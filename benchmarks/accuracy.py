@@ -44,7 +44,7 @@ class Measured:
     labels: tuple[str, ...]
     rows: int
     system: str
-    learnt_from: str | None
+    training_data: str | None
     figures: dict[str, Estimate]
 
 
@@ -122,7 +122,7 @@ def measure(system: System, one: LabelledSet, known: dict[tuple[Labels, str], Sc
     figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
-    return Measured(one.name, one.labels, len(one), system.name, system.learnt_from, figures)
+    return Measured(one.name, one.labels, len(one), system.name, system.training_data, figures)
 
 
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _table(shown: Sequence[Measured], name: str) -> Iterator[str]:
 
 def _column(one: Measured) -> str:
     trained_here = one.system in {"TF-IDF + LR", "fastText"}
-    return f"{one.system} ({one.learnt_from})" if trained_here else one.system
+    return f"{one.system} ({one.training_data})" if trained_here else one.system
 
 
 def _cell(figure: Estimate) -> str:

@@ -36,14 +36,14 @@ class System:
 
     Attributes:
         name: in tables.
-        learnt_from: in words; None where it learnt from no text.
+        training_data: in words; None if it was trained on no text.
         score: texts and the labels to choose among, ``TWO`` or ``THREE``, to (texts, labels) scores; None where it
             cannot choose among these.
         probabilities: whether the scores mean to be probabilities, so that a calibration error says something.
     """
 
     name: str
-    learnt_from: str | None
+    training_data: str | None
     score: Callable[[Sequence[str], Labels], Scores | None]
     probabilities: bool
 
