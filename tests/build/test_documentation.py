@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from service.errors import ERRORS
+from tests.support.paths import ROOT
 from training.commands.main import COMMANDS
 from training.data.readers import FORMATS
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")])
 ROOMS = "training|model_store|service|tests|benchmarks|deploy|docs"
 PATH = re.compile(rf"`((?:{ROOMS})/[\w./-]*)`")
@@ -28,6 +28,13 @@ def name(page: Path) -> str:
 def test_every_path_that_a_page_names_exists(page):
     paths = PATH.findall(page.read_text())
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_page_that_the_code_names_exists():
+    sources = [path for folder in ROOMS.split("|")[:-1] for path in (ROOT / folder).rglob("*.py")]
+    named = {page for path in sources for page in re.findall(r"docs/[\w/-]+\.md", path.read_text())}
+    assert named
+    assert sorted(page for page in named if not (ROOT / page).is_file()) == []
 
 
 def test_the_table_of_files_to_touch_names_files():

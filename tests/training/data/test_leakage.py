@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from tests.support.programs import run
+from tests.support.fit_program import run
 from training.data.examples import DataError, Example
-from training.data.leakage import LeakageFilter, Place, drop_leaking_texts, drop_leaks, skipped_leaks
+from training.data.leakage import LeakageFilter, Location, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.module import SentimentData
 from training.data.readers import ReadingOptions, read_examples
 from training.data.text_fingerprint import count_words
@@ -136,15 +136,15 @@ def write_parquet(path):
 def test_a_held_out_file_may_have_any_format_and_no_labels(tmp_path, name, write, place):
     path = tmp_path / name
     write(path)
-    assert LeakageFilter([path]).find("A warm and funny evening") == Place(path, *place)
+    assert LeakageFilter([path]).find("A warm and funny evening") == Location(path, *place)
 
 
 def test_the_first_of_several_files_is_named_and_repeats_count_once(tmp_path, measured_on):
     other = tmp_path / "other.txt"
     other.write_text("0 a warm and funny evening\n0 one more of these texts\n", encoding="utf-8")
     held_out = LeakageFilter([other, measured_on])
-    assert held_out.find("a warm and funny evening") == Place(other, 1)
-    assert held_out.find("one more of these, texts") == Place(other, 2)
+    assert held_out.find("a warm and funny evening") == Location(other, 1)
+    assert held_out.find("one more of these, texts") == Location(other, 2)
     assert held_out.find("an evening") is None
     assert len(held_out) == 2
     assert (
@@ -182,6 +182,7 @@ def test_what_was_left_out_adds_up(tmp_path, measured_on):
     assert str(pickle.loads(pickle.dumps(first.first[0]))) == str(first.first[0])  # noqa: S301 - our own
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
     run_folder = tmp_path / "run"
     options = ["--trainer.max_steps=1", "--trainer.limit_val_batches=1"]
@@ -200,7 +201,6 @@ def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
     assert "Traceback" not in fit.stderr
 
 
-@pytest.mark.data
 def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
     # Counted by whoever gathered the data, with a narrower notion of the same: 1,702 of 2,210 and 1,431 of 1,821.
     mr = LeakageFilter([real_data / "mr" / "rt-polarity.txt.gz"], min_words=1)
@@ -213,7 +213,6 @@ def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
         assert leaks.count + len(kept) == len(sentences)
 
 
-@pytest.mark.data
 def test_imdb_train_is_stopped_for_its_test_file(real_data):
     # 123 rows are on both sides (data/README.md).
     train, test = (real_data / "imdb" / f"{part}.jsonl.gz" for part in ("train", "test"))
@@ -223,7 +222,6 @@ def test_imdb_train_is_stopped_for_its_test_file(real_data):
     assert leaks.count == 123
 
 
-@pytest.mark.data
 def test_the_treebanks_phrases_repeat_no_test_sentence_of_four_words(real_data):
     train, test = (real_data / "sst" / f"{part}.txt.gz" for part in ("train", "test"))
 
