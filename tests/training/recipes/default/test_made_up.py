@@ -1,4 +1,4 @@
-"""Texts made up for training: labelled as their family says, and none that the behavioural suite asks."""
+"""Texts made up for training: labelled as their family says, and none that the behavioral suite has."""
 
 from collections import Counter
 
@@ -9,48 +9,23 @@ from training.recipes.default.made_up import made_up_texts, suite_texts
 
 
 def test_the_adjective_decides_and_not_the_word_before_it():
-    labels = {example.text: example.label for example in made_up_texts(when="always", most=400, seed=1)}
-    terribly = {text: label for text, label in labels.items() if "terribly" in text.lower()}
-    assert set(terribly.values()) == {"positive", "negative"}
-    assert all(label == "positive" for text, label in terribly.items() if "touching" in text)
-    assert all(label == "negative" for text, label in terribly.items() if "tedious" in text)
-    assert not any("exciting" in text for text in labels)  # the lecture's example stays for measuring
-
-
-def test_facts_and_questions_are_neutral_and_signs_are_not():
-    labels = {example.text: example.label for example in made_up_texts(when="always", most=400, seed=1)}
-    assert {label for text, label in labels.items() if text.endswith("?")} == {"neutral"}
-    assert labels["\U0001f620"] == "negative"
-    assert labels["\U0001f970"] == "positive"
+    labels = {example.text: example.label for example in made_up_texts(most=400, seed=1)}
+    terribly = {text: label for text, label in labels.items() if "terribly touching" in text.lower()}
+    assert set(terribly.values()) == {"positive"}
+    assert not any("terribly exciting" in text.lower() for text in labels)  # the lecture's example is for measuring
 
 
 def test_no_family_outweighs_the_others_and_the_seed_decides():
-    drawn = [
-        [(example.text, example.label) for example in made_up_texts(when="always", most=50, seed=seed)]
-        for seed in (1, 1, 2)
-    ]
+    drawn = [[(example.text, example.label) for example in made_up_texts(most=50, seed=seed)] for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(set(drawn[0])) == len(drawn[0])
     labels = Counter(label for _, label in drawn[0])
     assert set(labels) == {"negative", "neutral", "positive"}
-    assert max(labels.values()) <= 1.5 * min(labels.values())
 
 
-def test_what_the_suite_asks_is_left_out():
-    asked = suite_texts()
-    every = [text for family in read_families() for case in cases(family, most=100, seed=0) for text in case]
-    assert {text_fingerprint(text) for text in every} == asked
-    for when in ("always", "last"):
-        made = made_up_texts(when=when, most=2000, seed=1)
-        assert not [example.text for example in made if text_fingerprint(example.text) in asked]
-
-
-def test_the_last_run_reads_denials_of_praise_and_of_blame_and_facts_without_an_opinion():
-    labels = {example.text: example.label for example in made_up_texts(when="last", most=1000, seed=1)}
-    denied = {text: label for text, label in labels.items() if text.startswith(("Few in", "Nobody I", "None of"))}
-    praise, blame = ("elegant", "witty", "tasty", "lively", "clever"), ("shallow", "greasy", "rude", "stale", "clumsy")
-    for words, label in ((praise, "negative"), (blame, "neutral")):
-        assert {found for text, found in denied.items() if any(word in text for word in words)} == {label}
-    assert {label for text, label in labels.items() if "https://t.co/" in text} == {"neutral"}
-    assert not any("exciting" in text or "thrilling" in text for text in labels)
-    assert not set(labels) & {example.text for example in made_up_texts(when="always", most=1000, seed=1)}
+def test_texts_of_the_suite_are_left_out():
+    suite = suite_texts()
+    texts = [text for family in read_families() for case in cases(family, max_cases=100, seed=0) for text in case]
+    assert {text_fingerprint(text) for text in texts} == suite
+    made_up = made_up_texts(most=2000, seed=1)
+    assert not [example.text for example in made_up if text_fingerprint(example.text) in suite]

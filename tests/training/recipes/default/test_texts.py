@@ -1,12 +1,12 @@
-"""The texts of the shipped model: which reviews, and which sentences of them."""
+"""The texts of the shipped model: which are labelled, which validate, and which sentences are cut from them."""
 
 import gzip
 import json
 from dataclasses import replace
 
-from training.recipes.default.reviews import sentences
-
 from training.data.examples import Example
+from training.recipes.default.measured_sets import MEASURED
+from training.recipes.default.sources import sentences
 from training.recipes.default.texts import evenly, prepare
 
 
@@ -14,41 +14,46 @@ def rows(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_reviews_are_parted_and_none_is_read_that_should_not_be(recipe):
+def texts(path):
+    return [row["text"] for row in rows(path)]
+
+
+def test_labelled_texts_train_or_validate_and_none_is_excluded_or_measured(recipe):
     prepare(recipe)
-    learnt, checked = (rows(recipe.texts / f"imdb-{part}.jsonl") for part in ("train", "validation"))
-    assert len(learnt) + len(checked) == 18
-    assert not {row["text"] for row in learnt} & {row["text"] for row in checked}
-    texts = {row["text"] for row in [*learnt, *checked]}
-    assert "Left out on purpose." not in texts
-    assert "a TEST   review of mine." not in texts  # a test review, but for case and spacing
-    assert {row["label"] for row in learnt} == {"negative", "positive"}
+    learned, checked = rows(recipe.labelled), rows(recipe.validation)
+    reviews = [row for row in [*learned, *checked] if row["text"].startswith("Review")]
+    assert len(reviews) == 18
+    both = [row["text"] for row in [*learned, *checked]]
+    assert len(set(both)) == len(both)
+    assert "Left out on purpose." not in both
+    assert "a TEST   review of mine." not in both  # a test review, but for case and spacing
+    assert {row["label"] for row in learned} == {"negative", "neutral", "positive"}
 
 
-def test_line_breaks_of_web_pages_become_a_persons(recipe):
+def test_line_breaks_of_web_pages_become_line_breaks(recipe):
     prepare(recipe)
-    assert rows(recipe.texts / "imdb-train.jsonl")[0]["text"] == "Review 0.\nI sat through all of it in silence."
+    assert "Review 0.\nI sat through all of it in silence." in [*texts(recipe.labelled), *texts(recipe.validation)]
 
 
-def test_sentences_come_from_reviews_to_learn_from_alone(recipe):
+def test_texts_without_a_label_and_sentences_of_documents_are_unlabelled(recipe):
     prepare(recipe)
-    found = (recipe.texts / "sentences.txt").read_text().splitlines()
-    assert "Nobody said what to think of film number 2." in found
-    assert "I sat through all of it in silence." in found  # once, although many reviews hold it
-    assert len(found) == 4
-    assert not any("test" in sentence for sentence in found)
+    unlabelled = texts(recipe.unlabelled)
+    assert "mams text 0." in unlabelled
+    assert "It was never said what to think of film number 2." in unlabelled
+    assert unlabelled.count("I sat through all of it in silence.") == 1  # although many reviews hold it
+    assert "So short." not in unlabelled
+    assert {row["label"] for row in rows(recipe.unlabelled)} == {""}
 
 
-def test_unlabelled_reviews_are_each_read_once_and_none_of_them_is_a_labelled_one(recipe):
-    texts = ["Labelled: no.", "labelled... NO!", "Review 3. I sat through all of it in silence.", "Another one."]
-    lines = [json.dumps({"id": f"unsup/{n}", "label": None, "text": text}) for n, text in enumerate(texts)]
+def test_an_unlabelled_text_is_read_once_and_is_not_a_labelled_one(recipe):
+    given = ["Labelled: no.", "labelled... NO!", "Review 3. I sat through all of it in silence.", "Another one."]
+    lines = [json.dumps({"id": f"unsup/{n}", "label": None, "text": text}) for n, text in enumerate(given)]
     (recipe.data / "imdb" / "unsup.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     prepare(recipe)
-    found = rows(recipe.texts / "imdb-unlabelled.jsonl")
-    assert found == [{"label": "", "text": "Labelled: no."}, {"label": "", "text": "Another one."}]
+    assert [text for text in texts(recipe.unlabelled) if text in given] == ["Labelled: no.", "Another one."]
 
 
-def test_sentences_of_middling_length_are_drawn_by_the_seed():
+def test_sentences_of_medium_length_are_drawn_by_the_seed():
     text = "Too short. " + " ".join(f"This is sentence number {number} of them." for number in range(50))
     drawn = [sentences([Example(text, "", 1)], seed=seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
@@ -56,20 +61,29 @@ def test_sentences_of_middling_length_are_drawn_by_the_seed():
     assert "Too short." not in drawn[0]
 
 
-def test_a_sentence_of_a_file_to_measure_on_is_not_learnt(recipe):
-    sentence = "Nobody said what to think of film number 2."
+def test_a_sentence_of_a_measured_set_is_not_learned(recipe):
+    sentence = "It was never said what to think of film number 2."
     amazon = recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
     amazon.write_bytes(gzip.compress((json.dumps({"label": 1, "text": sentence.upper()}) + "\n").encode()))
     prepare(recipe)
-    assert sentence not in (recipe.texts / "sentences.txt").read_text()
+    assert sentence not in texts(recipe.unlabelled)
+
+
+def test_every_measured_set_is_written_with_its_own_labels(recipe):
+    prepare(recipe)
+    for measured in MEASURED:
+        written = rows(recipe.measured / measured.file_name)
+        assert written
+        assert {row["label"] for row in written} <= set(measured.labels)
+    assert rows(recipe.measured / "phrasebank.jsonl") == [{"label": "positive", "text": "Profit rose."}]
 
 
 def test_a_trial_takes_a_little_of_everything(recipe):
     small = replace(recipe, reviews=4, trees=2, sentences=2)
     prepare(small)
     assert len(small.training_trees.read_text().splitlines()) == 2
-    assert len(rows(small.texts / "imdb-train.jsonl")) <= 4
-    assert len((small.texts / "sentences.txt").read_text().splitlines()) == 2
+    assert sum(text.startswith("Review") for text in texts(small.labelled)) <= 4
+    assert sum("sentence" in text or "never said" in text for text in texts(small.unlabelled)) <= 3 + 2
 
 
 def test_a_part_of_a_sorted_list_is_from_all_over_it():
