@@ -4,8 +4,8 @@
 
 One request is sent to the same service in different layers, all in one process: as it is, without the access log, and
 as an API of BentoML with BentoML's layers, one of which goes with each row. They take turns, and each one's figure is
-its least round, which a busy machine disturbs least. Processor time is that of all threads. Subtract the model's own, the
-first row, to see what is left for serving.
+its least round, which a busy machine disturbs least. Processor time is that of all threads. Subtract the first row, the
+model's own, to see what is left for serving.
 """
 
 import argparse

@@ -1,15 +1,8 @@
 """GET /v1/model: what is served, from the bundle's manifest and evaluation and the settings."""
 
-from importlib.metadata import PackageNotFoundError, version
-
-from model_store import Manifest, SentimentModel
+from model_store import Manifest, SentimentModel, __version__
 from service.schemas import LimitsInForce, ModelCard
 from service.settings import Settings
-
-try:
-    VERSION = version("sentiment-encoder")
-except PackageNotFoundError:  # in an image, which has the code but not the package
-    VERSION = "unknown"
 
 EVALUATION = ("metrics", "risk_coverage", "behaviour", "comparison", "known_failures")
 """Fields that say how good the model is: most of the card's bytes, and not needed to use the model."""
@@ -24,7 +17,7 @@ def model_card(model: SentimentModel, settings: Settings) -> ModelCard:
         behaviour=evaluation.pop("behavior"),
         **evaluation,
         sha256=model.sha256,
-        service_version=VERSION,
+        service_version=__version__,
     )
 
 

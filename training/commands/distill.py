@@ -11,9 +11,9 @@ from rich.console import Console
 from model_store import BundleError
 from training.commands.parser import UsageError, run
 from training.data.examples import DataError, Example, SkippedRows
-from training.data.file_lists import Files, paths
 from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples
+from training.data.readers.files import Files, paths
 from training.distillation.augmentation import augmented
 from training.distillation.counterfactuals import read_groups, with_counterfactuals
 from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams

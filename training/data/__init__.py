@@ -1,1 +1,1 @@
-"""From labelled files to batches of token ids."""
+"""From labeled files to batches of token ids."""

@@ -55,7 +55,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
     for evaluation.
 
     With several processes each takes every ``world_size``-th batch of that one order, so the order is the same for
-    any number of them. At one step all processes hold neighbours in length, and so wait little for each other. Every
+    any number of them. At one step all processes hold neighbors in length, and so wait little for each other. Every
     process has the same number of batches, in every epoch: where a batch is missing for that, one is cut in two, the
     one with most rows first. So every row comes exactly once an epoch; only where there are fewer rows than processes
     does a row come twice.
@@ -110,17 +110,17 @@ class LengthBucketedSampler(Sampler[list[int]]):
         self.epoch = epoch
 
     def start_at(self, *, epoch: int, batch: int) -> None:
-        """Goes on within an epoch: the first ``batch`` batches of that one are left out, later epochs are whole."""
+        """Resume mid-epoch by skipping the first ``batch`` batches of ``epoch``."""
         self.epoch = epoch
         self._start = (epoch, batch)
 
     def padding_ratio(self) -> float:
-        """Tokens of the first epoch's batches if padded, over real tokens: 1.0 is no padding at all."""
+        """Padded over real tokens of the first epoch's batches; 1.0 means no padding."""
         padded = sum(len(batch) * int(self.lengths[batch].max()) for batch in self._epoch_batches(0))
         return padded / max(1, int(self.lengths.sum()))
 
     def __len__(self) -> int:
-        """Batches an epoch of this process; the same for every process and epoch, whatever ``start_at`` leaves out."""
+        """Batches of this process in an epoch; the same for all processes and epochs, also after ``start_at``."""
         return self._count // self.world_size
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -1,4 +1,4 @@
-"""The LightningDataModule: labelled files in, batches out, and the vocabulary and labels they define."""
+"""The LightningDataModule: labeled files in, batches out, and the vocabulary and labels they define."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader
 from training.data.batches import BatchingOptions, LengthBucketedSampler
 from training.data.cache import default_folder
 from training.data.examples import DataError, SkippedRows
-from training.data.file_lists import Files, paths
 from training.data.leakage import LeakageOptions, skipped_leaks
 from training.data.readers import ReadingOptions
-from training.data.tokenized import UNLABELLED, Batch, TokenizedExamples
-from training.data.tokenized_files import LabelledFile, TokenizedFile, learn_tokenizer, tokenize
+from training.data.readers.files import Files, paths
+from training.data.tokenized import UNLABELED, Batch, TokenizedExamples
+from training.data.tokenized_files import LabeledFile, TokenizedFile, learn_tokenizer, tokenize
 from training.data.vocabulary import TokenizerOptions, build_pipeline, starting_vectors
 from training.network.flat_options import flat_options
 from training.network.validation import OptionError
@@ -31,7 +31,7 @@ READING, LEAKAGE, TOKENIZATION, BATCHING = ReadingOptions(), LeakageOptions(), T
 
 @flat_options(logged=True)
 class SentimentData(lightning.LightningDataModule):
-    """Labelled text for training, validation and testing.
+    """Labeled text for training, validation and testing.
 
     Args:
         train: file the model learns from, gzipped or not, see ``format``; or several: [one.csv, other.parquet]. Those
@@ -39,9 +39,9 @@ class SentimentData(lightning.LightningDataModule):
         validation: file that decides when to stop, which checkpoint is best, and the calibration; or several.
         test: file measured once, after training.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
-        cache: keep token ids, and what was learnt from the texts, for the next run on the same files and options.
+        cache: keep token ids, and what was learned from the texts, for the next run on the same files and options.
         cache_folder: where; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
-        sources: where data and vectors come from and under which licence, in words, for the model card.
+        sources: where data and vectors come from and under which license, in words, for the model card.
         reading: how the files are read; of trees, validation and test file give roots whatever ``trees`` says.
         leakage: texts to keep out of the training and the validation files.
         tokenization: how text becomes tokens.
@@ -68,11 +68,11 @@ class SentimentData(lightning.LightningDataModule):
         batching.check()
         self.held_out = leakage.filter(reading.text_column)
         sentences = replace(reading, trees="root")
-        learnt = partial(LabelledFile, held_out=self.held_out, on_leak=leakage.on_leak)
+        learned = partial(LabeledFile, held_out=self.held_out, on_leak=leakage.on_leak)
         self.files = {
-            "train": [learnt(path, reading) for path in paths(train)],
-            "validation": [learnt(path, sentences) for path in paths(validation)],
-            "test": [LabelledFile(Path(test), sentences)] if test else [],
+            "train": [learned(path, reading) for path in paths(train)],
+            "validation": [learned(path, sentences) for path in paths(validation)],
+            "test": [LabeledFile(Path(test), sentences)] if test else [],
         }
         self.cache_folder = (Path(cache_folder) if cache_folder else default_folder()) if cache else None
         self.labels_in_order = labels_in_order
@@ -292,9 +292,9 @@ def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
 
     Args:
         labels: the classes in the order of the logits.
-        label_indices: (texts,) indices into them; ``UNLABELLED`` where there is none.
+        label_indices: (texts,) indices into them; ``UNLABELED`` where there is none.
     """
-    counts = torch.bincount(label_indices[label_indices != UNLABELLED], minlength=len(labels)).tolist()
+    counts = torch.bincount(label_indices[label_indices != UNLABELED], minlength=len(labels)).tolist()
     lines = ["Labels: " + ", ".join(f"{label} ({count:,})" for label, count in zip(labels, counts, strict=True))]
     alike: dict[str, list[str]] = {}
     for label in labels:

@@ -1,4 +1,4 @@
-"""Cuts labelled texts into parts that share no text, each with every label in like proportion."""
+"""Cuts labeled texts into parts that share no text, each with every label in like proportion."""
 
 import json
 import random

@@ -101,7 +101,7 @@ def lengthened_pattern(words: Mapping[str, int], *, cased: bool = False) -> str:
 
     One letter stays, or two where the vocabulary has the word with two and, if it has both, gives that one the lower
     id, as vocabularies are ordered by frequency. The last letter of a word is not deleted, so that its offsets span the
-    run. Words that are spelt with three, such as Roman numerals, stay.
+    run. Words that are spelled with three, such as Roman numerals, stay.
 
     Args:
         words: the vocabulary's whole words with their ids.

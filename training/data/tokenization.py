@@ -19,7 +19,7 @@ CHUNK_CHARACTERS = 1_000_000
 """How much is encoded together: enough for every core, little enough that long texts take no more memory."""
 
 SYMBOL = Regex(r"[\p{S}\p{Lm}]")
-"""A sign that is never part of a word of a learnt vocabulary."""
+"""A sign that is never part of a word of a learned vocabulary."""
 
 APOSTROPHE = "['\u2019]"  # typed, and as typesetting has it
 
@@ -44,7 +44,7 @@ def count_words(texts: Iterable[str]) -> Counter[str]:
 
 def word_pipeline(words: Sequence[str]) -> Tokenizer:
     """A pipeline over whole words; a word outside the list is unknown."""
-    vocabulary = {word: number for number, word in enumerate([PADDING, UNKNOWN, *words])}
+    vocabulary = {word: index for index, word in enumerate([PADDING, UNKNOWN, *words])}
     pipeline = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     pipeline.normalizer = _word_normalizer()
     pipeline.pre_tokenizer = _word_splitter()
@@ -52,7 +52,7 @@ def word_pipeline(words: Sequence[str]) -> Tokenizer:
 
 
 def subword_pipeline(texts: Iterable[str], *, size: int) -> Tokenizer:
-    """A WordPiece pipeline learnt from the texts, gone through twice; the same texts always give the same pipeline."""
+    """A WordPiece pipeline learned from the texts, gone through twice; the same texts always give the same pipeline."""
     pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     pipeline.normalizer = normalizers.Sequence([*_folds(), normalizers.BertNormalizer(lowercase=True)])
     pipeline.pre_tokenizer = pre_tokenizers.Sequence(

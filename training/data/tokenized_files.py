@@ -1,4 +1,4 @@
-"""From a labelled file to token ids on disk: rows stream through, one at a time, and the result is kept."""
+"""From a labeled file to token ids on disk: rows stream through, one at a time, and the result is kept."""
 
 import hashlib
 import json
@@ -20,13 +20,13 @@ from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
 from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.readers.files import open_data
-from training.data.tokenized import UNLABELLED, TokenizedExamples
+from training.data.tokenized import UNLABELED, TokenizedExamples
 
 _LIBRARIES = ("nltk", "pyarrow", "tokenizers", "torchtext")  # those that have a say in rows, words and ids
 
 
 @dataclass(frozen=True)
-class LabelledFile:
+class LabeledFile:
     """A file, how it is read, and a hash that says which content was read.
 
     Attributes:
@@ -107,7 +107,7 @@ class TokenizedFile:
             ValueError: a teacher has no score for one of those labels.
         """
         examples = self.examples
-        numbers = torch.tensor([*(labels.index(label) for label in self.labels), UNLABELLED])  # -1 finds the last
+        numbers = torch.tensor([*(labels.index(label) for label in self.labels), UNLABELED])  # -1 finds the last
         teacher = examples.teacher
         if teacher is not None:
             teacher = teacher[:, [self.teacher_labels.index(label) for label in labels]]
@@ -116,9 +116,9 @@ class TokenizedFile:
 
 @dataclass(frozen=True)
 class _Texts:
-    """The files' texts, read anew each time they are gone through; what is left out is counted in encoding."""
+    """The texts of several files, read anew in each iteration. Skipped rows are counted when texts are encoded."""
 
-    files: Sequence[LabelledFile]
+    files: Sequence[LabeledFile]
 
     def __iter__(self) -> Iterator[str]:
         for file in self.files:
@@ -128,7 +128,7 @@ class _Texts:
 
 
 def learn_tokenizer(
-    files: Sequence[LabelledFile],
+    files: Sequence[LabeledFile],
     learn: Callable[[Iterable[str]], Tokenizer],
     *,
     options: Mapping[str, object],
@@ -139,7 +139,7 @@ def learn_tokenizer(
     Args:
         files: read unless the cache knows the answer.
         learn: takes the texts as they come, and may go through them again.
-        options: everything but the texts that changes what is learnt.
+        options: everything but the texts that changes what is learned.
         cache_folder: see ``cached``.
     """
 
@@ -159,7 +159,7 @@ def learn_tokenizer(
 
 
 def tokenize(
-    file: LabelledFile,
+    file: LabeledFile,
     tokenizer_json: str,
     *,
     max_tokens: int,
@@ -206,7 +206,7 @@ def tokenize(
 def _write_arrays(
     folder: Path, examples: Iterable[Example], pipeline: Tokenizer, *, max_tokens: int
 ) -> dict[str, object]:
-    """Writes ids, offsets, label numbers and a teacher's scores; returns what was found and what was not."""
+    """Write ids, offsets, label indices and a teacher's scores; returns a summary of the rows."""
     numbers: dict[str, int] = {}
     teacher_labels: list[str] = []
     without_tokens = end = rows = 0
@@ -227,7 +227,7 @@ def _write_arrays(
             ids.extend(row)
             offsets.extend([end])
             rows += 1
-            labels.extend([numbers.setdefault(example.label, len(numbers)) if example.label else UNLABELLED])
+            labels.extend([numbers.setdefault(example.label, len(numbers)) if example.label else UNLABELED])
             if example.teacher is not None:  # of all rows of a file, or of none
                 teacher_labels = list(example.teacher)
                 teacher.extend(example.teacher.values())
@@ -239,7 +239,7 @@ def _write_arrays(
     }
 
 
-def _load(folder: Path, file: LabelledFile) -> TokenizedFile:
+def _load(folder: Path, file: LabeledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
@@ -268,7 +268,7 @@ def _as_json(left_out: SkippedRows) -> dict[str, object]:
 
 @cache
 def _code_version() -> str:
-    """Hash of the code that reads and tokenizes: after a correction there, what is in the cache may be wrong."""
+    """Hash of the code that reads and tokenizes, since a correction there makes cache entries wrong."""
     code = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):

@@ -74,15 +74,15 @@ def token_embeddings(folder: Path) -> Tensor:
 
 
 def standardize(vectors: Tensor, *, size: int = 0) -> Tensor:
-    """Centred vectors of unit variance over the whole table, so that any source suits a fresh network alike.
+    """Centered vectors of unit variance over the whole table, so that any source suits a fresh network alike.
 
     With ``size`` they are first turned to their ``size`` strongest principal directions.
     """
-    centred = vectors - vectors.mean(dim=0)
-    if size and size < centred.shape[1]:
-        _, directions = torch.linalg.eigh(centred.T @ centred)  # columns by rising variance
-        centred = centred @ directions.flip(1)[:, :size]
-    return centred / centred.std()
+    centered = vectors - vectors.mean(dim=0)
+    if size and size < centered.shape[1]:
+        _, directions = torch.linalg.eigh(centered.T @ centered)  # columns by rising variance
+        centered = centered @ directions.flip(1)[:, :size]
+    return centered / centered.std()
 
 
 def _load(source: str, cache: Path | None) -> Vectors:

@@ -19,10 +19,10 @@ class TokenizerOptions:
     """How text becomes tokens, and the vectors that they start with.
 
     Args:
-        tokenizer: word (a vocabulary from the training file), subword (WordPiece learnt from it), or pretrained.
+        tokenizer: word (a vocabulary from the training file), subword (WordPiece learned from it), or pretrained.
         tokenizer_folder: for pretrained: a Hugging Face model folder with tokenizer.json and model.safetensors, whose
             input embeddings are used too.
-        max_words: size of a word vocabulary, or of a learnt sub-word one; 0 for no limit (word only).
+        max_words: size of a word vocabulary, or of a learned sub-word one; 0 for no limit (word only).
         min_count: how often a word must occur to be in a word vocabulary.
         word_vectors: pretrained vectors for a word vocabulary: a file in GloVe's format, or a name such as 6B.300d.
         vector_size: keep this many principal directions of pretrained vectors; 0 keeps all.

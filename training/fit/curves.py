@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from training.fit.history import GRADIENT_NORM, LEARNING_RATE, History, Series
 
-BLUE, ORANGE, GREEN, GREY = "#3b6ea8", "#d9822b", "#4a8f6a", "#8a8f98"
+BLUE, ORANGE, GREEN, GRAY = "#3b6ea8", "#d9822b", "#4a8f6a", "#8a8f98"
 SMOOTHED_OVER = 0.05  # part of all points a running mean covers
 
 FEW_POINTS = 10
@@ -32,9 +32,9 @@ def draw_curves(history: History, path: Path, *, title: str, best_step: int | No
     figure = Figure(figsize=(11, 3.6 * (1 + (len(panels) - 1) // 2)), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", color="#2b2f36")
     grid = figure.add_gridspec((len(panels) + 1) // 2, 2)
-    for number, (name, draw) in enumerate(panels):
-        alone = number == len(panels) - 1 and number % 2 == 0
-        axes = figure.add_subplot(grid[number // 2, :] if alone else grid[number // 2, number % 2])
+    for index, (name, draw) in enumerate(panels):
+        alone = index == len(panels) - 1 and index % 2 == 0
+        axes = figure.add_subplot(grid[index // 2, :] if alone else grid[index // 2, index % 2])
         draw(axes)
         _dress(axes, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,19 +44,19 @@ def draw_curves(history: History, path: Path, *, title: str, best_step: int | No
 
 
 def smoothed(points: Series) -> tuple[list[int], list[float]]:
-    """A centred running mean over a twentieth of the points, of those there are towards the ends."""
+    """A centered running mean over a twentieth of the points, of those there are towards the ends."""
     values = np.array([value for _, value in points])
     reach = max(1, round(len(values) * SMOOTHED_OVER / 2))
     sums = np.concatenate([[0.0], values.cumsum()])
-    places = np.arange(len(values))
-    first, last = (places - reach).clip(min=0), (places + reach + 1).clip(max=len(values))
+    positions = np.arange(len(values))
+    first, last = (positions - reach).clip(min=0), (positions + reach + 1).clip(max=len(values))
     means: list[float] = ((sums[last] - sums[first]) / (last - first)).tolist()
     return [step for step, _ in points], means
 
 
 def _panels(history: History, best_step: int | None) -> list[tuple[str, Callable[[Axes], None]]]:
     series = history.series
-    wanted: list[tuple[str, list[str], Callable[[Axes], None]]] = [
+    candidates: list[tuple[str, list[str], Callable[[Axes], None]]] = [
         ("Loss", ["train/loss", "validation/loss"], lambda axes: _draw_losses(axes, series)),
         (
             "Validation",
@@ -66,7 +66,7 @@ def _panels(history: History, best_step: int | None) -> list[tuple[str, Callable
         ("Learning rate", [LEARNING_RATE], lambda axes: _draw_rate(axes, series[LEARNING_RATE])),
         ("Gradient norm", [GRADIENT_NORM], lambda axes: _draw_gradient(axes, series[GRADIENT_NORM])),
     ]
-    return [(name, draw) for name, needs, draw in wanted if any(series.get(need) for need in needs)]
+    return [(name, draw) for name, needs, draw in candidates if any(series.get(need) for need in needs)]
 
 
 def _draw_losses(axes: Axes, series: dict[str, Series]) -> None:
@@ -88,13 +88,13 @@ def _draw_scores(axes: Axes, series: dict[str, Series], best_step: int | None) -
         if points := series.get(name):
             axes.plot(*_columns(points), color=color, linewidth=1.6, marker="o", markersize=4, label=label)
     if best_step is not None:
-        axes.axvline(best_step, color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="best checkpoint", zorder=0)
+        axes.axvline(best_step, color=GRAY, linewidth=1, linestyle=(0, (4, 3)), label="best checkpoint", zorder=0)
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
     axes.legend(frameon=False)
 
 
 def _draw_rate(axes: Axes, points: Series) -> None:
-    axes.plot(*_columns(points), color=GREY, linewidth=1.8, marker=_marker(points))
+    axes.plot(*_columns(points), color=GRAY, linewidth=1.8, marker=_marker(points))
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
 

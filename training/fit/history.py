@@ -1,4 +1,4 @@
-"""A run's figures over its steps, small enough to travel in every checkpoint."""
+"""Figures of a run over its steps, small enough to be part of every checkpoint."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ LONGEST = 4000
 
 
 class History:
-    """Named series of (optimiser step, value), and each validation's figures.
+    """Named series of (optimizer step, value), and each validation's figures.
 
     Attributes:
         series: by the name a figure is logged under.

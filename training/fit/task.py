@@ -8,6 +8,7 @@ import pytorch_lightning as lightning
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
@@ -16,8 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from model_store.manifest import PoolingName
 from training.data import tokenization
-from training.data.tokenized import Batch
-from training.fit.loss import training_loss
+from training.data.tokenized import UNLABELED, Batch
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding, make_embedding
 from training.network.flat_options import flat_options
@@ -167,7 +167,7 @@ class SentimentTask(lightning.LightningModule):
         self._measure(batch, self.test_metrics, "test/loss")
 
     def on_fit_start(self) -> None:
-        """Refuses to train on a frozen embedding that nothing was ever put in.
+        """Refuse to train on a frozen embedding without pretrained vectors.
 
         Only now, because a checkpoint's weights come after the network is made and before this.
 
@@ -279,3 +279,36 @@ def _metrics(labels: int, prefix: str) -> MetricCollection:
         },
         prefix=prefix,
     )
+
+
+def training_loss(
+    logits: Tensor,
+    labels: Tensor,
+    teacher: Tensor | None,
+    *,
+    label_smoothing: float = 0.0,
+    teacher_weight: float = 1.0,
+) -> Tensor:
+    """Cross-entropy on labels plus squared distance to a teacher's logits, averaged over texts.
+
+    The distance to the teacher is the mean squared difference of logits (Tang et al. 2019, section 3.2). Adding one
+    number to all of a text's logits changes no probability, so both sides are first shifted to a mean of 0.
+
+    Args:
+        logits: (texts, labels).
+        labels: (texts,) label numbers, ``UNLABELED`` where there is none.
+        teacher: (texts, labels) log-probabilities, rows of NaN where there are none; None where there are none at all.
+        label_smoothing: part of the target given to all labels alike.
+        teacher_weight: how much the distance counts beside cross-entropy.
+    """
+    texts = len(labels)
+    loss = cross_entropy(logits, labels, ignore_index=UNLABELED, reduction="sum", label_smoothing=label_smoothing)
+    if teacher is not None:
+        taught = ~teacher.isnan().any(dim=1)  # (texts,)
+        difference = _centered(logits[taught]) - _centered(teacher[taught])  # (taught texts, labels)
+        loss = loss + teacher_weight * difference.square().mean(dim=1).sum()
+    return loss / texts
+
+
+def _centered(logits: Tensor) -> Tensor:
+    return logits.float() - logits.float().mean(dim=1, keepdim=True)

@@ -12,7 +12,7 @@ from training.network.embedding import QuantizedEmbedding
 def start_from(task: SentimentTask, path: Path) -> Checkpoint:
     """Puts a checkpoint's weights into a task that was made for new data.
 
-    Optimiser, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
+    Optimizer, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
     An embedding that was frozen may learn from now on; it begins with the 8-bit numbers that it had.
 
     Args:
@@ -36,15 +36,15 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
     if earlier.tokenizer_json != task.tokenizer_json:
         message = (
             f"{path}: its tokenizer is another, so its weights would meet other words.\n"
-            "Choose the tokenizer as that run did, with the same --data.tokenizer options; a vocabulary that is learnt "
-            "from the training files changes with them."
+            "Choose the tokenizer as that run did, with the same --data.tokenizer options; a vocabulary that is "
+            "learned from the training files changes with them."
         )
         raise CheckpointError(message)
-    weights, wanted = _weights(earlier, for_task=task), task.state_dict()
+    weights, expected = _weights(earlier, for_task=task), task.state_dict()
     different = sorted(
         name
-        for name in weights.keys() | wanted.keys()
-        if name not in weights or name not in wanted or weights[name].shape != wanted[name].shape
+        for name in weights.keys() | expected.keys()
+        if name not in weights or name not in expected or weights[name].shape != expected[name].shape
     )
     if different:
         message = (

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from training.lecture import one_unit
-from training.lecture.clipped_training import GUESSING, Course, largest_learnt, rescued, train
+from training.lecture.clipped_training import GUESSING, Course, largest_learned, rescued, train
 from training.lecture.formatting import percent, short, spread
 from training.lecture.plots import (
     BLUE,
     DASHES,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     QUIET,
     EndLabel,
@@ -111,8 +111,8 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
 
 def judge(found: OneUnit, courses: list[Course]) -> list[Check]:
     """The rules, fixed beforehand."""
-    without = largest_learnt(courses, None)
-    best = max((largest_learnt(courses, limit) or 0.0 for limit in THRESHOLDS if limit is not None), default=0.0)
+    without = largest_learned(courses, None)
+    best = max((largest_learned(courses, limit) or 0.0 for limit in THRESHOLDS if limit is not None), default=0.0)
     saved = rescued(courses)
     pairs = ", ".join(f"{short(rate)} clipped at {short(limit)}" for rate, limit in saved)
     return [
@@ -183,8 +183,8 @@ def _setting(settings: Settings, sizes: Sizes, threshold: float) -> list[tuple[s
         (
             "Words",
             (
-                "Learnt: the last 20 losses average less than half the loss of guessing. Diverged: more than one and a "
-                "half times it, or no number any more."
+                "Learned: the last 20 losses average less than half the loss of guessing. Diverged: more than one and "
+                "a half times it, or no number any more."
             ),
         ),
         (
@@ -206,7 +206,7 @@ def _numbers(found: OneUnit, courses: list[Course]) -> dict[str, Any]:
                 "threshold": course.threshold,
                 "seed": course.seed,
                 "final_loss": course.final if course.final != float("inf") else None,
-                "learnt": course.learnt,
+                "learned": course.learned,
                 "diverged": course.diverged,
                 "largest_norm": course.largest_norm,
             }
@@ -261,8 +261,8 @@ def _draw_rates(courses: list[Course]) -> Plot:
         low, high = finals.amin(dim=1).tolist(), finals.amax(dim=1).tolist()
         axes.fill_between(RATES, low, high, color=color, alpha=0.15, linewidth=0)
         labels.append(EndLabel(RATES[-1], mean[-1], _named(limit), color))
-    axes.axhline(GUESSING, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate("guessing", (RATES[0], GUESSING), xytext=(0, 3), textcoords="offset points", color=GREY, fontsize=9)
+    axes.axhline(GUESSING, color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
+    axes.annotate("guessing", (RATES[0], GUESSING), xytext=(0, 3), textcoords="offset points", color=GRAY, fontsize=9)
     label_ends(axes, labels)
     caption = "An rnn at six learning rates. Line: geometric mean over seeds; band: smallest to largest."
     return finished(figure, name="cliff-rates", caption=caption)
@@ -319,8 +319,8 @@ def _rates_table(courses: list[Course]) -> Table:
 
 
 def _outcome(courses: list[Course]) -> str:
-    if all(course.learnt for course in courses):
-        word = "learnt"
+    if all(course.learned for course in courses):
+        word = "learned"
     elif all(course.diverged for course in courses):
         word = "diverged"
     else:
@@ -329,12 +329,12 @@ def _outcome(courses: list[Course]) -> str:
 
 
 def _meaning(courses: list[Course]) -> str:
-    reach = {limit: largest_learnt(courses, limit) for limit in THRESHOLDS}
+    reach = {limit: largest_learned(courses, limit) for limit in THRESHOLDS}
     parts = [
         f"{_named(limit)} up to {short(rate)}" if rate else f"{_named(limit)} at none" for limit, rate in reach.items()
     ]
     return (
-        f"Learning rates at which every seed learnt: {'; '.join(parts)}. A threshold "
+        f"Learning rates at which every seed learned: {'; '.join(parts)}. A threshold "
         "works together with the learning rate: their product is the longest step plain gradient descent can take, so "
         "a low threshold at a low rate is slow. Start with a norm of 1, which our configs use, and lower it before "
         "you lower the learning rate. Optimisers that scale their steps themselves, such as Adam, were not measured."

@@ -11,7 +11,7 @@ from training.lecture.symbols import ANSWERS, RECALL_SYMBOLS, SymbolReader, reca
 GUESSING = math.log(ANSWERS)
 """The loss of giving every answer the same probability."""
 
-LEARNT = 0.5 * GUESSING
+LEARNED = 0.5 * GUESSING
 DIVERGED = 1.5 * GUESSING
 
 LAST = 20  # steps whose losses are averaged
@@ -40,9 +40,9 @@ class Course:
         return mean if math.isfinite(mean) else math.inf
 
     @property
-    def learnt(self) -> bool:
+    def learned(self) -> bool:
         """Whether the loss has fallen to less than half that of guessing."""
-        return self.final < LEARNT
+        return self.final < LEARNED
 
     @property
     def diverged(self) -> bool:
@@ -65,11 +65,11 @@ def train(*, learning_rate: float, threshold: float | None, seed: int, distance:
     return Course(learning_rate, threshold, seed, losses, max(norms))
 
 
-def largest_learnt(courses: Sequence[Course], threshold: float | None) -> float | None:
-    """The largest learning rate at which every seed learnt the task; None where there is none."""
+def largest_learned(courses: Sequence[Course], threshold: float | None) -> float | None:
+    """The largest learning rate at which every seed learned the task; None where there is none."""
     of_threshold = [course for course in courses if course.threshold == threshold]
     rates = sorted({course.learning_rate for course in of_threshold})
-    whole = [rate for rate in rates if all(course.learnt for course in of_threshold if course.learning_rate == rate)]
+    whole = [rate for rate in rates if all(course.learned for course in of_threshold if course.learning_rate == rate)]
     return max(whole, default=None)
 
 
@@ -86,5 +86,5 @@ def rescued(courses: Sequence[Course]) -> list[tuple[float, float]]:
         for rate in rates
         for threshold in thresholds
         if all(course.diverged for course in seeds(rate, None))
-        and all(course.learnt for course in seeds(rate, threshold))
+        and all(course.learned for course in seeds(rate, threshold))
     ]

@@ -8,7 +8,7 @@ import torch
 from model_store.manifest import CellName
 from training.lecture import brackets
 from training.lecture.formatting import percent, short, spread
-from training.lecture.plots import BLUE, DASHES, GREEN, GREY, ORANGE, EndLabel, finished, label_ends, new_plot
+from training.lecture.plots import BLUE, DASHES, GRAY, GREEN, ORANGE, EndLabel, finished, label_ends, new_plot
 from training.lecture.results import Check, Claim, Finding, Plot, Table
 from training.lecture.settings import Settings
 from training.lecture.symbols import SymbolReader
@@ -25,7 +25,7 @@ CLAIM = Claim(
     source="Weiss, Goldberg and Yahav 2018; Gers and Schmidhuber 2001 (the task as next-symbol prediction)",
 )
 
-MOST_RIGHT = 0.9  # part of the trained lengths that counts as having learnt the language
+MOST_RIGHT = 0.9  # part of the trained lengths that counts as having learned the language
 FOLLOWS = 0.99  # correlation with the count that makes a unit a counter
 
 
@@ -150,7 +150,7 @@ def follow(reader: SymbolReader, n: int) -> tuple[int, float, list[float]]:
 
 
 def right_by_hand(ns: range) -> float:
-    """The part of the ``ns`` that an LSTM of one unit gets right whose weights are set, not learnt."""
+    """The part of the ``ns`` that an LSTM of one unit gets right whose weights are set, not learned."""
     reader = SymbolReader("lstm", symbols=brackets.SYMBOLS, hidden_size=1, classes=brackets.SYMBOLS)
     brackets.set_by_hand(reader)
     return brackets.share_right(reader, ns)
@@ -202,7 +202,7 @@ def _correlations(counters: list[Counter]) -> str:
 def _draw_unit(counters: list[Counter], cell: str, sizes: Sizes) -> Plot:
     figure, axes = new_plot(f"The unit that counts best: {cell}", x="token", y="state, scaled to its range")
     balance = brackets.balance(sizes.longest)
-    axes.plot(range(1, 2 * sizes.longest + 1), balance / balance.max(), color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    axes.plot(range(1, 2 * sizes.longest + 1), balance / balance.max(), color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
     labels = []
     of_cell = [counter for counter in counters if counter.cell == cell]
     for counter, color, dash in zip(of_cell, (BLUE, ORANGE, GREEN), DASHES, strict=False):
@@ -215,7 +215,7 @@ def _draw_unit(counters: list[Counter], cell: str, sizes: Sizes) -> Plot:
         name = f"seed {counter.seed}, r = {counter.correlation:.3f}"
         labels.append(EndLabel(len(course), float(scaled[-1]), name, color))
     axes.set_xlim(1, 2 * sizes.longest)
-    axes.axvline(sizes.longest, color=GREY, linewidth=0.8)
+    axes.axvline(sizes.longest, color=GRAY, linewidth=0.8)
     label_ends(axes, labels)
     kind = "cell state" if cell == "lstm" else "hidden state"
     caption = (

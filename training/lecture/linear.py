@@ -88,7 +88,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
                     "eigenvalues make it swing, and it settles over many steps."
                 ),
             ),
-            ("Encoder", "The recurrent blocks of fresh lstm, gru and rnn layers, as our encoder initialises them."),
+            ("Encoder", "The recurrent blocks of fresh lstm, gru and rnn layers, as our encoder initializes them."),
         ],
         plots=[_draw(decays, sizes)],
         tables=[_table(decays)],

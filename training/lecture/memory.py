@@ -14,8 +14,8 @@ from training.lecture.formatting import spread
 from training.lecture.plots import (
     BLUE,
     DASHES,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     PURPLE,
     EndLabel,
@@ -64,7 +64,7 @@ class Variant:
 
 VARIANTS = (
     Variant("rnn", "rnn", ORANGE, DASHES[0]),
-    Variant("rnn, torch's start", "rnn", GREY, DASHES[2], torch_start=True),
+    Variant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
     Variant("gru", "gru", GREEN, DASHES[3]),
     Variant("lstm", "lstm", BLUE, DASHES[0]),
     Variant("lstm, long start", "lstm", PURPLE, DASHES[1], long_start=True),
@@ -113,7 +113,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
                 "Networks",
                 (
                     f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
-                    "encoder initialises them. “Long start” is an LSTM whose forget bias is log(distance) and input "
+                    "encoder initializes them. “Long start” is an LSTM whose forget bias is log(distance) and input "
                     "bias its negative (after Tallec and Ollivier 2018); it and the rnn as torch starts it are "
                     "there for comparison and have no part in the verdict."
                 ),
@@ -234,13 +234,13 @@ def _draw(memories: list[Memory], sizes: Sizes) -> Plot:
             sizes.distances, list(map(min, runs)), list(map(max, runs)), color=variant.color, alpha=0.12, linewidth=0
         )
         labels.append(EndLabel(sizes.distances[-1], means[-1], variant.name, variant.color))
-    axes.axhline(1 / ANSWERS, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    axes.axhline(1 / ANSWERS, color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate(
         "guessing",
         (sizes.distances[0], 1 / ANSWERS),
         xytext=(0, -11),
         textcoords="offset points",
-        color=GREY,
+        color=GRAY,
         fontsize=9,
     )
     axes.set_xticks(sizes.distances, [str(distance) for distance in sizes.distances])

@@ -1,4 +1,4 @@
-"""How plots look: drawn in marker colours that become CSS variables, so that they follow light and dark pages."""
+"""How plots look: drawn in marker colors that become CSS variables, so that they follow light and dark pages."""
 
 import io
 import re
@@ -13,11 +13,11 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from training.lecture.results import Plot
 
 INK, QUIET, LINE = "#111111", "#222222", "#333333"
-BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#777777"
-"""Okabe and Ito's colours, which stay apart for the common kinds of colour blindness."""
+BLUE, ORANGE, GREEN, PURPLE, SKY, GRAY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#777777"
+"""Okabe and Ito's colors, which stay apart for the common kinds of color blindness."""
 
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
-"""Lines differ in more than colour, for prints and for eyes that see none."""
+"""Lines differ in more than color, for prints and for eyes that see none."""
 
 _PAPER = "#fdfdfd"  # drawn by no plot; the ground of one that stands alone
 
@@ -31,9 +31,9 @@ _VARIABLES = {
     GREEN: ("--plot-green", "#00805d", "#3fc49b"),
     PURPLE: ("--plot-purple", "#b0568a", "#dd94bd"),
     SKY: ("--plot-sky", "#2f93cc", "#9bd3f5"),
-    GREY: ("--plot-grey", "#77716a", "#a39e96"),
+    GRAY: ("--plot-grey", "#77716a", "#a39e96"),
 }
-"""Marker colour to CSS variable, its value on a light page and on a dark one."""
+"""Marker color to CSS variable, its value on a light page and on a dark one."""
 
 _LABEL_GAP = 12.0  # points between two labels at the ends of lines: their font size and a little air
 
@@ -70,7 +70,7 @@ class EndLabel(NamedTuple):
 
 
 def new_plot(title: str, *, x: str, y: str, height: float = 3.1) -> tuple[Figure, Axes]:
-    """An empty plot with labelled axes, as wide as a phone shows it without shrinking the text much."""
+    """An empty plot with labeled axes, as wide as a phone shows it without shrinking the text much."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(4.7, height), layout="constrained")
         axes = figure.add_subplot()
@@ -122,27 +122,27 @@ def finished(figure: Figure, *, name: str, caption: str) -> Plot:
 
 
 def standalone(plot: Plot) -> str:
-    """The SVG with its colours, for use as a file of its own; inside a page the page's style has them."""
+    """The SVG with its colors, for use as a file of its own; inside a page the page's style has them."""
     # A reader's page may be light where the system is dark, so the drawing brings its own ground.
     ground = '<rect width="100%" height="100%" fill="var(--plot-paper)"/>'
     return plot.svg.replace("<defs>", f"<style>{color_style('svg')}</style>{ground}<defs>", 1)
 
 
 def color_style(selector: str) -> str:
-    """The CSS that gives every plot colour its value, on light and on dark pages."""
+    """The CSS that gives every plot color its value, on light and on dark pages."""
     light = "".join(f"{name}:{value};" for name, value, _ in _VARIABLES.values())
     dark = "".join(f"{name}:{value};" for name, _, value in _VARIABLES.values())
     return f"{selector}{{{light}}}@media (prefers-color-scheme: dark){{{selector}{{{dark}}}}}"
 
 
 def _moved_apart(heights: list[float], *, highest: float) -> list[float]:
-    """Ascending heights with at least the gap between neighbours, none above ``highest``."""
-    for place in range(1, len(heights)):
-        heights[place] = max(heights[place], heights[place - 1] + _LABEL_GAP)
+    """Ascending heights with at least the gap between neighbors, none above ``highest``."""
+    for position in range(1, len(heights)):
+        heights[position] = max(heights[position], heights[position - 1] + _LABEL_GAP)
     ceiling = highest
-    for place in reversed(range(len(heights))):
-        heights[place] = min(heights[place], ceiling)
-        ceiling = heights[place] - _LABEL_GAP
+    for position in reversed(range(len(heights))):
+        heights[position] = min(heights[position], ceiling)
+        ceiling = heights[position] - _LABEL_GAP
     return heights
 
 

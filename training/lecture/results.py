@@ -1,4 +1,4 @@
-"""What an experiment hands back: the claim, how it was tested, what was measured, and whether it held."""
+"""Results of an experiment: the claim, the test, the measurements, and whether the claim held."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Plot:
 
     Attributes:
         name: file name without its ending; unique in a report.
-        svg: the drawing, in the colours of ``plots``.
+        svg: the drawing, in the colors of ``plots``.
         caption: what to see in it.
     """
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from training.data.file_lists import paths
 from training.data.readers import ReadingOptions
+from training.data.readers.files import paths
 from training.fit.task import SentimentTask
 from training.network import SentimentNetwork
 

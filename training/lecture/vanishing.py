@@ -13,8 +13,8 @@ from training.lecture.formatting import spread
 from training.lecture.plots import (
     BLUE,
     DASHES,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     SKY,
     EndLabel,
@@ -33,7 +33,7 @@ CLAIM = Claim(
     title="The gradient vanishes with distance",
     statement=(
         "In a plain recurrent network the gradient of the loss at step i with respect to the hidden state at step j "
-        "shrinks exponentially with the distance i - j, so that what is far away is not learnt. The gates of LSTM and "
+        "shrinks exponentially with the distance i - j, so that what is far away is not learned. The gates of LSTM and "
         "GRU let the gradient through; an LSTM's forget gate does it best when it starts open."
     ),
     source=(
@@ -61,7 +61,7 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("rnn, torch's start", "rnn", GREY, DASHES[2], torch_start=True),
+    Variant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
     Variant("rnn", "rnn", ORANGE, DASHES[0]),
     Variant("lstm, forget bias 0", "lstm", SKY, DASHES[1], forget_bias=0.0),
     Variant("lstm, forget bias 1", "lstm", BLUE, DASHES[0], forget_bias=1.0),
@@ -218,7 +218,7 @@ def _setting(sizes: Sizes, settings: Settings) -> list[tuple[str, str]]:
             "Networks",
             (
                 f"One layer of our encoder, left to right, {sizes.units} units, a linear head at the last token; "
-                "rnn, lstm and gru as the encoder initialises them, and the rnn as torch does."
+                "rnn, lstm and gru as the encoder initializes them, and the rnn as torch does."
             ),
         ),
         (
@@ -296,7 +296,7 @@ def _meaning(fresh: list[Reach], trained: list[Reach]) -> str:
         f"Before training, {best_fresh} lets the most through {NEAR} steps back; after training, {best_trained} "
         "does. The start matters as much as the cell: our rnn starts orthogonal, torch's does not. An LSTM carries "
         "its memory in the cell state, so the column for it tells more than the one for the hidden state, and once "
-        "a task is learnt a small gradient is no fault. See the section on memory for what each cell makes of it. A "
+        "a task is learned a small gradient is no fault. See the section on memory for what each cell makes of it. A "
         "forget bias of 1 costs nothing and is how our encoder starts an LSTM."
     )
 

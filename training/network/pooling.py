@@ -101,7 +101,7 @@ class MeanPooling(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """Average weighted by a learnt relevance (Yang et al. 2016, equations 5-7, with a linear score)."""
+    """Average weighted by a learned relevance (Yang et al. 2016, equations 5-7, with a linear score)."""
 
     def __init__(self, size: int) -> None:
         super().__init__()

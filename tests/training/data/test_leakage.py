@@ -10,13 +10,13 @@ from pyarrow import parquet
 
 from tests.support.programs import run
 from training.data.examples import DataError, Example
-from training.data.leakage import LeakageFilter, Place, drop_leaking_texts, drop_leaks, skipped_leaks
+from training.data.leakage import LeakageFilter, Location, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.module import SentimentData
 from training.data.readers import ReadingOptions, read_examples
 from training.data.text_fingerprint import count_words
 
 ROWS = [
-    ("the soup was cold and grey", "neg"),
+    ("the soup was cold and gray", "neg"),
     ("a warm and funny evening", "pos"),
     ("not good", "neg"),
     ("good, good!", "pos"),
@@ -100,7 +100,7 @@ def test_the_validation_file_is_checked_too(files, tmp_path):
 
 def test_a_held_out_file_that_changed_is_looked_at_again(files, measured_on):
     assert prepare(files, held_out=[str(measured_on)], on_leak="drop").leaks.count == 2
-    measured_on.write_text("0 the soup was cold , and grey\n0 a warm and funny evening\n", encoding="utf-8")
+    measured_on.write_text("0 the soup was cold , and gray\n0 a warm and funny evening\n", encoding="utf-8")
     assert prepare(files, held_out=[str(measured_on)], on_leak="drop").leaks.count == 4
     with pytest.raises(DataError, match="line 2"):
         prepare(files, held_out=[str(measured_on)])
@@ -136,15 +136,15 @@ def write_parquet(path):
 def test_a_held_out_file_may_have_any_format_and_no_labels(tmp_path, name, write, place):
     path = tmp_path / name
     write(path)
-    assert LeakageFilter([path]).find("A warm and funny evening") == Place(path, *place)
+    assert LeakageFilter([path]).find("A warm and funny evening") == Location(path, *place)
 
 
 def test_the_first_of_several_files_is_named_and_repeats_count_once(tmp_path, measured_on):
     other = tmp_path / "other.txt"
     other.write_text("0 a warm and funny evening\n0 one more of these texts\n", encoding="utf-8")
     held_out = LeakageFilter([other, measured_on])
-    assert held_out.find("a warm and funny evening") == Place(other, 1)
-    assert held_out.find("one more of these, texts") == Place(other, 2)
+    assert held_out.find("a warm and funny evening") == Location(other, 1)
+    assert held_out.find("one more of these, texts") == Location(other, 2)
     assert held_out.find("an evening") is None
     assert len(held_out) == 2
     assert (

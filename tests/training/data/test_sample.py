@@ -1,4 +1,4 @@
-"""The labelled sample that ships with the package: its size, its balance, and no text in two files."""
+"""The labeled sample that ships with the package: its size, its balance, and no text in two files."""
 
 import csv
 from collections import Counter

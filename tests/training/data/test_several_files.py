@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from training.data.examples import DataError
 from training.data.module import SentimentData
-from training.data.tokenized import UNLABELLED, TokenizedExamples
+from training.data.tokenized import UNLABELED, TokenizedExamples
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_rows_follow_one_another_and_keep_what_each_has(files):
     data = prepare(files, files[0])
     examples = data._examples["train"]
     assert data.labels == ["neg", "pos"]
-    assert examples.labels.tolist() == [1, 0, 1, UNLABELLED]
+    assert examples.labels.tolist() == [1, 0, 1, UNLABELED]
     assert examples.teacher[:2].isnan().all()
     # In the order of the labels, which is not the file's.
     torch.testing.assert_close(examples.teacher[2:], torch.tensor([[-2.4, -0.1], [-0.3, -1.5]]))
@@ -68,7 +68,7 @@ def test_a_checkpoint_of_other_files_is_refused(files):
 def test_batches_hold_the_scores_of_their_rows(files):
     examples = prepare(files, files[0])._examples["train"]
     batch = examples[[3, 0]]
-    assert batch.labels.tolist() == [UNLABELLED, 1]
+    assert batch.labels.tolist() == [UNLABELED, 1]
     assert batch.teacher[0].tolist() == pytest.approx([-0.3, -1.5])
     assert all(math.isnan(score) for score in batch.teacher[1].tolist())
 

@@ -110,7 +110,7 @@ def write_zipped(path):
     path.write_bytes(gzip.compress(csv(ROWS).encode()))
 
 
-def write_labelled_lines(path):
+def write_labeled_lines(path):
     path.write_text("".join(f"{label} {text}\n" for text, label in ROWS))
 
 
@@ -120,7 +120,7 @@ def write_labelled_lines(path):
         ("train.jsonl", write_json_lines),
         ("train.parquet", write_parquet),
         ("train.csv.gz", write_zipped),
-        ("train.txt", write_labelled_lines),
+        ("train.txt", write_labeled_lines),
     ],
 )
 def test_every_format_gives_the_same_from_its_file_and_from_the_cache(files, tmp_path, name, write_rows):

@@ -110,7 +110,7 @@ def test_a_word_that_is_left_out_of_words_is_unknown(train):
 def test_another_file_than_the_run_learnt_from_is_refused(train):
     checkpoint = trained_on(train, pieces_pipeline())
     train.write_text("text,label\nanother text,positive\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"train\.csv: it is not the file that the run learnt from"):
+    with pytest.raises(DataError, match=r"train\.csv: it is not the file that the run was trained on"):
         prune_vocabulary(checkpoint, min_count=2)
 
 

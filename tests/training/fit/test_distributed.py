@@ -106,8 +106,8 @@ def test_a_signal_to_one_stops_both_and_resuming_is_exact(pair, tmp_path):
 
 
 def test_a_bad_loss_on_one_process_is_skipped_on_both_and_both_go_back(tmp_path):
-    spoilt = spy("SpoilLoss", steps=[4, 9, 10], rank=1, times=1)
-    done = torchrun(tmp_path, "--recovery.patience", "2", "--trainer.max_epochs", "1", spies=spoilt)
+    spoiled = spy("SpoilLoss", steps=[4, 9, 10], rank=1, times=1)
+    done = torchrun(tmp_path, "--recovery.patience", "2", "--trainer.max_epochs", "1", spies=spoiled)
     assert done.returncode == 0, done.stderr
     assert "the step was skipped (1 in a row, 1 in all)" in done.stderr
     assert "Going back from step 11 to step 0" in done.stderr

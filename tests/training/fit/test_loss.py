@@ -1,4 +1,4 @@
-"""What training minimises, against sums done by hand."""
+"""What training minimizes, against sums done by hand."""
 
 import math
 
@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 
-from training.data.tokenized import UNLABELLED
-from training.fit.loss import training_loss
+from training.data.tokenized import UNLABELED
+from training.fit.task import training_loss
 
 LOGITS = torch.tensor([[2.0, 0.0, 1.0], [0.0, 0.0, 3.0]])
 LABELS = torch.tensor([0, 2])
@@ -22,9 +22,9 @@ def test_without_a_teacher_it_is_cross_entropy():
 
 
 def test_a_text_without_a_label_adds_its_distance_to_the_teacher():
-    # Centred, the first text's logits are 1, -1, 0 and its teacher's 0, 0, 0: (1 + 1 + 0) / 3, over two texts.
+    # Centered, the first text's logits are 1, -1, 0 and its teacher's 0, 0, 0: (1 + 1 + 0) / 3, over two texts.
     teacher = torch.tensor([[-5.0, -5.0, -5.0], NOTHING])
-    labels = torch.tensor([UNLABELLED, 2])
+    labels = torch.tensor([UNLABELED, 2])
     own = cross_entropy(LOGITS[1:], LABELS[1:])
     assert_close(training_loss(LOGITS, labels, teacher), (2 / 3 + own) / 2)
     assert_close(training_loss(LOGITS, labels, teacher, teacher_weight=3.0), (3 * 2 / 3 + own) / 2)
@@ -37,13 +37,13 @@ def test_a_text_with_both_adds_both():
 
 
 def test_a_teacher_that_agrees_but_for_a_constant_adds_nothing():
-    labels = torch.full((2,), UNLABELLED)
+    labels = torch.full((2,), UNLABELED)
     assert_close(training_loss(LOGITS, labels, LOGITS.log_softmax(dim=1)), torch.tensor(0.0), atol=1e-12, rtol=0)
 
 
 def test_what_no_teacher_scored_sends_no_gradient_that_is_not_a_number():
     logits = LOGITS.clone().requires_grad_()
-    training_loss(logits, torch.tensor([UNLABELLED, UNLABELLED]), torch.tensor([NOTHING, [0.0, 0.0, 0.0]])).backward()
+    training_loss(logits, torch.tensor([UNLABELED, UNLABELED]), torch.tensor([NOTHING, [0.0, 0.0, 0.0]])).backward()
     assert logits.grad[0].eq(0).all()
     assert logits.grad[1].isfinite().all()
     assert logits.grad[1].abs().sum() == pytest.approx(2 / 3 / 2 * (1 + 1 + 2), rel=1e-6)

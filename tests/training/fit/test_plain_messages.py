@@ -6,7 +6,7 @@ import torch
 from tests.support.programs import SAMPLE, run, spy
 from training.commands.fit import fit
 from training.data.module import describe_labels
-from training.data.tokenized import UNLABELLED
+from training.data.tokenized import UNLABELED
 from training.fit.callbacks.resume import steps_taken
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 
@@ -56,7 +56,7 @@ def test_one_label_alone_is_named_with_the_option_that_chooses_labels(fit_with, 
 
 
 def test_labels_are_counted_and_those_that_look_alike_are_named():
-    told = describe_labels(["Positive", "negative", "positive"], torch.tensor([0, 1, 1, 2, UNLABELLED]))
+    told = describe_labels(["Positive", "negative", "positive"], torch.tensor([0, 1, 1, 2, UNLABELED]))
     assert told == (
         "Labels: Positive (1), negative (2), positive (1)\n"
         "The labels 'Positive' and 'positive' differ only by case or space; if they are the same, give them one name "

@@ -80,7 +80,7 @@ def test_the_command_is_shown_as_typed(page):
     assert "diagnose &lt;&amp;&gt;" in page
 
 
-def test_plots_follow_the_pages_colours(page):
+def test_plots_follow_the_pages_colors(page):
     assert "#0072b2" not in page.split("</style>", 1)[1]
     assert "prefers-color-scheme: dark" in page
 

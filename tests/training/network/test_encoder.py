@@ -198,13 +198,13 @@ def test_texts_of_a_single_token_have_nothing_to_remember(cell):
 
 
 @pytest.mark.parametrize(("cell", "connection"), list(itertools.product(CELLS, CONNECTIONS)))
-def test_a_texts_gradient_never_reaches_its_neighbours(cell, connection):
+def test_a_texts_gradient_never_reaches_its_neighbors(cell, connection):
     encoder = make(cell, connection=connection)
     rows = [row.requires_grad_() for row in texts()]
     of(encoder(pack(rows))[-1], 0).sum().backward()
     assert rows[0].grad.abs().sum() > 0
-    for neighbour in rows[1:]:
-        assert neighbour.grad.eq(0).all()
+    for neighbor in rows[1:]:
+        assert neighbor.grad.eq(0).all()
 
 
 def test_residual_adds_the_input_from_the_second_layer_on():
@@ -228,8 +228,8 @@ def test_layer_norm_stands_on_what_a_layer_reads_and_the_connection_goes_around_
     deviation = np.sqrt(states.var(axis=1, keepdims=True) + 1e-5)
     norm = encoder.norms[1]
     gain, bias = norm.weight.detach().double().numpy(), norm.bias.detach().double().numpy()
-    normalised = gain * (states - states.mean(axis=1, keepdims=True)) / deviation + bias
-    read = PackedSequence(torch.from_numpy(normalised).float(), *first[1:])
+    normalized = gain * (states - states.mean(axis=1, keepdims=True)) / deviation + bias
+    read = PackedSequence(torch.from_numpy(normalized).float(), *first[1:])
     output = encoder.layers[1](read)[0].data
     assert_close(second.data, first.data + output if connection == "residual" else output, atol=1e-6, rtol=0)
 

@@ -4,7 +4,7 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,14 @@ from training.data.readers.rows import row_error
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 _HEAD = 4096  # bytes looked at to recognize line ends and encoding
 _CHUNK = 1 << 16
+
+
+Files = str | list[str]
+
+
+def paths(files: str | Sequence[str]) -> list[Path]:
+    """The files as paths, however many were named."""
+    return [Path(name) for name in ([files] if isinstance(files, str) else files)]
 
 
 @contextmanager
@@ -28,7 +36,7 @@ def open_data(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
             zipped = file.peek(2).startswith(_GZIP_MAGIC)
             unpacked = gzip.GzipFile(fileobj=file) if zipped else file
             if not unpacked.peek(1):
-                raise DataError(path, None, problem="the file is empty.", fix="Give a file with labelled texts.")
+                raise DataError(path, None, problem="the file is empty.", fix="Give a file with labeled texts.")
             yield unpacked
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise DataError(

@@ -12,7 +12,7 @@ from training.data.examples import BadRowPolicy, SkippedRows, Unit
 from training.data.readers.delimited import read_delimited
 from training.data.readers.files import read_text_lines
 from training.data.readers.json_lines import read_json_array, read_json_lines, starts_json_array
-from training.data.readers.labelled_lines import read_labelled_lines
+from training.data.readers.labeled_lines import read_labeled_lines
 from training.data.readers.rows import Row
 from training.data.readers.trees import looks_like_a_tree, read_trees
 
@@ -84,7 +84,7 @@ FORMATS: dict[str, FileFormat] = {
         joined=True,
     ),
     "lines": FileFormat(
-        read=lambda path, options, bad_rows: read_labelled_lines(path, bad_rows),  # noqa: ARG005
+        read=lambda path, options, bad_rows: read_labeled_lines(path, bad_rows),  # noqa: ARG005
         note='"label text"',
         starts_with=lambda line: True,  # noqa: ARG005 - what no other format recognizes
         label_place="as the first word of its line",
@@ -102,7 +102,7 @@ FORMAT_HELP = ", ".join(f"{name} ({format_.note})" if format_.note else name for
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
-    """How a labelled file is read.
+    """How a labeled file is read.
 
     Args:
         format: FORMATS, or auto: by name and content.

@@ -1,4 +1,4 @@
-"""Examples from a labelled file of any format."""
+"""Examples from a labeled file of any format."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path

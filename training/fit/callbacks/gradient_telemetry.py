@@ -2,15 +2,16 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from training.fit.callbacks.gradients import gradients_of, largest_value, parameters_of, total_norm
 from training.network.validation import OptionError
 
 
@@ -23,12 +24,12 @@ class GradientTelemetry(lightning.Callback):
     with a gradient that is not finite is in no sum; see ``Recovery``.
 
     Args:
-        every_n_steps: optimiser steps between two entries in the logs. Every step is counted, logged or not.
+        every_n_steps: optimizer steps between two entries in the logs. Every step is counted, logged or not.
     """
 
     def __init__(self, every_n_steps: int = 50) -> None:
         if every_n_steps < 1:
-            message = f"telemetry.every_n_steps is {every_n_steps}; expected a number of optimiser steps, 1 or more"
+            message = f"telemetry.every_n_steps is {every_n_steps}; expected a number of optimizer steps, 1 or more"
             raise OptionError(message)
         self.every_n_steps = every_n_steps
         self._counts = [0.0, 0.0, 0.0, 0.0]  # steps, clipped steps, sum of norms, highest norm
@@ -126,3 +127,26 @@ def _said_of_clipping(trainer: lightning.Trainer, clipped: float) -> str:
         return "Clipping is off (--trainer.gradient_clip_val)."
     algorithm = "value" if trainer.gradient_clip_algorithm == "value" else "norm"
     return f"{clipped:.1%} of steps clipped by {algorithm} at {trainer.gradient_clip_val}."
+
+
+def gradients_of(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    """The gradients there are; of a sparse one the rows that are not zero."""
+    found = (parameter.grad for parameter in parameters)
+    return [
+        gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in found if gradient is not None
+    ]
+
+
+def total_norm(gradients: list[Tensor]) -> Tensor:
+    """() Euclidean norm of all gradients together, still on their device; what clipping by norm compares."""
+    return get_total_norm(gradients) if gradients else torch.zeros(())
+
+
+def largest_value(gradients: list[Tensor]) -> Tensor:
+    """() largest absolute value in any gradient, still on their device; what clipping by value compares."""
+    return get_total_norm(gradients, norm_type=float("inf")) if gradients else torch.zeros(())
+
+
+def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:
+    """Every parameter the optimizer moves."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

@@ -1,5 +1,6 @@
-"""Recovery from steps whose loss or gradient is not finite: skip, go back, and in the end stop and say why."""
+"""Recovery from steps with a loss or gradient that is not finite: skip, roll back, and in the end stop."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,19 @@ from torch.optim import Optimizer
 
 from training.data.tokenized import Batch
 from training.fit.callbacks.checkpoint_files import IN_MEMORY, DurableCheckpoints
-from training.fit.callbacks.gradients import gradients_of, parameters_of, total_norm
+from training.fit.callbacks.gradient_telemetry import gradients_of, parameters_of, total_norm
 from training.fit.callbacks.skipped_steps import described, write_report
-from training.fit.callbacks.snapshots import snapshot, with_smaller_learning_rates
 from training.network.validation import OptionError
 
 REPORTED_STEPS = 20
 """How many skipped steps are kept, the last ones."""
 
 PROVING_STEPS = 20
-"""Steps that must follow a snapshot without one being skipped before it counts as a good state: weights can be spoilt a
-little before the loss shows it."""
+"""Steps without a skip that must follow a snapshot before it counts as a good state: weights can be spoiled a little
+before the loss shows it."""
+
+LEARNING_RATES = ("lr", "initial_lr", "max_lr", "min_lr")
+"""Where optimizers and schedules keep learning rates in a parameter group."""
 
 
 class RolledBack(Exception):  # noqa: N818 - no error while ``fit_with_recovery`` catches it
@@ -39,18 +42,18 @@ class DivergedError(Exception):
 
 
 class Recovery(lightning.Callback):
-    """Keeps a loss or gradient that is not finite away from the weights, the optimiser's moments and the averages.
+    """Keeps a loss or gradient that is not finite away from the weights, the optimizer's moments and the averages.
 
     The place for it is ``on_before_optimizer_step``: it comes after the backward pass, so in distributed training the
     gradients are already the sum over all processes, and before clipping, which would turn one bad number into a
     whole bad gradient (``clip_grad_norm_`` multiplies everything by limit / norm). A bad step's gradients are set to
-    None, for which every ``torch.optim`` optimiser does nothing at all: no step, no moments, no weight decay.
+    None, for which every ``torch.optim`` optimizer does nothing at all: no step, no moments, no weight decay.
     Returning None from ``training_step`` would skip too, but leaves the other processes waiting in their backward
     pass for ever. Whether to skip is decided by all processes together, since a loss can be bad on one of them alone.
     A skipped step still counts as a step for schedules and ``max_steps``.
 
     After ``patience`` skipped steps in a row training goes back to the last good state, which is a complete checkpoint
-    kept in memory: weights, optimiser, schedule, averages, the place in the data, random numbers, other callbacks. It
+    kept in memory: weights, optimizer, schedule, averages, the place in the data, random numbers, other callbacks. It
     goes on from there with learning rates multiplied by ``factor``. After ``rollbacks`` of those it stops with
     ``DivergedError``. Going back works as resuming from a file does: see ``fit_with_recovery``.
 
@@ -61,7 +64,7 @@ class Recovery(lightning.Callback):
         patience: skipped steps in a row after which training goes back.
         rollbacks: how often it may go back before it stops; 0 stops at once.
         factor: what learning rates are multiplied by each time.
-        snapshot_every_n_steps: optimiser steps between two states kept in memory. One is kept, and for a short time a
+        snapshot_every_n_steps: optimizer steps between two states kept in memory. One is kept, and for a short time a
             second, on the CPU: each takes as much memory as a checkpoint takes on disk.
 
     Attributes:
@@ -83,13 +86,13 @@ class Recovery(lightning.Callback):
         self._good: dict[str, Any] | None = None
         self._candidate: dict[str, Any] | None = None
         self._steps_since_candidate = 0
-        self._batches: list[Batch] = []  # since the last optimiser step
+        self._batches: list[Batch] = []  # since the last optimizer step
         self._losses: list[Tensor] = []
-        self._step_skipped: bool | None = None  # None: the optimiser has not been asked yet
+        self._step_skipped: bool | None = None  # None: the optimizer has not been asked yet
         self._clipping: int | float | None = None  # the trainer's, while a step is skipped
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Forgets what the last fit left half done; the first batch's state is good by definition."""
+        """Reset snapshots and counters of an unfinished step; the first batch's state counts as good."""
         self._good = self._candidate = None
         self._forget_step()
 
@@ -100,7 +103,7 @@ class Recovery(lightning.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Takes a snapshot when one is due: here everything of the batch before is done, and nothing of this one."""
+        """Take a snapshot when one is due, between two batches."""
         if batch_idx % trainer.accumulate_grad_batches == 0 and self._snapshot_is_due(trainer):
             self._candidate, self._steps_since_candidate = snapshot(trainer), 0
             self._good = self._good or self._candidate
@@ -112,13 +115,13 @@ class Recovery(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002
         loss: Tensor,
     ) -> None:
-        """Keeps the loss for the decision; each of them, where gradients are accumulated over batches."""
+        """Keep the loss for the decision; with gradient accumulation there are several."""
         self._losses.append(loss.detach())
 
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Decides with all other processes, and empties the gradients of a bad step."""
+        """Decide together with all other processes whether to skip, and clear the gradients of a skipped step."""
         parameters = parameters_of(optimizer)
         norm = total_norm(gradients_of(parameters))
         finite = torch.stack([norm, *(loss.to(norm) for loss in self._losses)]).isfinite().all()
@@ -140,7 +143,7 @@ class Recovery(lightning.Callback):
         batch: Batch,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Counts the step, and goes back or stops where too many were bad.
+        """Count the step, and roll back or stop after too many skipped ones.
 
         Raises:
             RolledBack: training goes on from an earlier state.
@@ -164,7 +167,7 @@ class Recovery(lightning.Callback):
             self._go_back(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts, so that a resumed run neither forgets nor forgives."""
+        """Skip and rollback counters, restored on resume."""
         return {"skipped": self.skipped, "in_a_row": self.in_a_row, "went_back": self.went_back}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -226,7 +229,7 @@ class Recovery(lightning.Callback):
             f"  a smaller --trainer.gradient_clip_val (now {clipping})\n"
             f"  --trainer.precision=32-true (now {trainer.precision})\n"
             "  a look at those rows: the same ones every time point to the data\n"
-            "No weights were spoilt: last.ckpt and best.ckpt are from before."
+            "No weights were spoiled: last.ckpt and best.ckpt are from before."
         )
 
 
@@ -275,3 +278,44 @@ def _leave_averages(trainer: lightning.Trainer) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by Lightning's callback connector
         if isinstance(callback, WeightAveraging):
             callback.load_state_dict({"latest_update_step": trainer.global_step})
+
+
+def snapshot(trainer: lightning.Trainer) -> dict[str, Any]:
+    """A whole checkpoint in memory, on every process: what ``Trainer.save_checkpoint`` writes, of rank 0 alone."""
+    checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)  # noqa: SLF001 - no public way
+    copied: dict[str, Any] = _copied(checkpoint)
+    return copied
+
+
+def _copied(value: Any) -> Any:  # noqa: ANN401 - a checkpoint's values are of any kind
+    """Deep, with tensors on the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _copied(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_copied(part) for part in value]
+    return copy.deepcopy(value)
+
+
+def with_smaller_learning_rates(checkpoint: dict[str, Any], factor: float) -> dict[str, Any]:
+    """The checkpoint with every learning rate of optimizers and schedules multiplied; tensors are shared."""
+    optimizers = [
+        {
+            **state,
+            "param_groups": [
+                {name: value * factor if name in LEARNING_RATES else value for name, value in group.items()}
+                for group in state["param_groups"]
+            ],
+        }
+        for state in checkpoint["optimizer_states"]
+    ]
+    schedules = [
+        {
+            name: [rate * factor for rate in value] if name in {"base_lrs", "_last_lr"} else value
+            for name, value in state.items()
+        }
+        for state in checkpoint["lr_schedulers"]
+    ]
+    callbacks = dict(checkpoint["callbacks"])
+    return {**checkpoint, "optimizer_states": optimizers, "lr_schedulers": schedules, "callbacks": callbacks}

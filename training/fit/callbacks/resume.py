@@ -1,20 +1,22 @@
-"""Resuming a run so exactly that nobody can tell it was interrupted."""
+"""Exact resume: an interrupted run ends bit for bit (on a CPU) as an uninterrupted one."""
 
 import os
+import random
 import signal
 import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from training.fit.callbacks.random_state import random_state, set_random_state
 from training.fit.callbacks.recovery import Recovery
 from training.fit.checkpoint import CheckpointError, read_content
+from training.fit.distributed import gather_over_processes
 from training.network.validation import OptionError
 
 LAST = "last.ckpt"
@@ -70,7 +72,7 @@ class Resume(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
         stage: str,  # noqa: ARG002
     ) -> None:
-        """Makes sure that nothing else writes last.ckpt."""
+        """Keep ``ModelCheckpoint`` from writing last.ckpt too."""
         for keeper in trainer.checkpoint_callbacks:
             if isinstance(keeper, ModelCheckpoint):
                 keeper.save_last = False
@@ -95,7 +97,7 @@ class Resume(lightning.Callback):
         batch: object,  # noqa: ARG002
         batch_idx: int,
     ) -> None:
-        """Puts back what a resumed run needs, writes last.ckpt when it is due, and ends the run when told to.
+        """Restore a resumed run's state, write last.ckpt when it is due, and end the run after a signal.
 
         Raises:
             SystemExit: after a signal, with 143, or 130 where it was Ctrl-C.
@@ -125,7 +127,7 @@ class Resume(lightning.Callback):
         """Adds random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
         figures = {name: value.detach().cpu().clone() for name, value in trainer.callback_metrics.items()}
         checkpoint[STATE] = {
-            "random": _of_all_processes(trainer, random_state()),
+            "random": gather_over_processes(trainer, random_state()),
             "figures": figures,
             "stopped": bool(trainer.should_stop),
         }
@@ -219,14 +221,29 @@ def _in_trial(trainer: lightning.Trainer) -> bool:
 
 
 def _in_trouble(trainer: lightning.Trainer) -> bool:
-    """While steps are being skipped, the checkpoint before is the better one to go on from."""
+    """Whether steps are being skipped; the checkpoint before is then the better one to resume from."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
     return any(isinstance(callback, Recovery) and callback.in_a_row > 0 for callback in callbacks)
 
 
-def _of_all_processes(trainer: lightning.Trainer, state: dict[str, Any]) -> list[dict[str, Any]]:
-    if trainer.world_size == 1:
-        return [state]
-    gathered: list[dict[str, Any]] = [{} for _ in range(trainer.world_size)]
-    torch.distributed.all_gather_object(gathered, state)
-    return gathered
+def random_state() -> dict[str, Any]:
+    """State of the random number generators of Python, numpy, torch and the accelerator in use, if any."""
+    _, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 - the state of libraries that use it
+    state = {
+        "python": random.getstate(),
+        "numpy": {"keys": torch.from_numpy(np.asarray(keys, dtype=np.int64)), "rest": (position, has_gauss, gauss)},
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Restore what ``random_state`` returned."""
+    random.setstate(state["python"])
+    numpy_state = state["numpy"]
+    np.random.set_state(("MT19937", numpy_state["keys"].cpu().numpy().astype(np.uint32), *numpy_state["rest"]))  # noqa: NPY002
+    torch.set_rng_state(state["torch"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())

@@ -1,4 +1,4 @@
-"""What is known of steps that were skipped: their losses, gradients and rows, of all processes, in a file."""
+"""Report of skipped steps: losses, gradients and rows of all processes, in a file."""
 
 import json
 import math
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from training.data.tokenized import Batch
-from training.fit.callbacks.gradients import total_norm
+from training.fit.callbacks.gradient_telemetry import total_norm
+from training.fit.distributed import gather_over_processes
 
 REPORT = "non_finite_steps.json"
 """In the run folder: the last steps that were skipped, with the rows of their batches."""
@@ -62,7 +63,7 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
         The file.
     """
     path = Path(trainer.default_root_dir) / REPORT
-    at_once = zip(*_of_all_processes(trainer, steps), strict=True)  # all processes skip the same steps
+    at_once = zip(*gather_over_processes(trainer, steps), strict=True)  # all processes skip the same steps
     if trainer.is_global_zero:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
@@ -73,14 +74,6 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
         }
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return path
-
-
-def _of_all_processes(trainer: lightning.Trainer, value: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    if trainer.world_size == 1:
-        return [value]
-    gathered: list[list[dict[str, Any]]] = [[] for _ in range(trainer.world_size)]
-    torch.distributed.all_gather_object(gathered, value)
-    return gathered
 
 
 def _as_json(value: Tensor) -> float | str:

@@ -108,7 +108,7 @@ TAUGHT = {"teacher: neg": [-0.1, None, -2.0], "teacher: pos": [-2.4, None, -0.2]
 def test_a_teachers_scores_come_with_the_rows(write, examples):
     path = write("a.parquet", parquet_bytes(text=["a", "b", "c"], label=["neg", "pos", None], **TAUGHT))
     found = examples(path)
-    assert [example.label for example in found] == ["neg", "pos", ""]  # the last one only the teacher has labelled
+    assert [example.label for example in found] == ["neg", "pos", ""]  # the last one only the teacher has labeled
     assert [list(example.teacher) for example in found] == [["neg", "pos"]] * 3
     assert found[0].teacher["pos"] == pytest.approx(-2.4)
     assert all(math.isnan(score) for score in found[1].teacher.values())

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import torch
 
-from training.fit.callbacks.random_state import random_state, set_random_state
+from training.fit.callbacks.resume import random_state, set_random_state
 
 
 def drawn():

@@ -28,7 +28,7 @@ class Snapshots(lightning.Callback):
         self.taken[trainer.global_step] = copy.deepcopy(
             {
                 "weights": pl_module.state_dict(),
-                "optimiser": trainer.optimizers[0].state_dict()["state"],
+                "optimizer": trainer.optimizers[0].state_dict()["state"],
                 "average": [callback._average_model.state_dict() for callback in averages],
             }
         )

@@ -14,7 +14,7 @@ from training.fit.callbacks.resume import steps_taken
 from training.fit.checkpoint import CheckpointError
 
 KILLED_AT, TERMINATED_AT = 17, 34
-"""Optimiser steps: in the middle of the first epoch of 23, and right after a validation in the middle of the second."""
+"""Optimizer steps: in the middle of the first epoch of 23, and right after a validation in the middle of the second."""
 
 
 def load(folder, name="last.ckpt"):

@@ -5,12 +5,16 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model_store import bundle as bundles
 from training.commands import reproduce as reproduce_command
 from training.commands.main import main
 from training.recipes.default import steps as steps_module
+from training.recipes.default import stored_scores
+from training.recipes.default.measured_sets import MEASURED
+from training.recipes.default.texts import prepare
 
 
 class Commands:
@@ -56,17 +60,16 @@ class Commands:
 def commands(monkeypatch, recipe, tiny_bundle):
     noted = Commands(recipe, tiny_bundle)
     monkeypatch.setattr(steps_module, "command", noted)
-    monkeypatch.setattr(reproduce_command, "MADE_UP", recipe.made_up)
     return noted
 
 
 def reproduce(recipe):
-    folders = ["--data", recipe.data, "--base", recipe.base, "--embeddings", recipe.embeddings, "--to", recipe.to]
-    main(["reproduce", "default", *map(str, folders), "--seeds", "2"])
+    folders = ["--data", str(recipe.data), "--base", "base", "--embeddings", "small", "--to", str(recipe.to)]
+    main(["reproduce", "default", *folders, "--seeds", "2"])
 
 
 SCORED = ["distill teacher", "distill score", "distill score", "distill score"]
-MADE = [*SCORED, "fit", "export", "fit", "export"]
+MADE = [*SCORED, *["fit", "export"] * 2]
 ATTACHED = ["evaluate", "card"]
 
 
@@ -89,40 +92,50 @@ def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
 
 def test_a_student_reads_all_scores_and_the_made_up_texts(recipe, commands):
     reproduce(recipe)
-    runs = [words for words in commands.every if words[0] == "fit"]
-    for seed, words in enumerate(runs, start=1):
-        read = {Path(path).name for path in json.loads(_after("--data.train", words))}
-        assert read == {"phrases.parquet", "labelled.parquet", "unlabelled.parquet", "made-up.jsonl"}
-        assert f"--seed_everything={seed}" in words
-        assert _after("--data.tokenizer_folder", words) == recipe.embeddings
+    read = {Path(path).name for path in json.loads(_after("--data.train", commands.words["fit"]))}
+    assert read == {"phrases.parquet", "labelled.parquet", "unlabelled.parquet", "made-up.jsonl"}
 
 
-def test_the_vocabulary_of_what_is_shipped_is_that_of_its_training_files(recipe, commands):
+def test_the_vocabulary_of_what_is_shipped_is_that_of_the_training_files(recipe, commands):
     reproduce(recipe)
     read = json.loads(_after("--data.train", commands.words["fit"]))
     assert json.loads(_after("--counted", commands.words["export"])) == read
 
 
+def test_labels_of_other_data_sets_stand_for_several_of_the_teachers(recipe, commands):
+    reproduce(recipe)
+    words = commands.words["distill teacher"]
+    label_map, coarse = (json.loads(_after(option, words)) for option in ("--label_map", "--coarse"))
+    assert (label_map["1"], label_map["negative"]) == ("negative", "any negative")
+    assert coarse["any negative"] == ["very negative", "negative"]
+
+
 def test_every_student_is_kept_from_the_files_it_is_measured_on(recipe, commands):
     reproduce(recipe)
-    measured = set(json.loads(_after("--test", commands.words["export"])))
     for words in commands.every:
         if words[0] == "fit":
-            assert set(json.loads(_after("--data.held_out", words))) == measured
-            assert not measured & set(json.loads(_after("--data.validation", words)))
+            held_out = {Path(path).name for path in json.loads(_after("--data.held_out", words))}
+            assert held_out == {"test.txt.gz", *(one.file_name for one in MEASURED if "sst" not in one.path)}
 
 
-def test_stored_scores_of_other_texts_are_not_taken(recipe, commands, capsys):
+def test_stored_scores_take_the_place_of_the_teacher(recipe, commands, monkeypatch, tmp_path):
+    prepare(recipe)
+    (recipe.texts / "done").touch()
+    for name in ("phrases", "labelled", "unlabelled"):
+        scored = steps_module.texts_to_score(recipe, name)
+        scores = np.log(np.full((len(scored), 2), 0.5, dtype=np.float32))
+        stored_scores.store(scored, scores, ["negative", "positive"], name=name, folder=tmp_path / "stored")
+    monkeypatch.setattr(stored_scores.restore, "__kwdefaults__", {"folder": tmp_path / "stored"})
     reproduce(recipe)
-    assert commands.called.count("distill score") == 3
-    assert "other texts than the stored scores have" in " ".join(capsys.readouterr().err.split())
+    assert commands.called == [*["fit", "export"] * 2, *ATTACHED]
+    assert all(path.is_file() for path in recipe.scored)
 
 
 def _after(option, words):
     return words[words.index(option) + 1]
 
 
-def test_after_a_step_that_failed_it_resumes_there(recipe, commands):
+def test_after_a_step_that_failed_it_goes_on_there(recipe, commands):
     commands.breaks_at = "fit"
     with pytest.raises(SystemExit):
         reproduce(recipe)
@@ -140,19 +153,19 @@ def test_a_student_that_was_stopped_is_not_done(recipe, commands):
 @pytest.mark.usefixtures("commands")
 def test_validation_alone_chooses_the_student(recipe):
     reproduce(recipe)
-    record = json.loads((recipe.to / "metrics.json").read_text())
-    assert record["chosen"] == "seed-2"
+    chosen = json.loads((recipe.to / "metrics.json").read_text())
+    assert chosen["chosen"] == "seed-2"
     assert bundles.read(recipe.to / "bundle").manifest == bundles.read(recipe.student(2) / "bundle").manifest
 
 
-def test_metrics_are_means_over_the_seeds(recipe, monkeypatch):
+def test_figures_are_means_over_the_seeds(recipe, monkeypatch):
     values = {"seed-1": {"sst, accuracy": 0.5}, "seed-2": {"sst, accuracy": 0.7}}
     for name, value in (("seed-1", 0.8), ("seed-2", 0.9)):
         Commands.leave(recipe.to / name / "metrics.json", json.dumps({"best": {"value": value}}))
         Commands.leave(recipe.to / name / "bundle" / "manifest.json", "{}")
     monkeypatch.setattr(reproduce_command, "_metrics", lambda folder: values[folder.parent.name])
     reproduce_command.conclude(recipe)
-    record = json.loads((recipe.to / "metrics.json").read_text())
-    assert record["chosen"] == "seed-1"
-    assert record["figures"]["sst, accuracy"]["mean"] == pytest.approx(0.6)
-    assert record["figures"]["sst, accuracy"]["spread"] == pytest.approx(0.1 * 2**0.5)
+    content = json.loads((recipe.to / "metrics.json").read_text())
+    assert content["chosen"] == "seed-1"
+    assert content["figures"]["sst, accuracy"]["mean"] == pytest.approx(0.6)
+    assert content["figures"]["sst, accuracy"]["spread"] == pytest.approx(0.1 * 2**0.5)

@@ -1,13 +1,15 @@
-"""The texts of the shipped model: which are labelled, which validate, and which sentences are cut from them."""
+"""The texts of the shipped model: labelled, unlabelled and to measure on, and nothing in two of these."""
 
 import gzip
 import json
 from dataclasses import replace
 
+import pytest
+
 from training.data.examples import Example
 from training.recipes.default.measured_sets import MEASURED
 from training.recipes.default.sources import sentences
-from training.recipes.default.texts import evenly, prepare
+from training.recipes.default.texts import distinct_texts, evenly, prepare
 
 
 def rows(path):
@@ -15,42 +17,68 @@ def rows(path):
 
 
 def texts(path):
-    return [row["text"] for row in rows(path)]
+    return {row["text"] for row in rows(path)}
 
 
-def test_labelled_texts_train_or_validate_and_none_is_excluded_or_measured(recipe):
+def test_labelled_texts_are_of_all_domains_and_no_text_is_in_two_parts(recipe):
     prepare(recipe)
-    learned, checked = rows(recipe.labelled), rows(recipe.validation)
-    reviews = [row for row in [*learned, *checked] if row["text"].startswith("Review")]
-    assert len(reviews) == 18
-    both = [row["text"] for row in [*learned, *checked]]
-    assert len(set(both)) == len(both)
-    assert "Left out on purpose." not in both
-    assert "a TEST   review of mine." not in both  # a test review, but for case and spacing
-    assert {row["label"] for row in learned} == {"negative", "neutral", "positive"}
+    labelled, validation, unlabelled = map(texts, (recipe.labelled, recipe.validation, recipe.unlabelled))
+    assert len([text for text in labelled | validation if text.startswith("Review ")]) == 18
+    assert "This is text 0 of goemotions." in labelled | validation
+    assert "This is text 1 of senti4sd." in labelled | validation
+    assert not labelled & validation
+    assert not (labelled | validation) & unlabelled
+    assert {row["label"] for row in rows(recipe.labelled)} == {"negative", "neutral", "positive"}
+
+
+def test_excluded_and_measured_texts_are_not_read(recipe):
+    prepare(recipe)
+    read = texts(recipe.labelled) | texts(recipe.validation) | texts(recipe.unlabelled)
+    assert "Left out on purpose." not in read
+    assert "a TEST   review of mine." not in read  # a test review, but for case and spacing
+
+
+def test_texts_without_one_of_the_three_labels_are_unlabelled(recipe):
+    prepare(recipe)
+    unlabelled = texts(recipe.unlabelled)
+    assert {f"This is text {n} of goemotions." for n in (3, 4)} <= unlabelled
+    assert {"This is text 1 of newsmtsc.", "This is text 0 of mams."} <= unlabelled
+    assert {row["label"] for row in rows(recipe.unlabelled)} == {""}
 
 
 def test_line_breaks_of_web_pages_become_line_breaks(recipe):
     prepare(recipe)
-    assert "Review 0.\nI sat through all of it in silence." in [*texts(recipe.labelled), *texts(recipe.validation)]
+    assert "Review 0.\nI sat through all of it in silence." in texts(recipe.labelled) | texts(recipe.validation)
 
 
-def test_texts_without_a_label_and_sentences_of_documents_are_unlabelled(recipe):
+def test_sentences_come_from_the_documents_that_are_learned_from(recipe):
     prepare(recipe)
-    unlabelled = texts(recipe.unlabelled)
-    assert "mams text 0." in unlabelled
-    assert "It was never said what to think of film number 2." in unlabelled
-    assert unlabelled.count("I sat through all of it in silence.") == 1  # although many reviews hold it
-    assert "So short." not in unlabelled
-    assert {row["label"] for row in rows(recipe.unlabelled)} == {""}
+    unlabelled = [row["text"] for row in rows(recipe.unlabelled)]
+    assert "Nobody said what to think of film number 2." in unlabelled
+    assert unlabelled.count("I sat through all of it in silence.") == 1  # many reviews hold it
+    assert not any("test" in text for text in unlabelled)
 
 
-def test_an_unlabelled_text_is_read_once_and_is_not_a_labelled_one(recipe):
-    given = ["Labelled: no.", "labelled... NO!", "Review 3. I sat through all of it in silence.", "Another one."]
-    lines = [json.dumps({"id": f"unsup/{n}", "label": None, "text": text}) for n, text in enumerate(given)]
-    (recipe.data / "imdb" / "unsup.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured.file_name)
+def test_every_set_to_measure_on_is_written(recipe, measured):
     prepare(recipe)
-    assert [text for text in texts(recipe.unlabelled) if text in given] == ["Labelled: no.", "Another one."]
+    content = rows(recipe.measured / measured.file_name)
+    assert content
+    assert {row["label"] for row in content} <= set(measured.labels)
+
+
+def test_a_sentence_of_a_set_to_measure_on_is_not_learned(recipe):
+    sentence = "Nobody said what to think of film number 2."
+    amazon = recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
+    amazon.write_bytes(gzip.compress((json.dumps({"label": 1, "text": sentence.upper()}) + "\n").encode()))
+    prepare(recipe)
+    assert sentence not in texts(recipe.unlabelled)
+
+
+def test_distinct_texts_differ_in_more_than_case_and_punctuation():
+    known = [Example("Labelled: no.", "negative", 1)]
+    new = [Example(text, "", 1) for text in ("labelled... NO!", "Another one.", "another ONE")]
+    assert [example.text for example in distinct_texts(new, known=known)] == ["Another one."]
 
 
 def test_sentences_of_medium_length_are_drawn_by_the_seed():
@@ -61,29 +89,11 @@ def test_sentences_of_medium_length_are_drawn_by_the_seed():
     assert "Too short." not in drawn[0]
 
 
-def test_a_sentence_of_a_measured_set_is_not_learned(recipe):
-    sentence = "It was never said what to think of film number 2."
-    amazon = recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
-    amazon.write_bytes(gzip.compress((json.dumps({"label": 1, "text": sentence.upper()}) + "\n").encode()))
-    prepare(recipe)
-    assert sentence not in texts(recipe.unlabelled)
-
-
-def test_every_measured_set_is_written_with_its_own_labels(recipe):
-    prepare(recipe)
-    for measured in MEASURED:
-        written = rows(recipe.measured / measured.file_name)
-        assert written
-        assert {row["label"] for row in written} <= set(measured.labels)
-    assert rows(recipe.measured / "phrasebank.jsonl") == [{"label": "positive", "text": "Profit rose."}]
-
-
 def test_a_trial_takes_a_little_of_everything(recipe):
     small = replace(recipe, reviews=4, trees=2, sentences=2)
     prepare(small)
     assert len(small.training_trees.read_text().splitlines()) == 2
-    assert sum(text.startswith("Review") for text in texts(small.labelled)) <= 4
-    assert sum("sentence" in text or "never said" in text for text in texts(small.unlabelled)) <= 3 + 2
+    assert len([text for text in texts(small.labelled) if text.startswith("Review ")]) <= 4
 
 
 def test_a_part_of_a_sorted_list_is_from_all_over_it():

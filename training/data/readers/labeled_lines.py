@@ -11,7 +11,7 @@ from training.data.readers.rows import Row
 _LABEL_THEN_TEXT = re.compile(r"(\S*)\s*(.*)", re.DOTALL)  # matches any line
 
 
-def read_labelled_lines(path: Path, bad_rows: SkippedRows) -> Iterator[Row]:
+def read_labeled_lines(path: Path, bad_rows: SkippedRows) -> Iterator[Row]:
     """Rows with their lines, white space at the end taken off; a line that starts with white space has no label."""
     for line, content in read_text_lines(path, bad_rows):
         parts = _LABEL_THEN_TEXT.match(content.rstrip())
