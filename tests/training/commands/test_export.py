@@ -39,6 +39,7 @@ def checkpoint(sample_texts, tmp_path_factory):
             "hyper_parameters": dict(tiny_task.hparams),
             "datamodule_hyper_parameters": {**reading, **data, "max_tokens": 512},
             "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
+            "global_step": 1,
             "run": {
                 "seconds": 3725.2,
                 "machine": {"processor": "Abacus 3", "cores": 2, "accelerator": None, "devices": 1},

@@ -26,6 +26,7 @@ def checkpoint(tiny_task, tmp_path_factory):
             "hyper_parameters": dict(tiny_task.hparams),
             "datamodule_hyper_parameters": {**reading, "max_tokens": 512},
             "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
+            "global_step": 1,
         },
         path,
     )

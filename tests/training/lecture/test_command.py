@@ -35,6 +35,7 @@ def checkpoint(tmp_path_factory):
         "hyper_parameters": hyper,
         "datamodule_hyper_parameters": {},
         "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
+        "global_step": 1,
     }
     torch.save(content, path)
     return path
