@@ -56,8 +56,8 @@ container: ## Build the image IMAGE with docker, podman or buildah, whichever wo
 	exit 1
 
 train-sample: $(VENV)/.everything ## Train, export and query a small model on the repository's own sentences
-	$(BIN)/python -m training fit --config training/configs/sample.yaml
-	$(BIN)/python -m training export runs/sample/checkpoints/best.ckpt --to runs/sample/bundle --overwrite=true
+	$(BIN)/python -m training fit --config training/configs/sample.yaml --overwrite
+	$(BIN)/python -m training export runs/sample/checkpoints/best.ckpt --to runs/sample/bundle --overwrite
 	$(BIN)/python -m model_store predict runs/sample/bundle "The soup was cold." "A warm, funny evening."
 
 clean: ## Remove the virtual environment, every training run and everything built

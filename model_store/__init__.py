@@ -1,8 +1,10 @@
 """What a trained model is: the bundle format, and the only code that knows how to run one."""
 
 from model_store.errors import BundleError, DeviceError, ModelError, TextError
-from model_store.manifest import Manifest
-from model_store.model import Device, SentimentModel, require_device
+from model_store.evaluation import Evaluation
+from model_store.graph_runner import Device, GraphRunner, require_device
+from model_store.manifest import Manifest, Reason
+from model_store.model import SentimentModel
 from model_store.results import Prediction, Token
 from model_store.tokenization import TokenizedText, Truncation
 from model_store.version import __version__
@@ -11,9 +13,12 @@ __all__ = [
     "BundleError",
     "Device",
     "DeviceError",
+    "Evaluation",
+    "GraphRunner",
     "Manifest",
     "ModelError",
     "Prediction",
+    "Reason",
     "SentimentModel",
     "TextError",
     "Token",

@@ -1,20 +1,21 @@
-"""A bundle on disk: written all at once or not at all, and verified before anything in it is used."""
+"""A bundle on disk: written as a whole, and verified before anything in it is used."""
 
 import hashlib
-import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from model_store import evaluation_file, manifest_file
+from model_store.atomic_write import atomic_write, sync
+from model_store.card import model_card
 from model_store.errors import BundleError
+from model_store.evaluation import Evaluation
 from model_store.manifest import FORMAT_VERSION, Manifest
 
 MANIFEST = "manifest.json"
+EVALUATION = "evaluation.json"
 TOKENIZER = "tokenizer.json"
 GRAPH = "model.onnx"
 CARD = "README.md"
@@ -25,94 +26,130 @@ DEFAULT = Path(__file__).with_name("default")
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A verified bundle's content, read once: what was hashed is what is used.
+    """A verified bundle's content. Each file is read once, so the bytes that were hashed are the bytes that are used.
 
     Attributes:
-        sha256: hash of manifest.json; since that holds every other file's hash, it names the bundle's whole content.
+        path: the bundle's folder.
+        manifest: its identity and contract.
+        evaluation: its figures; empty if it has none.
+        sha256: hash of manifest.json. That holds the hashes of tokenizer and graph, so it names the model.
+        tokenizer, graph: the two files' bytes.
     """
 
-    folder: Path
+    path: Path
     manifest: Manifest
+    evaluation: Evaluation
     sha256: str
     tokenizer: bytes
     graph: bytes
 
 
 def resolve(name: str | Path) -> Path:
-    """The folder a person means: ``default`` is the bundle that ships with the project."""
+    """A bundle's folder by name: ``default`` is the bundle that ships with the project."""
     return DEFAULT if str(name) == "default" else Path(name)
 
 
 def read(folder: Path) -> Bundle:
-    """Reads and verifies a bundle.
+    """Read and verify a bundle.
 
     Raises:
         BundleError: a file is missing, changed or cut short, or the format is newer than this code; names the file.
     """
     if not folder.is_dir():
         raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, or "default"')
-    manifest_bytes = _read_file(folder / MANIFEST)
-    manifest = _parse_manifest(folder / MANIFEST, manifest_bytes)
-    contents = read_files(folder, manifest)
-    return Bundle(
-        folder=folder,
-        manifest=manifest,
-        sha256=hashlib.sha256(manifest_bytes).hexdigest(),
-        tokenizer=contents[TOKENIZER],
-        graph=contents[GRAPH],
-    )
+    packed = _read_file(folder / MANIFEST)
+    sha256 = _sha256(packed)
+    manifest, evaluation = manifest_file.unpack(folder / MANIFEST, packed)
+    _check_names(folder / MANIFEST, manifest)
+    if evaluation is None:
+        evaluation = _read_evaluation(folder, manifest_sha256=sha256)
+    contents = {name: _read_verified(folder / name, expected) for name, expected in manifest.files.items()}
+    return Bundle(folder, manifest, evaluation, sha256, tokenizer=contents[TOKENIZER], graph=contents[GRAPH])
 
 
-def read_files(folder: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Every file of a bundle but its manifest, verified.
+def write(
+    folder: Path,
+    manifest: Manifest,
+    files: Mapping[str, bytes],
+    *,
+    evaluation: Evaluation | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a bundle with its model card beside its destination and rename it into place.
+
+    Args:
+        folder: the destination.
+        manifest: names the hashes of the files; see ``hashes``.
+        files: tokenizer and graph.
+        evaluation: figures for evaluation.json and the card.
+        overwrite: replace a bundle that is there.
 
     Raises:
-        BundleError: a file is missing, changed or cut short.
+        BundleError: the folder exists and ``overwrite`` is false, or it exists and is not a bundle.
+        ValueError: the manifest's hashes are not those of the files.
     """
-    return {name: _read_verified(folder / name, expected) for name, expected in manifest.files.items()}
-
-
-def write(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, overwrite: bool = False) -> None:
-    """Writes a bundle beside its destination and renames it into place, so that no reader sees half of one.
-
-    ``manifest.files`` is filled in here, from the bytes themselves.
-
-    Raises:
-        BundleError: the folder exists and ``overwrite`` is false, or it exists and is no bundle.
-    """
-    if folder.exists() and not overwrite:
-        raise BundleError(folder, "already exists; choose another folder or pass --overwrite=true")
-    if folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise BundleError(folder, "exists and is not a bundle, so it is not replaced; choose another folder")
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-    complete = manifest.model_copy(update={"files": hashes})
+    if manifest.files != hashes(files):
+        message = "the manifest's file hashes are not those of the files"
+        raise ValueError(message)
+    require_writable(folder, overwrite=overwrite)
+    evaluation = evaluation or Evaluation()
+    packed = manifest_file.pack(manifest)
+    card = model_card(manifest, evaluation).encode()
+    sealed = evaluation_file.pack(evaluation, manifest_sha256=_sha256(packed), card_sha256=_sha256(card))
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        for name, content in files.items():
-            _write_durably(temporary / name, content)
-        _write_durably(temporary / MANIFEST, (complete.model_dump_json(indent=2) + "\n").encode())
+        for name, content in {**files, MANIFEST: packed, EVALUATION: sealed, CARD: card}.items():
+            atomic_write(temporary / name, content)
         temporary.chmod(0o755)  # mkdtemp makes it readable by its owner alone; a served bundle is read by others
         _swap(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def rewrite(bundle: Bundle, *, manifest: Manifest | None = None, evaluation: Evaluation | None = None) -> None:
+    """Write a bundle again in its place, in today's format, with another manifest or evaluation.
+
+    Graph and tokenizer stay byte for byte the same. With neither argument, a bundle of today's format keeps its name.
+
+    Raises:
+        BundleError: as ``write``.
+    """
+    files = {TOKENIZER: bundle.tokenizer, GRAPH: bundle.graph}
+    today = (manifest or bundle.manifest).replace(format_version=FORMAT_VERSION, files=hashes(files))
+    write(bundle.path, today, files, evaluation=evaluation or bundle.evaluation, overwrite=True)
+
+
+def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    """SHA-256 of each file, by name, as a manifest has them."""
+    return {name: _sha256(content) for name, content in sorted(files.items())}
+
+
+def require_writable(folder: Path, *, overwrite: bool) -> None:
+    """Refuse to replace a bundle unasked, and to replace anything else at all.
+
+    Raises:
+        BundleError: the folder exists and ``overwrite`` is false, or it exists and is not a bundle.
+    """
+    if folder.exists() and not overwrite:
+        raise BundleError(folder, "already exists; choose another folder or pass --overwrite=true")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MANIFEST).is_file():
+        raise BundleError(folder, "exists and is not a bundle, so it is not replaced; choose another folder")
+
+
 def _swap(temporary: Path, folder: Path) -> None:
-    if not folder.exists():
+    if folder.exists():
+        retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+        folder.rename(retired / folder.name)
         temporary.rename(folder)
-        return
-    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    folder.rename(retired / folder.name)
-    temporary.rename(folder)
-    shutil.rmtree(retired, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
+    else:
+        temporary.rename(folder)
+    sync(folder.parent)
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read_file(path: Path) -> bytes:
@@ -126,39 +163,30 @@ def _read_file(path: Path) -> bytes:
 
 def _read_verified(path: Path, expected: str) -> bytes:
     content = _read_file(path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
+    actual = _sha256(content)
+    if actual != expected:
         raise BundleError(
             path,
-            f"was changed or cut short after the bundle was written: its SHA-256 is {found}, "
-            f"the manifest says {expected}; export the bundle again",
+            f"was changed or cut short after the bundle was written: its SHA-256 is {actual}, expected {expected}; "
+            "export the bundle again or copy it again",
         )
     return content
 
 
-def _parse_manifest(path: Path, content: bytes) -> Manifest:
-    try:
-        raw = json.loads(content)
-    except ValueError as error:
-        raise BundleError(path, f"is not valid JSON ({error})") from None
-    version = raw.get("format_version") if isinstance(raw, dict) else None
-    if not isinstance(version, int):
-        raise BundleError(path, "has no format_version, so it is no bundle's manifest")
-    if version > FORMAT_VERSION:
-        raise BundleError(
-            path,
-            f"is of format {version} and this version of the project reads up to {FORMAT_VERSION}: upgrade the project",
-        )
-    try:
-        manifest = Manifest.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BundleError(path, f"is invalid at {place or 'the top level'}: {first['msg']}") from None
+def _read_evaluation(folder: Path, *, manifest_sha256: str) -> Evaluation:
+    """The evaluation, verified, and with it the card; empty if there is no evaluation.json."""
+    path = folder / EVALUATION
+    if not path.exists():
+        return Evaluation()
+    evaluation, card_sha256 = evaluation_file.unpack(path, _read_file(path), manifest_sha256=manifest_sha256)
+    _read_verified(folder / CARD, card_sha256)
+    return evaluation
+
+
+def _check_names(path: Path, manifest: Manifest) -> None:
     for name in manifest.files:
         if Path(name).name != name:
             raise BundleError(path, f"names a file outside the bundle: {name!r}")
     for name in REQUIRED:
         if name not in manifest.files:
-            raise BundleError(path, f"names no {name} among its files")
-    return manifest
+            raise BundleError(path, f"does not name {name} among its files")

@@ -1,159 +1,174 @@
-"""The model card: a bundle's README.md, written from its manifest alone."""
+"""The model card: a bundle's README.md, made from its manifest and its evaluation with ``card.md.jinja``."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
-from model_store import card_evidence
-from model_store.card_tables import table
-from model_store.manifest import Arithmetic, Machine, Manifest, Training
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from model_store.evaluation import Behavior, Comparison, Evaluation, Measurement
+from model_store.manifest import Machine, Manifest
 
 NON_COMMERCIAL = re.compile(r"non-?commercial|\bNC\b", re.IGNORECASE)
-"""How licences that forbid commercial use are called, Creative Commons' among them: "CC BY-NC-SA 4.0"."""
+"""Names of licenses that forbid commercial use, Creative Commons' among them: "CC BY-NC-SA 4.0"."""
 
-ARITHMETIC: Mapping[Arithmetic, str] = {
-    "float32": "32 bits",
-    "int8": "recurrent layers in 8 bits, each text by itself",
+METRICS = {
+    "accuracy": "accuracy",
+    "polar_accuracy": "polar accuracy",
+    "macro_f1": "macro F1",
+    "calibration_error": "calibration error",
 }
-"""In words."""
+"""Names of metrics in the order of the table's columns; others follow under their own."""
+
+THIS_MODEL = "this model"
 
 
-def model_card(manifest: Manifest) -> str:
-    """The card as Markdown."""
-    sections = (_heading, _use, _labels, *card_evidence.SECTIONS, _training)
-    return "\n".join(line for section in sections for line in section(manifest)) + "\n"
+def model_card(manifest: Manifest, evaluation: Evaluation) -> str:
+    """The whole card as Markdown."""
+    return _render(manifest, evaluation, size=None)
 
 
-def _heading(manifest: Manifest) -> Iterator[str]:
-    shape = manifest.architecture
-    yield f"# {manifest.name} {manifest.version}"
-    yield ""
-    yield manifest.description
-    yield ""
-    direction = "bidirectional" if shape.bidirectional else "forward"
-    yield from table(
-        ("", ""),
-        [
-            ("encoder", f"{shape.layers} x {shape.hidden_size}, {direction} {shape.cell}"),
-            ("connection", shape.connection),
-            ("pooling", " + ".join(shape.pooling)),
-            ("parameters", f"{shape.parameters:,}"),
-            ("arithmetic", ARITHMETIC[manifest.arithmetic]),
-            ("tokens", f"{manifest.tokenizer.kind}, vocabulary of {manifest.tokenizer.vocabulary_size:,}"),
-            ("longest text", f"{manifest.limits.max_tokens:,} tokens"),
-            ("created", f"{manifest.created:%Y-%m-%d}"),
-        ],
-    )
+def summary(manifest: Manifest, evaluation: Evaluation, *, size: int) -> str:
+    """The card's most important lines as Markdown, for a terminal.
+
+    Args:
+        manifest: the bundle's identity.
+        evaluation: its figures.
+        size: bytes of all its files.
+    """
+    return _render(manifest, evaluation, size=size)
 
 
-def _use(manifest: Manifest) -> Iterator[str]:
-    for title, uses in (("Intended use", manifest.intended_use), ("Not intended for", manifest.not_intended_for)):
-        if uses:
-            yield ""
-            yield f"## {title}"
-            yield ""
-            yield from (f"- {use}" for use in uses)
-
-
-def _labels(manifest: Manifest) -> Iterator[str]:
-    calibration = manifest.calibration
-    yield ""
-    yield "## Labels and calibration"
-    yield ""
-    rows = [
-        (label.name, "-" if label.polarity is None else str(label.polarity), f"{label.bias:.4f}")
-        for label in manifest.labels
-    ]
-    yield from table(("label", "polarity", "bias"), rows)
-    yield ""
-    if calibration.data is None:
-        yield "Scores are not calibrated (temperature 1)."
-    else:
-        yield (
-            f"Scores are calibrated with temperature {calibration.temperature:.3f}, "
-            f"fitted on {calibration.rows:,} texts of `{calibration.data}`."
-        )
-    if calibration.target_accuracy is not None:
-        yield ""
-        yield _confidence(calibration.threshold, target=calibration.target_accuracy)
-
-
-def _confidence(threshold: float | None, *, target: float) -> str:
-    """What ``confident`` means for this bundle."""
-    goal = f"{100 * target:g}%"
-    if threshold is None:
-        return f"No answer is confident: on those texts not even the surest answers were right in {goal} of cases."
-    if threshold == 0:
-        return f"Every answer is confident: on those texts all answers together were right in {goal} of cases."
-    return (
-        f"An answer is confident where its score is at least {threshold:.4f}: on those texts the smallest with which "
-        f"confident answers were right in {goal} of cases."
-    )
-
-
-def _training(manifest: Manifest) -> Iterator[str]:
-    yield ""
-    yield "## Training"
-    yield ""
+def _render(manifest: Manifest, evaluation: Evaluation, *, size: int | None) -> str:
     runs = list(manifest.training.runs())
-    yield from _run(runs[0])
-    for number, run in enumerate(runs[1:], start=1):
-        yield f"{'It' if number == 1 else 'That one'} began with the weights of an earlier run:"
-        yield ""
-        yield from _run(run)
     sources = list(dict.fromkeys(source for run in runs for source in run.sources))
-    yield from (f"- {source}" for source in sources)
-    if sources:
-        yield ""
-    yield _commercial_use(sources, whole=all(run.sources for run in runs))
-    yield ""
-    yield "Libraries: " + ", ".join(f"{name} {number}" for name, number in manifest.libraries.items()) + "."
+    columns = _columns(evaluation.metrics)
+    return _template().render(
+        brief=size is not None,
+        size=size,
+        manifest=manifest,
+        shape=manifest.architecture,
+        calibration=manifest.calibration,
+        evaluation=evaluation,
+        runs=runs,
+        data_names=list(dict.fromkeys(file.name for run in runs for file in run.files)),
+        sources=sources,
+        all_sources_given=all(run.sources for run in runs),
+        non_commercial=[source for source in sources if NON_COMMERCIAL.search(source)],
+        columns=columns,
+        measured=list(_measured(evaluation.metrics, columns)),
+        commands=list(_commands(evaluation.metrics)),
+        coverages=list(dict.fromkeys(point.coverage for file in evaluation.risk_coverage for point in file.points)),
+        methods=_methods(manifest, evaluation.comparison),
+        compared=list(_compared(manifest, evaluation)),
+        kinds=list(dict.fromkeys(family.kind for family in evaluation.behavior)),
+    )
 
 
-def _run(training: Training) -> Iterator[str]:
-    if training.command:
-        yield f"{passes(training)}, seed {training.seed}, with this command:"
-        yield ""
-        yield f"    {training.command}"
-        yield ""
-    if training.seconds is not None:
-        yield f"It took {duration(training.seconds)}{_on(training.machine)} until these weights were written."
-        yield ""
-    if training.files:
-        rows = [(file.name, f"{file.rows:,}", f"`{file.sha256}`") for file in training.files]
-        yield from table(("file", "texts", "SHA-256"), rows)
-        yield ""
+@cache
+def _template() -> Template:
+    environment = Environment(  # noqa: S701 - Markdown, read as text
+        loader=PackageLoader("model_store", "."),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "cell": _cell,
+        "duration": duration,
+        "figure": _figure,
+        "machine": _machine,
+        "metric_name": _metric_name,
+        "percent": _percent,
+        "sum_of": _sum_of,
+        "thousands": "{:,}".format,
+    }
+    return environment.get_template("card.md.jinja")
 
 
-def passes(training: Training) -> str:
-    """How often the run saw its training data."""
-    return "1 epoch" if training.epochs == 1 else f"{training.epochs} epochs"
+def _columns(metrics: Iterable[Measurement]) -> list[str]:
+    names = list(dict.fromkeys(metric.metric for metric in metrics))
+    return [name for name in METRICS if name in names] + [name for name in names if name not in METRICS]
+
+
+def _measured(metrics: Sequence[Measurement], columns: Sequence[str]) -> Iterator[tuple[str, int, list[str]]]:
+    """Each file's name, number of texts, and figure in each column."""
+    for data in dict.fromkeys(metric.data for metric in metrics):
+        by_name = {metric.metric: metric for metric in metrics if metric.data == data}
+        texts = max(metric.rows for metric in by_name.values())
+        yield data, texts, [_figure(by_name.get(column), texts=texts) for column in columns]
+
+
+def _commands(metrics: Sequence[Measurement]) -> Iterator[tuple[str, str]]:
+    """Each command that measured something, after the names of what it measured."""
+    for command in dict.fromkeys(metric.command for metric in metrics if metric.command):
+        yield ", ".join(dict.fromkeys(metric.data for metric in metrics if metric.command == command)), command
+
+
+def _methods(manifest: Manifest, comparison: Sequence[Comparison]) -> list[str]:
+    """This model, then every other method, each once."""
+    return list(dict.fromkeys([THIS_MODEL, *(_method(manifest, figure) for figure in comparison)]))
+
+
+def _method(manifest: Manifest, figure: Comparison) -> str:
+    if figure.method == f"{manifest.name} {manifest.version}":
+        return THIS_MODEL
+    return f"{figure.method} ({figure.training_data})" if figure.training_data else figure.method
+
+
+def _compared(manifest: Manifest, evaluation: Evaluation) -> Iterator[tuple[str, int, str, list[str]]]:
+    """Data, texts, metric, and each method's figure; this model's own stands in where the report has none."""
+    own = {(metric.data, metric.metric, metric.rows): metric for metric in evaluation.metrics}
+    rows: dict[tuple[str, str, int], dict[str, Comparison | Measurement]] = {}
+    for figure in evaluation.comparison:
+        key = (figure.data, figure.metric, figure.rows)
+        row = rows.setdefault(key, {THIS_MODEL: own[key]} if key in own else {})
+        row[_method(manifest, figure)] = figure
+    for (data, metric, texts), row in rows.items():
+        yield data, texts, metric, [_figure(row.get(method)) for method in _methods(manifest, evaluation.comparison)]
+
+
+def _figure(figure: Measurement | Comparison | None, *, texts: int | None = None) -> str:
+    """A figure with its interval, and its number of texts if that is not the row's; a dash if there is none."""
+    if figure is None:
+        return "-"
+    value = _percent(figure.value)
+    if figure.low is not None and figure.high is not None:
+        value += f" ({100 * figure.low:.2f} to {100 * figure.high:.2f})"
+    return value if texts in {None, figure.rows} else f"{value}, {figure.rows:,} texts"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}%"
+
+
+def _metric_name(metric: str) -> str:
+    return METRICS.get(metric, metric.replace("_", " "))
+
+
+def _sum_of(families: Sequence[Behavior]) -> str:
+    """Cases, failures and rate of several families, as three cells."""
+    cases, failures = sum(family.cases for family in families), sum(family.failures for family in families)
+    return f"{cases:,} | {failures:,} | {failures / cases:.1%}"
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break a Markdown table."""
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def duration(seconds: float) -> str:
-    """Hours, minutes and seconds, without the larger ones that are 0."""
+    """Hours, minutes and seconds, without leading zeros."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{hours:,} h"] * (hours > 0) + [f"{minutes} min"] * (hours > 0 or minutes > 0) + [f"{rest} s"]
     return " ".join(parts)
 
 
-def _on(machine: Machine | None) -> str:
-    if machine is None:
-        return ""
+def _machine(machine: Machine) -> str:
     cores = "one core" if machine.cores == 1 else f"{machine.cores} cores"
     if machine.accelerator is None:
-        return f" on {cores} of {machine.processor}"
+        return f"{cores} of {machine.processor}"
     devices = machine.accelerator if machine.devices == 1 else f"{machine.devices} x {machine.accelerator}"
-    return f" on {devices}, with {cores} of {machine.processor}"
-
-
-def _commercial_use(sources: Sequence[str], *, whole: bool) -> str:
-    """What the sources, as the trainer gave them for every run or not, say of licences that forbid commercial use."""
-    forbidding = [source for source in sources if NON_COMMERCIAL.search(source)]
-    if forbidding:
-        return "These sources forbid commercial use: " + "; ".join(forbidding) + "."
-    if not sources:
-        return "Where its data comes from, and under which licence, was not given."
-    if not whole:
-        return "Where the data of one of these runs comes from, and under which licence, was not given."
-    return "No training on non-commercial data: no source named above is under a licence that forbids commercial use."
+    return f"{devices}, with {cores} of {machine.processor}"

@@ -1,9 +1,9 @@
-"""``python -m model_store show | verify | predict``: bundles for people, and as JSON for machines."""
+"""``python -m model_store show | verify | predict | upgrade``: bundles for people, and as JSON for machines."""
 
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 from rich.console import Console
@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store import bundle as bundles
-from model_store import summary
-from model_store.card import model_card
+from model_store.card import model_card, summary
 from model_store.errors import BundleError, TextError
+from model_store.manifest import FORMAT_VERSION
 from model_store.model import SentimentModel
 from model_store.results import Prediction
 from model_store.version import __version__
@@ -28,13 +28,15 @@ Examples:
 BUNDLE is a bundle's folder, or "default" for the one that ships with the project.
 """
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
 
 
 @click.group(epilog=EXAMPLES)
 @click.version_option(__version__, message="%(version)s", help="Print the version of the software.")
 def commands() -> None:
-    """Look at a model bundle, verify it, and ask it."""
+    """Look at a model bundle, verify it, upgrade it, and label texts with it."""
 
 
 @commands.command()
@@ -42,18 +44,17 @@ def commands() -> None:
 @click.option("--card", "whole_card", is_flag=True, help="Print the whole model card instead.")
 @as_json_option
 def show(*, bundle: str, whole_card: bool, as_json: bool) -> None:
-    """Print what a model is and how good it is, the most important of its card."""
-    folder = bundles.resolve(bundle)
-    manifest = bundles.read(folder).manifest
+    """Print what a model is and how good it is: the most important lines of its card."""
+    content = bundles.read(bundles.resolve(bundle))
     console = Console()
     if as_json:
-        sys.stdout.write(manifest.model_dump_json(indent=2) + "\n")
+        evaluation = content.evaluation.model_dump(mode="json")
+        console.print_json(data={**content.manifest.model_dump(mode="json"), "evaluation": evaluation})
     elif whole_card:
-        console.print(Markdown(model_card(manifest)))
+        console.print(Markdown(model_card(content.manifest, content.evaluation)))
     else:
-        size = sum((folder / name).stat().st_size for name in (bundles.MANIFEST, *manifest.files))
-        for table in summary.tables(manifest, size=size):
-            console.print(table)
+        size = sum(path.stat().st_size for path in content.path.iterdir() if path.is_file())
+        console.print(Markdown(summary(content.manifest, content.evaluation, size=size)))
         console.print(f"Everything else: python -m model_store show {bundle} --card", style="dim", highlight=False)
 
 
@@ -77,28 +78,56 @@ def verify(*, bundle: str, as_json: bool) -> None:
 
 @commands.command()
 @click.argument("bundle")
+@click.option(
+    "--max_unknown_share",
+    type=click.FloatRange(0, 1),
+    help="Also set the share of unknown tokens, from 0 to 1, above which an answer is not confident.",
+)
+def upgrade(*, bundle: str, max_unknown_share: float | None) -> None:
+    """Rewrite a bundle in today's format.
+
+    Graph and tokenizer stay byte for byte the same. The manifest changes if the bundle is of an older format, and its
+    hash names the model, so the model then has another name (model.sha256) in answers.
+    """
+    content = bundles.read(bundles.resolve(bundle))
+    calibration = content.manifest.calibration
+    if max_unknown_share is not None:
+        calibration = calibration.replace(max_unknown_share=max_unknown_share)
+    bundles.rewrite(content, manifest=content.manifest.replace(calibration=calibration))
+    sha256 = bundles.read(content.path).sha256
+    sys.stdout.write(f"Wrote {content.path} in format {FORMAT_VERSION}; the model's SHA-256 is {sha256}.\n")
+
+
+@commands.command()
+@click.argument("bundle")
 @click.argument("texts", nargs=-1)
 @click.option("--explain", is_flag=True, help="Show what every token adds to every label.")
 @as_json_option
 def predict(*, bundle: str, texts: tuple[str, ...], explain: bool, as_json: bool) -> None:
-    """Label TEXTS, or each line of standard input where there are none."""
+    """Label TEXTS, or each line of standard input if there are none.
+
+    Lines are UTF-8 and are answered one by one as they come. A line that cannot be answered, such as an empty one, gets
+    an error in its place.
+    """
     model = SentimentModel.load(bundle)
-    wanted = list(texts) or [line.rstrip("\r\n") for line in sys.stdin]
-    answers = model.predict(wanted, explain=explain)
-    labels = model.manifest.label_names
+    if not texts:
+        for answer in _answer_lines(model, sys.stdin.buffer, explain=explain, as_json=as_json):
+            click.echo(answer)
+        return
+    predictions = model.predict(texts, explain=explain)
     if as_json:
-        for text, answer in zip(wanted, answers, strict=True):
-            sys.stdout.write(json.dumps({"text": text, **_as_json(answer, labels)}) + "\n")
+        for text, prediction in zip(texts, predictions, strict=True):
+            click.echo(_json_line(text, prediction))
         return
     console = Console()
-    console.print(_summary(wanted, answers, labels))
+    console.print(_table(texts, predictions, model.manifest.label_names))
     if explain:
-        for answer in answers:
-            console.print(_explanation(answer, labels))
+        for prediction in predictions:
+            console.print(_explanation(prediction))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, 1 with a plain message, or 2 where the command line is off."""
+    """Run one command; returns the exit code: 0, 1 with a plain message, or 2 for an invalid command line."""
     try:
         commands.main(args=arguments, prog_name="python -m model_store", standalone_mode=False)
     except click.ClickException as error:
@@ -110,42 +139,88 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _summary(texts: Sequence[str], answers: Sequence[Prediction], labels: Sequence[str]) -> Table:
+def _answer_lines(model: SentimentModel, stream: BinaryIO, *, explain: bool, as_json: bool) -> Iterator[str]:
+    """The answer to each line, as soon as the line is there."""
+    for number, line in enumerate(stream, start=1):
+        content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        text = None
+        try:
+            text = _decode(content.rstrip(b"\r\n"))
+            (prediction,) = model.predict_tokenized([model.tokenize(text)], explain=explain)
+        except TextError as error:
+            problem = {"line": number, "text": text, "error": {"code": error.code, "message": error.message}}
+            yield json.dumps(problem) if as_json else f"line {number}: {error.message}"
+            continue
+        if as_json:
+            yield _json_line(text, prediction)
+            continue
+        yield _plain_line(text, prediction)
+        if explain:
+            with (console := Console()).capture() as capture:
+                console.print(_explanation(prediction))
+            yield capture.get()
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        message = f"the line is not valid UTF-8 at byte {error.start + 1}"
+        raise TextError("invalid_text", message) from None
+
+
+def _table(texts: Sequence[str], predictions: Sequence[Prediction], labels: Sequence[str]) -> Table:
     table = Table("text", "label", *labels, "polarity")
-    for text, answer in zip(texts, answers, strict=True):
-        scores = [f"{score:.1%}" for score in answer.scores.values()]
-        polarity = "-" if answer.polarity is None else f"{answer.polarity:+.2f}"
-        label = f"{answer.label}, not sure" if answer.confident is False else answer.label
-        table.add_row(Text(text), label, *scores, polarity)
+    for text, prediction in zip(texts, predictions, strict=True):
+        scores = [f"{score:.1%}" for score in prediction.scores.values()]
+        table.add_row(Text(text), _label(prediction), *scores, _polarity(prediction))
     return table
 
 
-def _explanation(answer: Prediction, labels: Sequence[str]) -> Table:
-    table = Table("token", *labels, title="What each token adds to each logit")
-    for token, row in zip(answer.tokens, _contributions(answer), strict=True):
+def _plain_line(text: str, prediction: Prediction) -> str:
+    scores = "  ".join(f"{label} {score:6.1%}" for label, score in prediction.scores.items())
+    return f"{_label(prediction)}  {scores}  polarity {_polarity(prediction)}  {text}"
+
+
+def _label(prediction: Prediction) -> str:
+    """The label, and if the answer is not confident, why."""
+    if prediction.confident is not False:
+        return prediction.label
+    return f"{prediction.label}, not sure ({', '.join(prediction.reasons).replace('_', ' ')})"
+
+
+def _polarity(prediction: Prediction) -> str:
+    return "-" if prediction.polarity is None else f"{prediction.polarity:+.2f}"
+
+
+def _explanation(prediction: Prediction) -> Table:
+    table = Table("token", *prediction.scores, title="What each token adds to each logit")
+    for token, row in zip(prediction.tokens, _contributions(prediction), strict=True):
         table.add_row(Text(token.text, style="" if token.known else "dim"), *(f"{value:+.3f}" for value in row))
     return table
 
 
-def _contributions(answer: Prediction) -> Iterator[list[float]]:
-    if answer.contributions is not None:
-        yield from answer.contributions.tolist()
+def _contributions(prediction: Prediction) -> Iterator[list[float]]:
+    if prediction.contributions is not None:
+        yield from prediction.contributions.tolist()
 
 
-def _as_json(answer: Prediction, labels: Sequence[str]) -> dict[str, Any]:
+def _json_line(text: str, prediction: Prediction) -> str:
     result: dict[str, Any] = {
-        "label": answer.label,
-        "score": answer.score,
-        "confident": answer.confident,
-        "scores": answer.scores,
-        "polarity": answer.polarity,
-        "token_count": answer.token_count,
-        "unknown_count": answer.unknown_count,
-        "truncated": answer.truncated,
+        "text": text,
+        "label": prediction.label,
+        "score": prediction.score,
+        "confident": prediction.confident,
+        "reasons": prediction.reasons,
+        "scores": prediction.scores,
+        "polarity": prediction.polarity,
+        "token_count": prediction.token_count,
+        "unknown_count": prediction.unknown_count,
+        "truncated": prediction.truncated,
     }
-    if answer.contributions is not None:
+    if prediction.contributions is not None:
         result["tokens"] = [
-            {**token._asdict(), "contributions": dict(zip(labels, row, strict=True))}
-            for token, row in zip(answer.tokens, _contributions(answer), strict=True)
+            {**token._asdict(), "contributions": dict(zip(prediction.scores, row, strict=True))}
+            for token, row in zip(prediction.tokens, _contributions(prediction), strict=True)
         ]
-    return result
+    return json.dumps(result)

@@ -1,7 +1,9 @@
-"""What can go wrong with a bundle, with a text, and with the runtime."""
+"""Errors of bundles, of texts, and of the runtime."""
 
 from pathlib import Path
 from typing import Literal
+
+from pydantic import ValidationError
 
 TextErrorCode = Literal["empty_text", "invalid_text", "too_many_tokens"]
 
@@ -16,11 +18,11 @@ class BundleError(Exception):
 
 
 class TextError(ValueError):
-    """One text that cannot be answered; the texts beside it can.
+    """One text that cannot be answered; the other texts can.
 
     Attributes:
-        code: a stable word for programs.
-        index: the text's position in the list it came in, or None where it came alone.
+        code: a stable word for programs to test.
+        index: the text's position in its list, or None if it came alone.
     """
 
     def __init__(self, code: TextErrorCode, message: str, *, index: int | None = None) -> None:
@@ -36,3 +38,9 @@ class ModelError(ValueError):
 
 class DeviceError(Exception):
     """The model cannot run where it was asked to: the message says what is missing."""
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """Place ("calibration.temperature", empty for the top level) and message of the first problem pydantic found."""
+    problem = error.errors()[0]
+    return ".".join(str(name) for name in problem["loc"]), problem["msg"]

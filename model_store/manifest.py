@@ -1,4 +1,4 @@
-"""What a bundle says about itself: the contract between training, the model store and the service."""
+"""A bundle's identity: the content of manifest.json, the contract between training, the model store and the service."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from model_store.base import Part
-from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.base import StrictModel
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised whenever an older reader would misunderstand a newer bundle."""
 
 Arithmetic = Literal["float32", "int8"]
@@ -18,10 +17,13 @@ CellName = Literal["lstm", "gru", "rnn"]
 ConnectionName = Literal["none", "residual", "dense", "highway"]
 PoolingName = Literal["max", "mean", "attention", "last"]
 
+Reason = Literal["unknown_tokens", "low_score"]
+"""Why an answer is not confident."""
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Label(Part):
+class Label(StrictModel):
     """One class of the classifier, in the order of the logits."""
 
     name: str = Field(min_length=1)
@@ -31,7 +33,7 @@ class Label(Part):
     bias: float = Field(description="The linear head's bias: token contributions plus this equal the logit.")
 
 
-class Architecture(Part):
+class Architecture(StrictModel):
     """The network's shape, enough to know what the representations are."""
 
     cell: CellName
@@ -54,7 +56,7 @@ class Architecture(Part):
         return self.directions * self.hidden_size
 
 
-class TokenizerCard(Part):
+class TokenizerCard(StrictModel):
     """How text becomes tokens."""
 
     kind: Literal["word", "subword"]
@@ -62,54 +64,70 @@ class TokenizerCard(Part):
     unknown_token: str
 
 
-class Calibration(Part):
-    """Temperature scaling (Guo et al. 2017, section 4.2), and from which score on an answer is called confident.
+class Calibration(StrictModel):
+    """Temperature scaling (Guo et al. 2017, section 4.2), and when an answer is confident.
 
-    Scores are softmax(logits / temperature). The threshold is the smallest with which the answers that reach it are
-    right as often as ``target_accuracy`` says, on the same texts. 0: all answers together are. Null with a target:
-    nothing reached it, so no answer is confident. Null without: nobody asked, and whether one is is not known.
+    Scores are softmax(logits / temperature). An answer is confident if its score is at least ``threshold`` and the
+    share of unknown tokens in its text is at most ``max_unknown_share``. The threshold is the smallest with which the
+    answers that reach it are right as often as ``target_accuracy`` says, on the same texts. It is 0 if all answers
+    together are, and null if no threshold reaches the target: no answer is confident then. Without a target accuracy
+    no threshold was chosen, and whether an answer is confident is not known.
     """
 
     temperature: float = Field(gt=0)
-    data: str | None = Field(description="What both were fitted on, several files with +; null where they were not.")
+    data: str | None = Field(description="The files it was fitted on, several with +; null: not fitted.")
     rows: int = Field(ge=0)
-    threshold: float | None = Field(default=None, ge=0, le=1, description="An answer is confident from this score on.")
+    threshold: float | None = Field(default=None, ge=0, le=1, description="The smallest score of a confident answer.")
     target_accuracy: float | None = Field(
         default=None, gt=0, lt=1, description="How often confident answers were to be right; null: no threshold chosen."
     )
+    max_unknown_share: float | None = Field(
+        default=None, ge=0, le=1, description="The largest share of unknown tokens of a confident answer; null: any."
+    )
 
-    def is_confident(self, score: float) -> bool | None:
-        """Whether an answer with this score is confident; None where no threshold was chosen."""
+    def is_confident(self, score: float, *, unknown_share: float = 0.0) -> bool | None:
+        """Whether such an answer is confident; None if no threshold was chosen."""
         if self.target_accuracy is None:
             return None
-        return self.threshold is not None and score >= self.threshold
+        return not self.reasons(score, unknown_share=unknown_share)
+
+    def reasons(self, score: float, *, unknown_share: float) -> tuple[Reason, ...]:
+        """Why such an answer is not confident; empty if it is, or if no threshold was chosen."""
+        if self.target_accuracy is None:
+            return ()
+        reasons: list[Reason] = []
+        if self.max_unknown_share is not None and unknown_share > self.max_unknown_share:
+            reasons.append("unknown_tokens")
+        if self.threshold is None or score < self.threshold:
+            reasons.append("low_score")
+        return tuple(reasons)
 
 
-class Limits(Part):
-    """What the bundle accepts."""
+class Limits(StrictModel):
+    """Limits on a text."""
 
     max_tokens: int = Field(ge=1)
 
 
-class TrainingFile(Part):
-    """A file the model learnt from."""
+class TrainingFile(StrictModel):
+    """A file the model was trained or validated on."""
 
     name: str
     rows: int = Field(ge=0)
     sha256: Sha256
 
 
-class Machine(Part):
-    """What a model was trained on."""
+class Machine(StrictModel):
+    """The machine a model was trained on."""
 
     processor: str
     cores: int = Field(ge=1, description="Processor cores the run could use.")
-    accelerator: str | None = Field(default=None, description="A GPU's name; null where the processor did the work.")
+    accelerator: str | None = Field(default=None, description="A GPU's name; null: trained on the processor.")
     devices: int = Field(default=1, ge=1, description="Processes that trained together, each on a device of its own.")
 
 
-class Training(Part):
-    """Where the model comes from."""
+class Training(StrictModel):
+    """The run that trained the model."""
 
     command: str | None
     files: list[TrainingFile]
@@ -120,22 +138,22 @@ class Training(Part):
         default=None, ge=0, description="Training until these weights were written, reading and validating included."
     )
     machine: Machine | None = None
-    began_with: "Training | None" = Field(
-        default=None, description="The earlier run whose weights this one began with; null where it began anew."
+    initialized_from: "Training | None" = Field(
+        default=None, description="The earlier run whose weights this one started from; null: random weights."
     )
 
     def runs(self) -> "Iterator[Training]":
-        """This run, the one whose weights it began with, and so on."""
+        """This run, the one whose weights it started from, and so on."""
         run: Training | None = self
         while run is not None:
             yield run
-            run = run.began_with
+            run = run.initialized_from
 
 
-class Manifest(Part):
-    """The whole of manifest.json."""
+class Manifest(StrictModel):
+    """The content of manifest.json; its SHA-256 names the bundle."""
 
-    format_version: Literal[1, 2]
+    format_version: Literal[1, 2, 3]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     version: str = Field(min_length=1)
     description: str
@@ -146,20 +164,13 @@ class Manifest(Part):
     arithmetic: Arithmetic = Field(
         default="float32",
         description="How the recurrent layers multiply. int8 rounds by the range of all that is computed together, so "
-        "that each text is computed by itself: then its answer is the same in any company.",
+        "each text is computed by itself: its answer does not depend on the other texts.",
     )
     calibration: Calibration
     limits: Limits
-    metrics: list[Measurement]
     training: Training
     libraries: dict[str, str]
-    intended_use: list[str] = Field(default_factory=list)
-    not_intended_for: list[str] = Field(default_factory=list)
-    risk_coverage: list[RiskCoverage] = Field(default_factory=list)
-    behaviour: list[Behaviour] = Field(default_factory=list)
-    comparison: list[Comparison] = Field(default_factory=list)
-    known_failures: list[KnownFailure] = Field(default_factory=list)
-    files: dict[str, Sha256] = Field(description="SHA-256 of every other file of the bundle.")
+    files: dict[str, Sha256] = Field(description="SHA-256 of the files that the model is made of, by name.")
 
     @model_validator(mode="after")
     def _labels_are_distinct(self) -> "Manifest":

@@ -1,53 +1,52 @@
 """Runs a bundle: text in; sentiment, contributions and contextual representations out. No torch, no HTTP."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from model_store import bundle as bundles
-from model_store.errors import BundleError, DeviceError, ModelError, TextError
+from model_store.errors import ModelError, TextError
+from model_store.evaluation import Evaluation
+from model_store.graph_runner import Device, GraphRunner, Outputs, go_on, require_device
 from model_store.manifest import Manifest
 from model_store.results import Prediction, Token
-from model_store.tokenization import TextTokenizer, TokenizedText, Truncation
-
-Device = Literal["cpu", "cuda"]
-
-PROVIDERS: Mapping[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-"""ONNX Runtime's names."""
-
-PADDED_TOKENS_A_BATCH = 4096
-"""Texts are run together up to this many padded tokens, so that memory stays bounded whatever is asked."""
-
-
-def _go_on() -> None:
-    """Nothing stops the work."""
+from model_store.softmax import softmax
+from model_store.tokenization import TokenizedText, Truncation
 
 
 class SentimentModel:
     """A loaded bundle. Safe to call from several threads at once.
 
     ``SentimentModel.load("default").predict(["The movie was terribly exciting!"])[0].label``
+
+    Attributes:
+        manifest: what the model is.
+        evaluation: how good it is, as far as that was measured.
+        sha256: names the model.
+        runner: its tokenizer and graph.
     """
 
     def __init__(self, bundle: bundles.Bundle, *, threads: int = 1, device: Device = "cpu") -> None:
         self.manifest: Manifest = bundle.manifest
+        self.evaluation: Evaluation = bundle.evaluation
         self.sha256: str = bundle.sha256
-        self._tokenizer = TextTokenizer(
-            Tokenizer.from_buffer(bundle.tokenizer),
+        self.runner = GraphRunner(
+            tokenizer=bundle.tokenizer,
+            graph=bundle.graph,
             unknown_token=bundle.manifest.tokenizer.unknown_token,
             max_tokens=bundle.manifest.limits.max_tokens,
+            arithmetic=bundle.manifest.arithmetic,
+            path=bundle.path / bundles.GRAPH,
+            threads=threads,
+            device=device,
         )
-        self._session = _session(bundle, threads, device)
         self._polarities = _polarities(bundle.manifest)
 
     @classmethod
     def load(cls, folder: str | Path = "default", *, threads: int = 1, device: Device = "cpu") -> "SentimentModel":
-        """Loads and verifies a bundle; ``default`` is the one that ships with the project.
+        """Load and verify a bundle; ``default`` is the one that ships with the project.
 
         Args:
             folder: a bundle's folder.
@@ -56,14 +55,14 @@ class SentimentModel:
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer format; the message names the file.
-            DeviceError: the device is not there, or is none for the bundle's arithmetic.
+            DeviceError: the device cannot be used, or not with the bundle's arithmetic.
         """
         require_device(device)
         return cls(bundles.read(bundles.resolve(folder)), threads=threads, device=device)
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
-        """Splits a text into tokens; raises ``TextError`` where it cannot be answered."""
-        return self._tokenizer.tokenize(text, truncate=truncate)
+        """Split a text into tokens; raises ``TextError`` if it cannot be answered."""
+        return self.runner.tokenize(text, truncate=truncate)
 
     def predict(self, texts: Sequence[str], *, explain: bool = False, truncate: Truncation = "end") -> list[Prediction]:
         """The sentiment of each text, in order; with ``explain``, what every token contributes to every label.
@@ -76,7 +75,7 @@ class SentimentModel:
     def represent(
         self, texts: Sequence[str], *, layers: Sequence[int] = (-1,), truncate: Truncation = "end"
     ) -> list[Prediction]:
-        """The same, with every token's contextual representation.
+        """The sentiment of each text, with every token's contextual representation.
 
         Args:
             texts: what to read.
@@ -95,32 +94,19 @@ class SentimentModel:
         *,
         explain: bool = False,
         layers: Sequence[int] = (),
-        before_each_run: Callable[[], None] = _go_on,
+        before_each_run: Callable[[], None] = go_on,
     ) -> list[Prediction]:
-        """Runs texts that are already tokenized, for callers that answer bad texts one by one.
+        """Run texts that are already tokenized, for callers that answer bad texts one by one.
 
         The work is cut into runs of bounded size. Whatever ``before_each_run`` raises ends it there.
         """
         numbers = self.layer_numbers(layers)
-        outputs = ["logits", *(["contributions"] if explain else []), *(f"layer_{number}" for number in numbers)]
-        answers: list[Prediction | None] = [None] * len(texts)
-        for positions in self._runs([len(text) for text in texts]):
-            before_each_run()
-            values = self._run([texts[position] for position in positions], outputs)
-            scores = _softmax(values["logits"].astype(np.float64) / self.manifest.calibration.temperature)
-            for row, position in enumerate(positions):
-                length = len(texts[position])
-                answers[position] = self._prediction(
-                    texts[position],
-                    logits=values["logits"][row],
-                    scores=scores[row],
-                    contributions=values["contributions"][row, :length] if explain else None,
-                    representations={number: values[f"layer_{number}"][row, :length] for number in numbers},
-                )
-        return [answer for answer in answers if answer is not None]
+        names = ["logits", *(["contributions"] if explain else []), *(f"layer_{number}" for number in numbers)]
+        results = self.runner.run(texts, names, before_each_run=before_each_run)
+        return [self._prediction(text, outputs, numbers) for text, outputs in zip(texts, results, strict=True)]
 
     def layer_numbers(self, layers: Sequence[int]) -> list[int]:
-        """Resolves negative layers and drops repeats; raises ``ModelError`` for a layer the model does not have."""
+        """Resolve negative layers and drop repeats; raises ``ModelError`` for a layer the model does not have."""
         depth = self.manifest.architecture.layers
         numbers: list[int] = []
         for layer in layers:
@@ -131,12 +117,6 @@ class SentimentModel:
             if number not in numbers:
                 numbers.append(number)
         return numbers
-
-    def _runs(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        """Positions of the texts that are computed together."""
-        if self.manifest.arithmetic == "int8":  # its rounding goes by the range of all that is computed together
-            return ([position] for position in range(len(lengths)))
-        return _batches(lengths)
 
     def _tokenize_all(self, texts: Sequence[str], truncate: Truncation) -> list[TokenizedText]:
         if isinstance(texts, str):
@@ -150,69 +130,24 @@ class SentimentModel:
                 raise TextError(error.code, error.message, index=index) from None
         return tokenized
 
-    def _run(self, texts: Sequence[TokenizedText], outputs: list[str]) -> dict[str, NDArray[np.float32]]:
-        lengths = np.array([len(text) for text in texts], dtype=np.int32)  # (texts,)
-        ids = np.zeros((len(texts), int(lengths.max())), dtype=np.int64)  # (texts, tokens)
-        for row, text in enumerate(texts):
-            ids[row, : len(text)] = text.ids
-        return dict(zip(outputs, self._session.run(outputs, {"ids": ids, "lengths": lengths}), strict=True))
-
-    def _prediction(
-        self,
-        text: TokenizedText,
-        *,
-        logits: NDArray[np.float32],
-        scores: NDArray[np.float64],
-        contributions: NDArray[np.float32] | None,
-        representations: dict[int, NDArray[np.float32]],
-    ) -> Prediction:
+    def _prediction(self, text: TokenizedText, outputs: Outputs, layers: Sequence[int]) -> Prediction:
+        calibration, names = self.manifest.calibration, self.manifest.label_names
+        scores = softmax(outputs["logits"][np.newaxis], temperature=calibration.temperature)[0]  # (labels,)
         best = int(scores.argmax())
-        names = self.manifest.label_names
+        score, unknown_share = float(scores[best]), text.unknown_share
         return Prediction(
             label=names[best],
-            score=float(scores[best]),
-            confident=self.manifest.calibration.is_confident(float(scores[best])),
+            score=score,
+            confident=calibration.is_confident(score, unknown_share=unknown_share),
+            reasons=calibration.reasons(score, unknown_share=unknown_share),
             scores=dict(zip(names, scores.tolist(), strict=True)),
             polarity=None if self._polarities is None else min(1.0, max(-1.0, float(scores @ self._polarities))),
-            logits=logits,
+            logits=outputs["logits"],
             tokens=tuple(_tokens(text)),
             truncated=text.truncated,
-            contributions=contributions,
-            representations=representations,
+            contributions=outputs.get("contributions"),
+            representations={layer: outputs[f"layer_{layer}"] for layer in layers},
         )
-
-
-def require_device(device: Device) -> None:
-    """Raises ``DeviceError`` where ONNX Runtime cannot run on the device at all."""
-    if PROVIDERS[device] not in onnxruntime.get_available_providers():
-        message = (
-            f"The device {device} was asked for, but this ONNX Runtime cannot use it; it has "
-            f"{', '.join(onnxruntime.get_available_providers())}. "
-            "Install onnxruntime-gpu in place of onnxruntime, or choose the device cpu."
-        )
-        raise DeviceError(message)
-
-
-def _session(bundle: bundles.Bundle, threads: int, device: Device) -> onnxruntime.InferenceSession:
-    if device != "cpu" and bundle.manifest.arithmetic == "int8":
-        message = (
-            f"The device {device} was asked for, but {bundle.manifest.name} computes in 8 bits, which is made for "
-            "processors. Choose the device cpu, or export the model with --arithmetic float32."
-        )
-        raise DeviceError(message)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # An idle pool that spins starves whatever else runs in the process.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(bundle.graph, options, providers=[PROVIDERS[device]])
-    except Exception as error:  # onnxruntime raises bare subclasses of Exception
-        raise BundleError(bundle.folder / bundles.GRAPH, f"cannot be loaded by ONNX Runtime ({error})") from error
-    if PROVIDERS[device] not in session.get_providers():  # it only warns, and goes on with the CPU
-        message = f"The device {device} was asked for, but ONNX Runtime could not start it; its log says why."
-        raise DeviceError(message)
-    return session
 
 
 def _polarities(manifest: Manifest) -> NDArray[np.float64] | None:
@@ -220,25 +155,6 @@ def _polarities(manifest: Manifest) -> NDArray[np.float64] | None:
     return np.array(values) if len(values) == len(manifest.labels) else None
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions of texts of similar length, so that little is padded and each batch is bounded."""
-    batch: list[int] = []
-    for position in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[position] > PADDED_TOKENS_A_BATCH:
-            yield batch
-            batch = []
-        batch.append(position)
-    if batch:
-        yield batch
-
-
 def _tokens(text: TokenizedText) -> Iterator[Token]:
     for start, end, known in zip(text.starts.tolist(), text.ends.tolist(), text.known.tolist(), strict=True):
         yield Token(text.text[start:end], start, end, known)
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row of (texts, labels)."""
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    scores: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return scores

@@ -1,4 +1,4 @@
-"""What a model says of a text."""
+"""A model's answer to a text."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,9 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.manifest import Reason
+
 
 class Token(NamedTuple):
-    """A piece of the text as it stands there: ``text == whole_text[start:end]``, offsets in code points."""
+    """A piece of the text, unchanged: ``text == whole_text[start:end]``, offsets in code points."""
 
     text: str
     start: int
@@ -18,15 +20,16 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One text's sentiment and, where asked for, what every token adds to it and means in context.
+    """One text's sentiment and, if asked for, each token's contribution to it and contextual representation.
 
     Attributes:
         label: the label with the highest score.
         score: that label's calibrated probability.
-        confident: whether that is enough for the accuracy that the bundle's threshold was chosen for; None where it has
-            no threshold.
+        confident: whether the score reaches the bundle's threshold and enough of the text's tokens are known; None if
+            no threshold was chosen.
+        reasons: why the answer is not confident; empty if it is, or if no threshold was chosen.
         scores: every label's calibrated probability, summing to 1.
-        polarity: expectation of the labels' polarities under ``scores``, in [-1, 1]; None where a label has none.
+        polarity: expectation of the labels' polarities under ``scores``, in [-1, 1]; None if a label has no polarity.
         logits: (labels,) before calibration.
         tokens: in the order of the text, after truncation.
         contributions: (tokens, labels); summed over tokens, plus the head's bias, they equal ``logits``. None unless
@@ -38,6 +41,7 @@ class Prediction:
     label: str
     score: float
     confident: bool | None
+    reasons: tuple[Reason, ...]
     scores: dict[str, float]
     polarity: float | None
     logits: NDArray[np.float32]
@@ -53,5 +57,5 @@ class Prediction:
 
     @property
     def unknown_count(self) -> int:
-        """How many of them the vocabulary lacks."""
+        """Number of tokens that the vocabulary lacks."""
         return sum(not token.known for token in self.tokens)

@@ -1,4 +1,4 @@
-"""From a text to token ids that know their place in it."""
+"""From a text to token ids with their offsets in it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from model_store.errors import TextError
 
 Truncation = Literal["end", "start", "never"]
-"""Which end of a text that is too long is left out, or that it is an error."""
+"""The end at which a text that is too long is cut; never: it is an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,18 @@ class TokenizedText:
         """Number of tokens."""
         return len(self.ids)
 
+    @property
+    def unknown_share(self) -> float:
+        """The share of tokens that the vocabulary lacks, from 0 to 1."""
+        return float((~self.known).mean())
+
 
 class TextTokenizer:
-    """A bundle's tokenizer: a ``tokenizers`` pipeline with the vocabulary's unknown token."""
+    """A bundle's tokenizer: a ``tokenizers`` pipeline with the vocabulary's unknown token.
+
+    Attributes:
+        unknown_id: id of the unknown token.
+    """
 
     def __init__(self, pipeline: Tokenizer, *, unknown_token: str, max_tokens: int) -> None:
         unknown_id = pipeline.token_to_id(unknown_token)
@@ -44,11 +53,11 @@ class TextTokenizer:
             message = f"the tokenizer has no unknown token {unknown_token!r} in its vocabulary"
             raise ValueError(message)
         self._pipeline = pipeline
-        self._unknown_id = unknown_id
+        self.unknown_id = unknown_id
         self._max_tokens = max_tokens
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
-        """Splits a text into tokens of the vocabulary.
+        """Split a text into tokens of the vocabulary.
 
         Raises:
             TextError: ``empty_text`` (nothing is left to read), ``invalid_text`` (a lone surrogate, which no UTF-8
@@ -71,14 +80,14 @@ class TextTokenizer:
                 f"the text has {len(ids)} tokens and the limit is {self._max_tokens}; shorten it, "
                 'or let it be cut with truncate "end" or "start"',
             )
-        kept = slice(excess, None) if excess > 0 and truncate == "start" else slice(0, self._max_tokens)
-        offsets = np.array(encoding.offsets, dtype=np.int64)[kept]
-        ids = ids[kept]
+        window = slice(excess, None) if excess > 0 and truncate == "start" else slice(0, self._max_tokens)
+        offsets = np.array(encoding.offsets, dtype=np.int64)[window]
+        ids = ids[window]
         return TokenizedText(
             text=text,
             ids=ids,
             starts=offsets[:, 0],
             ends=offsets[:, 1],
-            known=ids != self._unknown_id,
+            known=ids != self.unknown_id,
             truncated=excess > 0,
         )

@@ -54,7 +54,7 @@ CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text wa
 UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose score is below the model's threshold.")
 TOKENS = Counter("sentiment_tokens", "Tokens read.")
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
-TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was left out.")
+TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.")
 MODEL = Gauge("sentiment_model_info", "1 for the model served.", ["name", "version", "sha256"], multiprocess_mode="max")
 
 

@@ -68,7 +68,7 @@ def openapi(card: ModelCard, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def bentoml_schema(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """What BentoML's client reads at ``/schema.json`` of the calls under ``/v1``.
+    """The document that BentoML's client reads at ``/schema.json``.
 
     It sends keyword arguments as members of the body, and a positional argument as the first member described here:
     ``client.predict(texts=[...])`` and ``client.predict({"texts": [...]})`` both work, as ``parse_body`` unwraps the

@@ -1,11 +1,11 @@
-"""The endpoints of the service: one table, and the application that is made from it."""
+"""The endpoints of the service in one table, and the application made from it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import anyio.to_thread
 from opentelemetry.trace import Tracer
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -65,8 +65,8 @@ async def predict(request: Request) -> Response:
 async def represent(request: Request) -> Response:
     """Contextual representations.
 
-    What every token of each text means in its context, from any layer of the encoder: as numbers, or as base64, which
-    is a quarter of the size. In Python: `numpy.frombuffer(base64.b64decode(data), '<f4').reshape(shape)`.
+    The contextual representation of every token of each text, from any layer of the encoder: as numbers, or as base64,
+    which is a quarter of the size. In Python: `numpy.frombuffer(base64.b64decode(data), '<f4').reshape(shape)`.
     """
     return await _answer(request, RepresentRequest, _served(request).predictor.represent)
 
@@ -74,11 +74,11 @@ async def represent(request: Request) -> Response:
 async def bulk(request: Request) -> ASGIApp:
     """Sentiment of a stream.
 
-    Any number of texts, one JSON object a line, answered while they arrive: a line comes out for every line that goes
-    in, in the same order; `index` counts them from 0. A line that cannot be answered gets an error with a `code`, and
-    the stream goes on. Empty lines are passed over. The body has no limit; a line may be as long as the body of another
-    call. Read the answers while you write, as `curl -N -X POST -T texts.ndjson` does: what is not read is not computed,
-    and a client that reads nothing is given up after a while. An answer that does not end properly is not complete.
+    Any number of texts, one JSON object a line, answered while they arrive, in the same order; `index` counts the lines
+    from 0. A line that cannot be answered gets an error with a `code`, and the stream goes on. Blank lines are skipped.
+    The body has no limit; a line may be as long as the body of another call. Read the answers while you write, as
+    `curl -N -X POST -T texts.ndjson` does: the service stops computing while its answers are not read, and closes the
+    connection after a while. An answer without a proper end is incomplete.
     """
     return _served(request).bulk
 
@@ -86,8 +86,8 @@ async def bulk(request: Request) -> ASGIApp:
 async def model(request: Request) -> Response:
     """Model card.
 
-    What is served: the model, its labels and the limits in force. With `evaluation=true` also where it comes from and
-    how good it is.
+    The served model: its identity, labels, architecture, calibration and training, and the limits in force. With
+    `evaluation=true` also how good it is.
     """
     query = parse_query(ModelQuery, request.scope["query_string"])
     served = _served(request)
@@ -141,7 +141,7 @@ async def metrics_text(_: Request) -> Response:
 
     Counters and durations in Prometheus' text format.
     """
-    return Response(await anyio.to_thread.run_sync(metrics.render), media_type=metrics.CONTENT_TYPE)
+    return Response(await asyncio.to_thread(metrics.render), media_type=metrics.CONTENT_TYPE)
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -226,7 +226,7 @@ TABLE = EndpointTable(ENDPOINTS)
 
 @dataclass(frozen=True)
 class Served:
-    """What the handlers answer from, once the model is loaded."""
+    """The objects that the handlers use, made once the model is loaded."""
 
     predictor: Predictor
     executor: InferenceExecutor
@@ -239,7 +239,7 @@ class Served:
 
 
 def serve(model: SentimentModel, settings: Settings) -> Served:
-    """Everything that the handlers need of a loaded model."""
+    """Makes the objects that the handlers use from a loaded model."""
     predictor = Predictor(model, settings)
     executor = InferenceExecutor(settings.threads)
     card = model_card(model, settings)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from model_store.evidence import Behaviour, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.evaluation import Behavior, Comparison, KnownFailure, Measurement, RiskCoverage
 from model_store.manifest import Architecture, Arithmetic, Calibration, Label, TokenizerCard, Training
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
@@ -78,7 +78,7 @@ class _TextsRequest(_Request):
 
 
 class PredictOptions(_Request):
-    """How texts are read and what is answered: in the body of `/v1/predict`, in the address of `/v1/bulk`."""
+    """Options of a prediction, in the body of `/v1/predict` and in the address of `/v1/bulk`."""
 
     explain: bool = Field(
         default=False, description="Whether each result also lists its tokens with their contributions to every label."
@@ -93,11 +93,11 @@ class PredictOptions(_Request):
 
 
 class PredictRequest(PredictOptions, _TextsRequest):
-    """Texts whose sentiment is wanted."""
+    """Texts to predict the sentiment of."""
 
 
 class RepresentRequest(_TextsRequest):
-    """Texts whose tokens' contextual representations are wanted."""
+    """Texts whose tokens to represent."""
 
     layers: list[int] = Field(
         default=[-1],
@@ -107,7 +107,7 @@ class RepresentRequest(_TextsRequest):
     )
     direction: Direction = Field(
         default="both",
-        description='Which half of a representation is wanted; "both" is the concatenation [forward; backward].',
+        description='Which half of a representation to answer with; "both" is the concatenation [forward; backward].',
     )
     encoding: Encoding = Field(
         default="float",
@@ -130,7 +130,7 @@ class _Response(BaseModel):
 
 
 class ModelName(_Response):
-    """Which model gave the answer."""
+    """The model that gave the answer."""
 
     name: str = Field(examples=["sentiment-base"])
     version: str = Field(examples=["1.0.0"])
@@ -230,7 +230,9 @@ class Representation(_Response):
 class RepresentResult(_Sentiment):
     """One text's sentiment, its tokens and their contextual representations."""
 
-    tokens: list[Token] = Field(description="What the model read: token `i` is row `i` of every representation.")
+    tokens: list[Token] = Field(
+        description="The tokens that the model read: token `i` is row `i` of every representation."
+    )
     representations: list[Representation] = Field(description="One for each layer asked for, in that order.")
 
 
@@ -281,7 +283,7 @@ class LimitsInForce(_Response):
 
 
 class ModelQuery(_Request):
-    """What `GET /v1/model` answers."""
+    """Options of `GET /v1/model`."""
 
     evaluation: bool = Field(
         default=False, description="Whether the answer also has the figures, comparisons and known failures."
@@ -310,7 +312,7 @@ class ModelCard(_Response):
     risk_coverage: list[RiskCoverage] = Field(
         default=[], description="What leaving out the least sure answers does. Only with `evaluation=true`."
     )
-    behaviour: list[Behaviour] = Field(
+    behaviour: list[Behavior] = Field(
         default=[], description="How often each kind of wording is got wrong. Only with `evaluation=true`."
     )
     comparison: list[Comparison] = Field(

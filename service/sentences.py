@@ -1,8 +1,8 @@
 """Sentence boundaries of a text.
 
-The splitter is sentencex, Wikimedia's: rules and abbreviations, nothing to download, linear in the length of the text. It
-knows punctuation. What reviews use in its place is added here: line breaks, HTML line breaks, bullets and headings such
-as "Pros:".
+The splitter is sentencex, Wikimedia's: rules and abbreviations, nothing to download, linear in the length of the text.
+It knows punctuation. What reviews use in its place is added here: line breaks, HTML line breaks, bullets and headings
+such as "Pros:".
 """
 
 import logging

@@ -1,37 +1,31 @@
-"""What an operator can set, all of it through SENTIMENT_* environment variables; docs/reference/operations.md has the table."""
+"""Settings, read from SENTIMENT_* environment variables. docs/reference/operations.md has the table."""
 
-import os
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from model_store.usable_cores import usable_cores
+
 PREFIX = "SENTIMENT_"
 
 BYTES_PER_NUMBER = 24
-"""What one number of a representation holds while it is answered: itself, and its base64 in three copies."""
+"""Memory for one number of a representation in an answer: the number, and three copies of its base64."""
 
-SHORTEST_KEY = 16
-"""Characters of an API key; a shorter one can be guessed."""
+MIN_KEY_CHARACTERS = 16
+"""Minimum length of an API key; a shorter one can be guessed."""
 
 SECRETS = {"api_keys"}
 """Settings whose values are never printed."""
 
 
-def available_cores() -> int:
-    """Processors this process may use, which under an affinity mask is fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _a_share_of_the_processors(values: dict[str, Any]) -> int:
+def _cores_per_worker(values: dict[str, Any]) -> int:
     workers: int = values.get("workers", 1)
-    return max(1, available_cores() // workers)
+    return max(1, usable_cores() // workers)
 
 
 class SettingsError(ValueError):
-    """A setting the service cannot start with: the message names the variable, its value and what was expected."""
+    """An invalid setting; the message names the variable, its value and what was expected."""
 
 
 class Settings(BaseSettings):
@@ -51,55 +45,56 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=64,
-        description="Processes that serve, each with its own model. Limits hold in each of them.",
+        description="Processes that serve, each with its own model and its own limits.",
     )
     threads: int = Field(
-        default_factory=_a_share_of_the_processors,
+        default_factory=_cores_per_worker,
         ge=1,
         le=256,
         description="How many requests a worker computes at the same time, each on one processor thread. "
-        "By default the processors this process may use, divided among the workers.",
+        "By default the processors that this process may use (a container's CPU quota counts), divided among the "
+        "workers.",
     )
     max_body_bytes: int = Field(
         default=8 * 1024 * 1024,  # far above 256 long reviews, far below what would exhaust a small machine
         ge=1024,
-        description="The largest request body that is read, in bytes; more is answered with 413.",
+        description="Maximum size of a request body in bytes; a larger one is answered with 413.",
     )
     max_texts: int = Field(
         default=256,
         ge=1,
-        description="The most texts in one request; more is answered with 422.",
+        description="Maximum number of texts in one request; more are answered with 422.",
     )
     max_characters: int = Field(
         default=100_000,  # seven times the longest IMDb review
         ge=1,
-        description="The most characters (Unicode code points) in one text; a longer text gets an error of its own.",
+        description="Maximum number of characters (Unicode code points) in one text; a longer text gets its own error.",
     )
     max_request_tokens: int = Field(
         default=131_072,  # 256 texts of 512 tokens: a few seconds of one processor
         ge=1,
-        description="The most tokens in all texts of one request together; more is answered with 422.",
+        description="Maximum number of tokens in all texts of one request; more are answered with 422.",
     )
     max_request_numbers: int = Field(
         default=4_194_304,  # 8,192 tokens of 512 numbers: 22 MB of base64, 90 MB as lists of numbers
         ge=1,
-        description="The most numbers in all representations of one answer; more is answered with 422.",
+        description="Maximum number of numbers in all representations of one answer; more are answered with 422.",
     )
     max_in_flight: int = Field(
         default=64,  # enough to keep every thread busy, and a wait of well under a second for ordinary texts
         ge=1,
-        description="Requests that wait or are computed; one more is answered with 429 at once.",
+        description="Maximum number of requests that wait or are computed; further ones are answered with 429 at once.",
     )
     max_streams: int = Field(
         default=8,
         ge=1,
-        description="Streams of /v1/bulk at the same time; one more is answered with 429 at once.",
+        description="Maximum number of concurrent streams of /v1/bulk; further ones are answered with 429 at once.",
     )
     max_bytes_in_flight: int = Field(
         default=512 * 1024 * 1024,
         ge=1024,
-        description="Bytes that all requests together hold in bodies and representations; what exceeds it is "
-        "answered with 429.",
+        description="Maximum number of bytes that all requests together hold in bodies and representations; a request "
+        "beyond it is answered with 429.",
     )
     deadline_seconds: float = Field(
         default=30.0,
@@ -122,7 +117,7 @@ class Settings(BaseSettings):
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
-        description="Keys, separated by commas; with any, a call needs one of them. None by default.",
+        description="API keys, separated by commas. Where some are set, a call needs one of them. None by default.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -141,8 +136,8 @@ class Settings(BaseSettings):
     @field_validator("api_keys")
     @classmethod
     def _keys_are_long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(len(key) < SHORTEST_KEY for key in keys):
-            message = f"every key needs at least {SHORTEST_KEY} characters"
+        if any(len(key) < MIN_KEY_CHARACTERS for key in keys):
+            message = f"every key needs at least {MIN_KEY_CHARACTERS} characters"
             raise ValueError(message)
         return keys
 
@@ -152,17 +147,17 @@ class Settings(BaseSettings):
         for origin in origins:
             scheme, separator, rest = origin.partition("://")
             if origin != "*" and not (separator and scheme and rest and "/" not in rest):
-                message = f"{origin} is no origin; write it like https://example.org, without a path"
+                message = f"{origin} is not an origin; write it like https://example.org, without a path"
                 raise ValueError(message)
         return origins
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "Settings":
-        largest = self.max_body_bytes + self.max_request_numbers * BYTES_PER_NUMBER
-        if self.max_bytes_in_flight < largest:
+        required = self.max_body_bytes + self.max_request_numbers * BYTES_PER_NUMBER
+        if self.max_bytes_in_flight < required:
             message = (
                 f"{PREFIX}MAX_BYTES_IN_FLIGHT={self.max_bytes_in_flight} cannot hold the largest single request: "
-                f"{PREFIX}MAX_BODY_BYTES + {BYTES_PER_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {largest}"
+                f"{PREFIX}MAX_BODY_BYTES + {BYTES_PER_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {required}"
             )
             raise ValueError(message)
         return self
@@ -181,8 +176,8 @@ def read_settings() -> Settings:
         raise SettingsError("The service cannot start with these settings.\n" + "\n".join(problems)) from None
 
 
-def _problem(place: tuple[int | str, ...], value: object, message: str) -> str:
-    if not place:  # of several settings together
+def _problem(location: tuple[int | str, ...], value: object, message: str) -> str:
+    if not location:  # a check of several settings together
         return message
-    name = str(place[0])
+    name = str(location[0])
     return f"{PREFIX}{name.upper()}={'(not shown)' if name in SECRETS else value}: {message}"

@@ -42,7 +42,7 @@ EXAMPLES: dict[str, Any] = {
 async def server(_: Request) -> Response:
     """Open Inference Protocol: server.
 
-    Which server this is, as KServe's and Triton's clients ask for it.
+    Name and extensions of the server, as KServe's and Triton's clients ask for them.
     """
     return _json(ServerMetadata(name="sentiment", version="1", extensions=["binary_tensor_data"]))
 
@@ -67,7 +67,7 @@ async def ready(request: Request) -> Response:
 async def model(request: Request) -> Response:
     """Open Inference Protocol: model.
 
-    The tensors that go in and come out.
+    The input and output tensors.
     """
     return _json(_model(request).metadata())
 
@@ -75,7 +75,7 @@ async def model(request: Request) -> Response:
 async def model_ready(request: Request) -> Response:
     """Open Inference Protocol: model readiness.
 
-    Whether the model can be asked.
+    Whether the model is ready.
     """
     _model(request)
     return _json(ModelReady(name=request.path_params["name"], ready=True))
@@ -84,12 +84,13 @@ async def model_ready(request: Request) -> Response:
 async def infer(request: Request) -> Response:
     """Open Inference Protocol: inference.
 
-    Texts as a tensor of BYTES in JSON; label and probabilities come back, and with
-    `"outputs": [{"name": "token_count"}, {"name": "representations"}]` the top layer, padded with zeros behind each
-    text's last token; `confident` can be named too where the model has a threshold. A tensor has no place for a text
-    without an answer: one such text fails the request, and the error names it. A text with too many tokens is such a
-    text too. The extension for binary tensors works both ways: with the header `Inference-Header-Content-Length` the
-    texts may follow the JSON object as bytes, and with the parameter `binary_data` a tensor comes back so.
+    The input is a tensor of BYTES with the texts. The outputs are label and probabilities, or those named, such as
+    `"outputs": [{"name": "token_count"}, {"name": "representations"}]` for the top layer, padded with zeros after each
+    text's last token; `confident` exists where the model has a threshold. A tensor cannot express that a text has no
+    answer: one such text, also one with too many tokens, fails the request, and the error names it. The extension for
+    binary tensors works both ways: with the header `Inference-Header-Content-Length` the texts may follow the JSON
+    object as bytes, and with the parameter `binary_data` a tensor comes back as bytes. The classification extension is
+    not supported. Unknown members and parameters are ignored.
     """
     served = _model(request)
     json_length = _json_length(request.headers)

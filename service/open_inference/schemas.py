@@ -78,7 +78,7 @@ class InferResponse(_Object):
 
 
 class TensorMetadata(_Object):
-    """A tensor the model takes or gives; -1 stands for any size."""
+    """An input or output tensor; -1 stands for any size."""
 
     name: str
     datatype: Datatype
@@ -87,7 +87,7 @@ class TensorMetadata(_Object):
 
 
 class ModelMetadata(_Object):
-    """What goes into the model and what comes out."""
+    """The inputs and outputs of the model."""
 
     name: str
     versions: list[str]
@@ -97,7 +97,7 @@ class ModelMetadata(_Object):
 
 
 class ServerMetadata(_Object):
-    """Which server this is."""
+    """Name and extensions of the server."""
 
     name: str
     version: str
@@ -117,7 +117,7 @@ class ServerReady(_Object):
 
 
 class ModelReady(_Object):
-    """The model can be asked."""
+    """The model is ready."""
 
     name: str
     ready: bool

@@ -1,8 +1,9 @@
 """Everything that depends on internals of uvicorn and BentoML. ``tests/service/server`` says what is relied on.
 
 uvicorn rejects malformed HTTP before any middleware runs, in plain text and uncounted. It keeps a request's head,
-however long that grows. Where a request asks for another protocol (``Upgrade: h2c``, as Java's client and ``curl --http2`` do),
-its parser drops the body. BentoML starts uvicorn without a choice of protocol, so ours is installed as the default.
+however long that grows. Where a request asks for another protocol (``Upgrade: h2c``, as Java's client and
+``curl --http2`` do), its parser drops the body. BentoML starts uvicorn without a choice of protocol, so ours is
+installed as the default.
 """
 
 import logging

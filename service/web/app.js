@@ -1,6 +1,6 @@
 // The page: asks the service for the sentiment of what is typed, and shows what every word adds to it.
 
-import { showCard } from "./card.js";
+import { showCard, showFigures } from "./card.js";
 import { showComparison } from "./comparison.js";
 import { $, capitalised } from "./dom.js";
 import { onKey } from "./key.js";
@@ -103,6 +103,15 @@ if (navigator.clipboard) {
   $("copy").hidden = false;
   $("copy").addEventListener("click", copyCurl);
 }
+
+$("card-metrics").addEventListener("toggle", async () => {
+  if (!$("card-metrics").open) return;
+  try {
+    showFigures(await card({ evaluation: true }));
+  } catch {
+    $("card-metrics").open = false; // closed again, so that opening it is another try
+  }
+});
 
 async function start() {
   try {

@@ -20,12 +20,16 @@ export function showCard(card) {
     ["Limits", `${whole(limits.max_tokens)} tokens and ${whole(limits.max_characters)} characters a text, ${whole(limits.max_texts)} texts a request`],
     ["SHA-256", card.sha256],
   ]);
-  $("card-metrics").hidden = !card.metrics.length;
-  $("card-metrics-rows").replaceChildren(...card.metrics.map(measurement));
+}
+
+// The figures, once their table is opened.
+export function showFigures({ metrics }) {
+  $("card-metrics-rows").replaceChildren(...metrics.map(measurement));
+  $("card-metrics-none").hidden = metrics.length > 0;
 }
 
 // Those of the run and of the earlier ones whose weights it began with.
-function sources({ sources: own, began_with: earlier }) {
+function sources({ sources: own, initialized_from: earlier }) {
   return [...new Set([...own, ...(earlier ? sources(earlier) : [])])];
 }
 

@@ -14,7 +14,7 @@ export function showComparison(panels) {
 function pairs(here, there) {
   const waiting = Map.groupBy(there.filter((word) => word.isWord), (word) => word.text.toLowerCase());
   const shared = here.filter((word) => word.isWord).map((word) => [word, waiting.get(word.text.toLowerCase())?.shift()]);
-  const rest = [...waiting.values()].flat().sort((a, b) => a.number - b.number).map((word) => [undefined, word]);
+  const rest = [...waiting.values()].flat().sort((a, b) => a.index - b.index).map((word) => [undefined, word]);
   return [...shared, ...rest];
 }
 

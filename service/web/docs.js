@@ -28,7 +28,7 @@ function call(path, method, operation, schemas) {
     section.append(heading(body["x-line"] ? "Every line of the request" : "Request", name), fields(schema));
   }
   section.append(element("h3", { text: "Responses" }), responses(operation.responses));
-  if (body) section.append(trial(filled(path, operation.parameters), mediaType, body.examples));
+  section.append(trial(method, filled(path, operation.parameters), (operation.parameters ?? []).filter((parameter) => parameter.in === "query"), mediaType, body?.examples));
   return section;
 }
 
@@ -69,29 +69,41 @@ function parameters(all) {
   return fields({ properties: Object.fromEntries(all.map(({ name, description, schema }) => [name, { ...schema, description }])) });
 }
 
-// Of what is served there is one model and one version, so a path can be filled in.
+// A path parameter has one value, that of the served model, so a path can be filled in.
 function filled(path, all = []) {
-  return all.reduce((soFar, { name, schema }) => soFar.replace(`{${name}}`, encodeURIComponent(schema.enum?.[0])), path);
+  return all.filter((parameter) => parameter.in === "path").reduce((soFar, { name, schema }) => soFar.replace(`{${name}}`, encodeURIComponent(schema.enum[0])), path);
 }
 
-function trial(path, mediaType, examples) {
+// A form that sends the call: its parameters, its body where it has one, and what the service answers.
+function trial(method, path, queries, mediaType, examples) {
   const box = element("div", { className: "try" });
-  const input = element("textarea", { attributes: { rows: "4", spellcheck: "false", "aria-label": `Body for ${path}` } });
+  const choices = queries.map(choice);
+  const input = mediaType && element("textarea", { attributes: { rows: "4", spellcheck: "false", "aria-label": `Body for ${path}` } });
   const output = element("pre", { attributes: { tabindex: "0", "aria-label": `Answer of ${path}`, "aria-live": "polite" } });
-  const send = element("button", { className: "send", text: "Send", attributes: { type: "button" } });
-  const choices = Object.entries(examples).map(([name, { value }]) => {
-    const button = element("button", { text: name, attributes: { type: "button" } });
-    button.addEventListener("click", () => { input.value = written(value); });
-    return button;
+  const button = element("button", { className: "send", text: "Send", attributes: { type: "button", "aria-label": `Send ${method.toUpperCase()} ${path}` } });
+  const buttons = Object.entries(examples ?? {}).map(([name, { value }]) => {
+    const example = element("button", { text: name, attributes: { type: "button" } });
+    example.addEventListener("click", () => { input.value = written(value); });
+    return example;
   });
   output.hidden = true;
-  input.value = written(Object.values(examples)[0].value);
-  send.addEventListener("click", async () => {
+  if (input) input.value = written(Object.values(examples)[0].value);
+  button.addEventListener("click", async () => {
     output.hidden = false;
-    output.textContent = await answer(path, mediaType, input.value);
+    const query = new URLSearchParams(choices.map(({ select }) => [select.name, select.value]).filter(([, value]) => value));
+    const options = input ? { headers: { "Content-Type": mediaType }, body: input.value } : {};
+    output.textContent = await answer(query.size ? `${path}?${query}` : path, { method: method.toUpperCase(), ...options });
   });
-  box.append(element("h3", { text: "Try it" }), input, element("div", { className: "examples", children: [send, ...choices] }), output);
+  box.append(element("h3", { text: "Try it" }), ...choices.map(({ label }) => label), ...(input ? [input] : []), element("div", { className: "examples", children: [button, ...buttons] }), output);
   return box;
+}
+
+// A query parameter to choose: one of its values, or none, which means its default.
+function choice({ name, schema }) {
+  const values = schema.type === "boolean" ? ["true", "false"] : schema.enum;
+  const select = element("select", { attributes: { name }, children: ["", ...values].map((value) => element("option", { text: value, attributes: { value } })) });
+  select.options[0].textContent = `by default ${schema.default}`;
+  return { select, label: element("label", { className: "choice", children: [element("code", { text: name }), select] }) };
 }
 
 // A stream's example is text already.
@@ -99,10 +111,10 @@ function written(example) {
   return typeof example === "string" ? example : JSON.stringify(example, null, 2);
 }
 
-async function answer(path, mediaType, body) {
+async function answer(path, options) {
   try {
     const started = performance.now();
-    const response = await send(path.slice(1), { method: "POST", headers: { "Content-Type": mediaType }, body });
+    const response = await send(path.slice(1), options);
     const content = await response.text();
     const shown = response.headers.get("Content-Type") === "application/json" ? JSON.stringify(JSON.parse(content), null, 2) : content;
     return `${response.status}, ${Math.round(performance.now() - started)} ms\n\n${shown}`;

@@ -22,8 +22,9 @@ export async function ask(path, body) {
   return content;
 }
 
-export async function card() {
-  const response = await send("v1/model");
+// The model card; with `evaluation` also its figures, which are most of its bytes.
+export async function card({ evaluation = false } = {}) {
+  const response = await send(evaluation ? "v1/model?evaluation=true" : "v1/model");
   if (!response.ok) throw new Refused(response.statusText);
   return response.json();
 }

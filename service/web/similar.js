@@ -50,8 +50,8 @@ function rows({ data, shape: [count, width] }) {
   return Array.from({ length: count }, (_, row) => numbers.subarray(row * width, (row + 1) * width));
 }
 
-function mean(all, numbers) {
-  return all[numbers[0]].map((_, at) => numbers.reduce((sum, number) => sum + all[number][at], 0) / numbers.length);
+function mean(vectors, indices) {
+  return vectors[indices[0]].map((_, dimension) => indices.reduce((sum, index) => sum + vectors[index][dimension], 0) / indices.length);
 }
 
 function unit(vector) {
@@ -60,11 +60,11 @@ function unit(vector) {
 }
 
 function list(panels, panel, word) {
-  const from = vectors.get(panel)[word.number];
+  const from = vectors.get(panel)[word.index];
   const others = panels
     .flatMap((one) => one.words.map((other) => ({ panel: one, word: other })))
     .filter((other) => other.word !== word && other.word.isWord)
-    .map((other) => ({ ...other, cosine: vectors.get(other.panel)[other.word.number].reduce((sum, number, at) => sum + number * from[at], 0) }))
+    .map((other) => ({ ...other, cosine: vectors.get(other.panel)[other.word.index].reduce((sum, number, at) => sum + number * from[at], 0) }))
     .sort((a, b) => b.cosine - a.cosine)
     .slice(0, SHOWN);
   $("similar-word").textContent = word.text;
@@ -73,8 +73,8 @@ function list(panels, panel, word) {
 }
 
 function row({ panel, word, cosine }, named) {
-  const first = panel.words[Math.max(0, word.number - BESIDE)];
-  const last = panel.words[Math.min(panel.words.length - 1, word.number + BESIDE)];
+  const first = panel.words[Math.max(0, word.index - BESIDE)];
+  const last = panel.words[Math.min(panel.words.length - 1, word.index + BESIDE)];
   const context = [
     slice(panel.text, first.start, word.start).replace(/^[^\p{L}\p{N}]+/u, ""), // not from the middle of a mark on
     element("strong", { text: word.text }),

@@ -23,16 +23,16 @@ export function inWords(text, result) {
       words.push({ start, end, known, text: token.text, contributions: { ...contributions }, rows: [row] });
     }
   }
-  for (const [number, word] of words.entries()) {
+  for (const [index, word] of words.entries()) {
     word.value = worth(word.contributions, result.label);
-    word.number = number;
+    word.index = index;
     word.isWord = /[\p{L}\p{N}]/u.test(word.text);
   }
   return words;
 }
 
 // The text with a mark for every word; `choose` is called with the word that is clicked.
-export function paint(place, text, words, { strongest, truncated, choose }) {
+export function paint(container, text, words, { strongest, truncated, choose }) {
   const characters = Array.from(text);
   const pieces = [];
   let position = 0;
@@ -44,7 +44,7 @@ export function paint(place, text, words, { strongest, truncated, choose }) {
   }
   const rest = characters.slice(position).join("");
   if (rest) pieces.push(truncated ? unread(rest) : rest);
-  place.replaceChildren(...pieces);
+  container.replaceChildren(...pieces);
 }
 
 function mark(word, strongest, choose) {
@@ -55,7 +55,7 @@ function mark(word, strongest, choose) {
     text: word.text,
     attributes: {
       role: "button",
-      tabindex: word.number === 0 ? "0" : "-1", // one stop; arrows do the rest
+      tabindex: word.index === 0 ? "0" : "-1", // one stop; arrows do the rest
       "aria-pressed": "false",
       "aria-label": `${word.text}: ${signed(word.value)}${word.known ? "" : ", not in the vocabulary"}`,
     },

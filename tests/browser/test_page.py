@@ -272,7 +272,7 @@ def test_the_curl_asks_for_what_is_on_screen(page):
 
 
 def test_the_model_card_is_on_the_page(page):
-    card = httpx.get(f"{page.url}v1/model").json()
+    card = httpx.get(f"{page.url}v1/model?evaluation=true").json()
     page.get_by_role("link", name="Model card").click()
     section = page.locator("#model")
     expect(section).to_be_in_viewport()

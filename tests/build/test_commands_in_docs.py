@@ -5,12 +5,12 @@ import shlex
 
 import pytest
 
-from tests.support.real_server import PROJECT
+from tests.support.paths import ROOT
 from training.commands.main import main
 
-PAGES = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
-PASSED_ON = {"repeat", "cross-validate"}  # take the options of fit too
+PASSED_ON = {"repeat", "cross_validate"}  # take the options of fit too
 
 
 def shown_commands() -> dict[str, set[str]]:
@@ -50,7 +50,7 @@ def test_the_command_has_every_option_that_the_docs_show(command, capsys):
 @pytest.mark.slow
 def test_every_option_of_fit_that_the_reference_names_exists(capsys):
     pages = ["docs/reference/data.md", "docs/reference/training.md", "docs/how-to/prepare-data.md"]
-    text = "".join((PROJECT / page).read_text() for page in pages)
+    text = "".join((ROOT / page).read_text() for page in pages)
     named = set(re.findall(r"--(?:data|resume|telemetry|recovery)\.\w+", text))
     assert len(named) > 20
     assert named - help_of("fit", capsys) == set()

@@ -72,7 +72,7 @@ def test_paths_at_which_there_is_nothing_share_a_series(client):
 def test_the_end_turns_readiness_off_and_nothing_else(client, monkeypatch, path):
     assert client.get(path).status_code == 200
     served = importlib.import_module("service.app").state.served
-    monkeypatch.setattr(pages.state.draining, "has_begun", True)
+    monkeypatch.setattr(served.shutdown, "has_begun", True)
     response = client.get(path)
     assert response.status_code == 503
     assert "retry-after" in response.headers

@@ -249,7 +249,7 @@ def test_a_body_that_is_no_json_or_another_kind(client):
 @pytest.mark.usefixtures("inside")
 def test_a_tensor_that_would_be_mostly_padding_is_refused(client, monkeypatch):
     served = importlib.import_module("service.app").state.served
-    monkeypatch.setattr(pages.state.protocol, "_most_numbers", 4 * 300 * 24 - 1)
+    monkeypatch.setattr(served.open_inference, "_max_numbers", 4 * 300 * 24 - 1)
     texts = ["fine " * 300, "fine", "fine", "fine"]
     response = client.post(INFER, json={"inputs": [tensor(*texts)], "outputs": [{"name": "representations"}]})
     status, message = error_of(response)

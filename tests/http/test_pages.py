@@ -1,11 +1,11 @@
 """What can be read with GET: the page, the documentation, the model card, the probes."""
 
+import json
 import re
-from importlib.metadata import version
 
 import pytest
 
-from model_store import Manifest, SentimentModel
+from model_store import Manifest, SentimentModel, __version__
 from service.model_card import model_card, model_summary
 from service.routes import WEB
 from service.settings import Settings
@@ -59,13 +59,15 @@ def test_the_page_is_ours_and_starts_with_the_example(client):
 EVALUATION = {"metrics", "risk_coverage", "behaviour", "comparison", "known_failures"}
 
 
-def test_the_model_card_is_the_manifest_with_the_limits_in_force(client, model, tiny_bundle):
+def test_the_model_card_is_manifest_and_evaluation_with_the_limits_in_force(client, model, tiny_bundle):
     card = client.get("/v1/model?evaluation=true").json()
     manifest = Manifest.model_validate_json((tiny_bundle / "manifest.json").read_text())
     expected = manifest.model_dump(mode="json", exclude={"format_version", "files", "libraries", "limits"})
+    evaluation = json.loads((tiny_bundle / "evaluation.json").read_text())["evaluation"]
+    expected |= {"behaviour" if name == "behavior" else name: value for name, value in evaluation.items()}
     limits = card.pop("limits")
     assert card.pop("sha256") == model.sha256
-    assert card.pop("service_version") == version("sentiment-encoder")
+    assert card.pop("service_version") == __version__
     assert card == expected
     assert limits == {
         "max_tokens": manifest.limits.max_tokens,

@@ -2,11 +2,19 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
+from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.cli import main
+from tests.model_store.older_bundles import older_bundle
+
+
+def standard_input(content):
+    return io.TextIOWrapper(io.BytesIO(content))
 
 
 def test_predict_prints_a_row_a_text(tiny_bundle, capsys):
@@ -17,7 +25,7 @@ def test_predict_prints_a_row_a_text(tiny_bundle, capsys):
 
 
 def test_predict_reads_lines_and_prints_json(tiny_bundle, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("first one\nsecond\n"))
+    monkeypatch.setattr("sys.stdin", standard_input(b"first one\nsecond\n"))
     assert main(["predict", str(tiny_bundle), "--json", "--explain"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["text"] for row in rows] == ["first one", "second"]
@@ -25,20 +33,48 @@ def test_predict_reads_lines_and_prints_json(tiny_bundle, capsys, monkeypatch):
     assert set(rows[0]["tokens"][0]["contributions"]) == {"negative", "neutral", "positive"}
 
 
+def test_a_line_that_cannot_be_answered_is_an_error_in_its_place(tiny_bundle, capsys, monkeypatch):
+    lines = b"\xef\xbb\xbffine\r\n\nbad \xff byte\ncold soup"
+    monkeypatch.setattr("sys.stdin", standard_input(lines))
+    assert main(["predict", str(tiny_bundle), "--json"]) == 0
+    first, blank, unreadable, last = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (first["text"], last["text"]) == ("fine", "cold soup")
+    assert (blank["line"], blank["text"], blank["error"]["code"]) == (2, "", "empty_text")
+    assert (unreadable["line"], unreadable["text"], unreadable["error"]["code"]) == (3, None, "invalid_text")
+    assert unreadable["error"]["message"] == "the line is not valid UTF-8 at byte 5"
+    monkeypatch.setattr("sys.stdin", standard_input(lines))
+    assert main(["predict", str(tiny_bundle), "--explain"]) == 0
+    printed = capsys.readouterr().out
+    assert "line 2: the text has no tokens" in printed
+    assert printed.count("What each token adds to each logit") == 2
+
+
+def test_each_line_is_answered_before_the_next_is_sent(tiny_bundle):
+    command = [sys.executable, "-m", "model_store", "predict", str(tiny_bundle), "--json"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:  # noqa: S603 - this Python
+        for text in ("fine", "cold soup"):
+            program.stdin.write(f"{text}\n".encode())
+            program.stdin.flush()
+            assert json.loads(program.stdout.readline())["text"] == text
+        program.stdin.close()
+        assert program.wait(timeout=60) == 0
+
+
 def test_predict_says_of_which_answer_it_is_not_sure(sure_bundle, tiny_bundle, capsys):
     assert main(["predict", str(sure_bundle), "cold soup", "fine"]) == 0
     assert capsys.readouterr().out.count("not sure") == 1
     assert main(["predict", str(sure_bundle), "--json", "cold soup", "fine"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert sorted(row["confident"] for row in rows) == [False, True]
+    assert sorted((row["confident"], row["reasons"]) for row in rows) == [(False, ["low_score"]), (True, [])]
     assert main(["predict", str(tiny_bundle), "--json", "fine"]) == 0
-    assert json.loads(capsys.readouterr().out)["confident"] is None
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["confident"], answer["reasons"]) == (None, [])
 
 
 def test_show_has_the_most_important_and_the_whole_card_on_request(capsys):
     assert main(["show", "default"]) == 0
     printed = capsys.readouterr().out
-    figures = {metric.metric: metric.value for metric in bundles.read(bundles.DEFAULT).manifest.metrics}
+    figures = {metric.metric: metric.value for metric in bundles.read(bundles.DEFAULT).evaluation.metrics}
     assert f"{figures['polar_accuracy']:.2%}" in printed
     assert "MB" in printed
     assert "SHA-256" not in printed
@@ -62,3 +98,25 @@ def test_what_is_wrong_goes_to_standard_error_with_exit_code_1(tmp_path, capsys)
 def test_a_wrong_command_line_exits_with_2(capsys):
     assert main(["predict"]) == 2
     assert "Missing argument" in capsys.readouterr().err
+
+
+def test_upgrade_rewrites_an_older_bundle_and_leaves_the_model_alone(tmp_path, capsys):
+    folder = older_bundle(tmp_path)
+    before = bundles.read(folder)
+    answers = SentimentModel(before).predict(["not bad at all"])
+    assert main(["upgrade", str(folder), "--max_unknown_share", "0.25"]) == 0
+    after = bundles.read(folder)
+    assert after.sha256 in capsys.readouterr().out
+    assert (after.graph, after.tokenizer) == (before.graph, before.tokenizer)
+    assert after.evaluation == before.evaluation
+    assert after.manifest.calibration.max_unknown_share == 0.25
+    assert after.manifest.format_version == 3
+    assert set(after.manifest.files) == {"model.onnx", "tokenizer.json"}
+    assert SentimentModel(after).predict(["not bad at all"])[0].scores == answers[0].scores
+    assert main(["upgrade", str(folder)]) == 0
+    assert bundles.read(folder).sha256 == after.sha256  # a bundle of today's format keeps its name
+
+
+def test_upgrade_refuses_a_share_above_1(tiny_bundle, capsys):
+    assert main(["upgrade", str(tiny_bundle), "--max_unknown_share", "30"]) == 2
+    assert "0<=x<=1" in capsys.readouterr().err

@@ -17,7 +17,7 @@ def model():
 
 def test_every_file_fits_the_repository():
     sizes = {path.name: path.stat().st_size for path in bundles.DEFAULT.iterdir()}
-    assert set(sizes) == {"manifest.json", "model.onnx", "tokenizer.json", "README.md"}
+    assert set(sizes) == {"manifest.json", "evaluation.json", "model.onnx", "tokenizer.json", "README.md"}
     assert max(sizes.values()) <= 16 * MEGABYTE
     assert sum(sizes.values()) <= 8_000_000
 
@@ -69,7 +69,27 @@ def test_of_some_answers_it_is_sure_and_of_some_not(model):
     assert (sure.confident, unsure.confident) == (True, False)
 
 
-@pytest.mark.data
+@pytest.mark.parametrize(
+    "text",
+    [
+        "הסרט היה מצוין",
+        "영화는 정말 좋았어요",
+        "Этот фильм был ужасен!",
+        "\N{BLACK HEART SUIT}" * 3,
+        "\N{BLACK STAR}" + "\N{WHITE STAR}" * 4,
+    ],
+)
+def test_it_is_not_sure_of_what_it_cannot_read(model, text):
+    (answer,) = model.predict([text])
+    assert answer.confident is False
+    assert "unknown_tokens" in answer.reasons
+
+
+def test_one_unknown_word_in_a_sentence_does_not_make_it_unsure(model):
+    (answer,) = model.predict(["The food at \N{CJK UNIFIED IDEOGRAPH-597D} was really good, I loved it."])
+    assert (answer.unknown_count, answer.confident, answer.reasons) == (1, True, ())
+
+
 @pytest.mark.parametrize("file", ["test.txt.gz", "stsa.binary.test"])
 def test_it_is_right_on_nine_of_ten_sentences_of_sst_2(model, real_data, file):
     # Tai et al. 2015, table 3: bidirectional LSTM 87.5. Trees give natural text, the other file lower case.

@@ -1,11 +1,15 @@
 """The library without HTTP: exact contributions, honest offsets, and the same answer in any company."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model_store import ModelError, SentimentModel, TextError
+from model_store import bundle as bundles
+from model_store.manifest import Calibration
 
 GOOD = "The soup was wonderful, but the service wasn't."
 NASTY = [
@@ -168,3 +172,43 @@ def test_unknown_words_are_marked_and_counted(model):
     (answer,) = model.predict(["wonderful zxqj"])
     assert [token.known for token in answer.tokens] == [True, False]
     assert answer.unknown_count == 1
+
+
+@pytest.mark.parametrize(
+    ("score", "unknown_share", "reasons"),
+    [
+        (0.9, 0.0, ()),
+        (0.9, 0.3, ()),
+        (0.8, 0.3, ()),
+        (0.79, 0.3, ("low_score",)),
+        (0.9, 0.31, ("unknown_tokens",)),
+        (0.5, 1.0, ("unknown_tokens", "low_score")),
+    ],
+)
+def test_an_answer_is_confident_if_score_and_known_tokens_suffice(score, unknown_share, reasons):
+    calibration = Calibration(
+        temperature=1, data="a.csv", rows=9, threshold=0.8, target_accuracy=0.95, max_unknown_share=0.3
+    )
+    assert calibration.reasons(score, unknown_share=unknown_share) == reasons
+    assert calibration.is_confident(score, unknown_share=unknown_share) is (reasons == ())
+
+
+def test_without_a_limit_unknown_tokens_do_not_count_and_without_a_threshold_nothing_does():
+    older = Calibration(temperature=1, data="a.csv", rows=9, threshold=0.8, target_accuracy=0.95)
+    assert older.reasons(0.9, unknown_share=1.0) == ()
+    uncalibrated = Calibration(temperature=1, data=None, rows=0, max_unknown_share=0.3)
+    assert uncalibrated.reasons(0.1, unknown_share=1.0) == ()
+    assert uncalibrated.is_confident(0.1, unknown_share=1.0) is None
+    hopeless = Calibration(temperature=1, data="a.csv", rows=9, threshold=None, target_accuracy=0.95)
+    assert hopeless.reasons(0.99, unknown_share=0.0) == ("low_score",)
+
+
+@pytest.mark.parametrize(("unknown", "limit", "confident"), [(3, 0.3, True), (4, 0.3, False), (10, 0.9, False)])
+def test_the_share_of_unknown_tokens_decides_with_the_score(sure_bundle, unknown, limit, confident):
+    bundle = bundles.read(sure_bundle)
+    calibration = bundle.manifest.calibration.replace(threshold=0.0, max_unknown_share=limit)
+    model = SentimentModel(replace(bundle, manifest=bundle.manifest.replace(calibration=calibration)))
+    (answer,) = model.predict([" ".join(["zxqj"] * unknown + ["fine"] * (10 - unknown))])
+    assert (answer.unknown_count, answer.token_count) == (unknown, 10)
+    assert answer.confident is confident
+    assert answer.reasons == (() if confident else ("unknown_tokens",))

@@ -54,7 +54,7 @@ def test_every_setting_can_be_set(monkeypatch):
 
 
 def test_the_processors_are_divided_among_the_workers(monkeypatch):
-    monkeypatch.setattr("service.settings.available_cores", lambda: 8)
+    monkeypatch.setattr("service.settings.usable_cores", lambda: 8)
     assert read_settings().threads == 8
     monkeypatch.setenv("SENTIMENT_WORKERS", "3")
     assert read_settings().threads == 2

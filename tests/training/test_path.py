@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,16 +13,16 @@ from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
+from tests.support.paths import CONFIGS, ROOT, SAMPLE
 from training.commands.main import main
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "training" / "data" / "sample"
+pytestmark = pytest.mark.slow
 
 
 def fit(folder, *more, config="sample.yaml"):
     """Runs fit in ``folder``, so that everything a run writes lands there."""
-    arguments = ["--config", str(ROOT / "training" / "configs" / config), *more]
+    arguments = ["--config", str(CONFIGS / config), *more]
     return subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-m", "training", "fit", *arguments],
         cwd=folder,
@@ -123,7 +122,8 @@ def test_the_manifest_says_where_the_model_comes_from(bundle):
     assert manifest["training"]["command"].startswith("python -m training fit --config")
     assert manifest["training"]["files"][0]["name"] == "sample/train.csv"
     assert manifest["calibration"]["rows"] == 60
-    assert {metric["metric"] for metric in manifest["metrics"]} >= {"accuracy", "macro_f1", "polar_accuracy"}
+    evaluation = json.loads((bundle / "evaluation.json").read_text())["evaluation"]
+    assert {metric["metric"] for metric in evaluation["metrics"]} >= {"accuracy", "macro_f1", "polar_accuracy"}
     assert "| encoder | 2 x 32, bidirectional lstm |" in (bundle / "README.md").read_text()
 
 

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
     """Runs the command; exits as the first run that fails does."""
     own, fit_options = split_arguments(arguments, CrossValidationOptions)
     given = parse(CrossValidationOptions, own, command="cross_validate", description=DESCRIPTION)
-    with plain_errors("cross_validate", DataError):
+    with plain_errors("cross_validate", DataError, group="data"):
         cross_validate(CrossValidationOptions(**given), fit_options)
 
 

@@ -7,19 +7,17 @@ from typing import Any
 
 from rich.console import Console
 
-from model_store import BundleError
+from model_store import BundleError, Evaluation
 from model_store import bundle as bundles
-from model_store.manifest import Calibration, Machine, Manifest, Training, TrainingFile
+from model_store.manifest import Machine, Manifest, Training, TrainingFile
 from training.commands.card import CardOptions, write_card
 from training.commands.export_options import DESCRIPTION, RENAMED, ExportOptions, check
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError, Example
 from training.data.module import short_name
 from training.data.readers import ReadingOptions, read_examples
-from training.evaluation.calibration import calibrate
-from training.evaluation.metrics import measurements
 from training.evaluation.polarity import default_polarities
-from training.evaluation.predictions import Predictions, concatenate, predict_file
+from training.evaluation.predictions import concatenate, predict_file
 from training.evaluation.selective import risk_coverage
 from training.export.bundle import (
     Description,
@@ -27,15 +25,15 @@ from training.export.bundle import (
     check_parity,
     check_rounding,
     make_manifest,
+    make_runner,
     random_batches,
     real_batches,
-    unwritten_model,
-    write_bundle,
 )
+from training.export.calibration import calibrate_on_files
 from training.export.onnx_graph import build_graph
-from training.export.quantization import round_weights
-from training.export.reports import EvidenceError
-from training.export.vocabulary_pruning import VocabularyError, leave_out_rare
+from training.export.quantization import quantize_weights
+from training.export.reports import EvidenceError, attach_measurements
+from training.export.vocabulary_pruning import VocabularyError, prune_vocabulary
 from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.fit.task import SentimentTask
 from training.network.validation import OptionError
@@ -58,37 +56,42 @@ def export(options: ExportOptions, *, command: str) -> None:
     test = _read(_several(options.test), options, loaded)
     pruned = 0
     if options.min_count:
-        pruned = leave_out_rare(loaded, min_count=options.min_count, files=_several(options.counted))
-    round_weights(loaded.task.network, options.storage, arithmetic=options.arithmetic)
+        pruned = prune_vocabulary(loaded, min_count=options.min_count, files=_several(options.counted))
+    quantize_weights(loaded.task.network, options.storage, arithmetic=options.arithmetic)
     texts = [example for _, examples in validation for example in examples]
     graph, proof = _proven(loaded.task, options, texts)
-    manifest = make_manifest(
-        loaded.task,
-        description=Description(
-            name=options.name,
-            version=options.version,
-            text=options.description,
-            max_tokens=options.max_tokens,
-            intended_use=options.intended_use,
-            not_intended_for=options.not_intended_for,
-        ),
-        calibration=Calibration(temperature=1.0, data=None, rows=0),
-        polarities=_polarities(loaded.task.labels, options.polarity or {}),
-        training=_training(loaded.origin()),
-        libraries=loaded.run.get("libraries", {}),
+    labels = loaded.task.labels
+    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
+    description = Description(
+        name=options.name,
+        version=options.version,
+        text=options.description,
+        max_tokens=options.max_tokens,
         arithmetic=options.arithmetic,
     )
-    files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
-    model = unwritten_model(options.to, manifest, files)
-    manifest = _measured(
-        manifest,
-        validation=[predict_file(model, examples, data=data) for data, examples in validation],
-        test=[predict_file(model, examples, data=data) for data, examples in test],
-        target_accuracy=options.target_accuracy,
-        command=command,
+    runner = make_runner(files, description=description, folder=options.to)
+    calibration, validated = calibrate_on_files(
+        runner, validation, labels=labels, target_accuracy=options.target_accuracy
     )
-    write_bundle(options.to, manifest, files, overwrite=options.overwrite)
-    _report(options.to, manifest, proof=proof, pruned=pruned)
+    tested = [predict_file(runner, examples, labels=labels, data=data) for data, examples in test]
+    manifest = make_manifest(
+        loaded.task,
+        description=description,
+        calibration=calibration,
+        polarities=_polarities(labels, options.polarity or {}),
+        training=_training(loaded.origin()),
+        libraries=loaded.run.get("libraries", {}),
+        files=files,
+    )
+    evaluation = Evaluation(
+        intended_use=list(options.intended_use),
+        not_intended_for=list(options.not_intended_for),
+        risk_coverage=[risk_coverage(concatenate(validated), calibration)] if len(validated) > 1 else [],
+    )
+    for file in [*validated, *tested]:
+        evaluation = attach_measurements(evaluation, manifest, file, command=command)
+    bundles.write(options.to, manifest, files, evaluation=evaluation, overwrite=options.overwrite)
+    _report(options.to, manifest, evaluation, proof=proof, pruned=pruned)
     if options.reports:
         write_card(CardOptions(str(options.to), reports=options.reports), command=command)
 
@@ -104,30 +107,6 @@ def _proven(task: SentimentTask, options: ExportOptions, texts: Sequence[Example
     changed = check_rounding(task, graph, batches)
     in_words = f"in 32 bits equals the network to {difference:.1e}, in 8 changes a probability by {changed:.3f} at most"
     return graph, in_words
-
-
-def _measured(
-    manifest: Manifest, *, validation: list[Predictions], test: list[Predictions], target_accuracy: float, command: str
-) -> Manifest:
-    """Calibrates where there is a validation file, then measures the calibrated scores on every file."""
-    calibration = manifest.calibration
-    if validation:
-        calibration = calibrate(concatenate(validation), target_accuracy=target_accuracy)
-    polarities = [label.polarity for label in manifest.labels]
-    files = [*validation, *test]
-    whole = [concatenate(validation)] if len(validation) > 1 else []
-    outcomes = {file.data: file.outcomes(temperature=calibration.temperature, polarities=polarities) for file in files}
-    return manifest.model_copy(
-        update={
-            "calibration": calibration,
-            "metrics": [
-                metric
-                for data, outcomes_of_file in outcomes.items()
-                for metric in measurements(outcomes_of_file, data=data, command=command)
-            ],
-            "risk_coverage": [risk_coverage(file, calibration) for file in [*whole, *files]],
-        }
-    )
 
 
 def _several(paths: Path | list[Path] | None) -> list[Path]:
@@ -184,18 +163,18 @@ def _training(origin: Mapping[str, Any]) -> Training:
         sources=origin["sources"],
         seconds=origin.get("seconds"),
         machine=None if machine is None else Machine(**machine),
-        began_with=None if earlier is None else _training(earlier),
+        initialized_from=None if earlier is None else _training(earlier),
     )
 
 
-def _report(folder: Path, manifest: Manifest, *, proof: str, pruned: int) -> None:
+def _report(folder: Path, manifest: Manifest, evaluation: Evaluation, *, proof: str, pruned: int) -> None:
     console = Console(stderr=True)
     console.print(f"Wrote {folder}: {proof}; temperature {manifest.calibration.temperature:.3f}.")
     if pruned:
         console.print(f"  Left out {pruned:,} rare tokens; {manifest.tokenizer.vocabulary_size:,} stay.")
-    for metric in manifest.metrics:
+    for metric in evaluation.metrics:
         console.print(f"  {metric.data}: {metric.metric.replace('_', ' ')} {metric.value:.2%} of {metric.rows:,} texts")
-    for file in manifest.risk_coverage:
+    for file in evaluation.risk_coverage:
         if file.confident is not None and file.confident.accuracy is not None:
             point = file.confident
             console.print(f"  {file.data}: {point.coverage:.2%} confident, {point.accuracy:.2%} of those right")

@@ -11,7 +11,7 @@ from training.commands.card import ReportFiles
 from training.commands.parser import UsageError
 from training.data.readers import Format
 from training.export.quantization import Storage
-from training.export.reports import read_behaviour, read_comparison
+from training.export.reports import read_behavior, read_comparison
 
 DESCRIPTION = """\
 Writes a bundle with its card: checks that the ONNX graph equals the network, calibrates it, chooses the score from
@@ -125,6 +125,6 @@ def check(options: ExportOptions) -> None:
     if options.to.exists() and not options.overwrite:
         raise BundleError(options.to, "already exists; choose another folder or pass --overwrite")
     if options.reports.behavior is not None:
-        read_behaviour(options.reports.behavior)
+        read_behavior(options.reports.behavior)
     if options.reports.comparison is not None:
         read_comparison(options.reports.comparison)

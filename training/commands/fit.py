@@ -188,7 +188,7 @@ def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
     # It knows resumable loaders alone; here the data module says where the sampler goes on.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
-    with plain_errors(command, *PLAIN_ERRORS):
+    with plain_errors(command, *PLAIN_ERRORS, group="data"):
         try:
             return _run(arguments)
         except UsageError as error:

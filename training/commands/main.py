@@ -3,7 +3,8 @@
 import difflib
 import sys
 from importlib import import_module
-from importlib.metadata import version
+
+from model_store import __version__
 
 COMMANDS = {
     "fit": ("training.commands.fit", "train a classifier on labelled text"),
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.write(help_text())
         return
     if arguments[0] == "--version":
-        sys.stdout.write(f"{version('sentiment-encoder')}\n")
+        sys.stdout.write(f"{__version__}\n")
         return
     name = arguments[0].replace("-", "_")
     if name not in COMMANDS:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hint
 import docstring_parser
 from jsonargparse import ActionYesNo, ArgumentParser, DefaultHelpFormatter
 
+from training.data.examples import DataError
+
 UNKNOWN_ON_COMMAND_LINE = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 UNKNOWN_IN_YAML = re.compile(r"does not accept option '([^']+)'")
 UNKNOWN_IN_CLASS = re.compile(r"class_path '([^']+)':\s+Option '([^']+)' is not accepted")
@@ -130,8 +132,11 @@ def make_parser(function: Callable[..., Any], *, command: str, description: str)
 
 
 @contextmanager
-def plain_errors(command: str, *errors: type[Exception]) -> Iterator[None]:
-    """Ends the process with a plain message: status 2 for a ``UsageError``, 1 for the given kinds of error."""
+def plain_errors(command: str, *errors: type[Exception], group: str = "") -> Iterator[None]:
+    """Ends the process with a plain message: status 2 for a ``UsageError``, 1 for the given kinds of error.
+
+    ``group`` is that of the options for reading files: "data" where they are --data.format and so on.
+    """
     try:
         yield
     except UsageError as error:
@@ -139,7 +144,8 @@ def plain_errors(command: str, *errors: type[Exception]) -> Iterator[None]:
         sys.stderr.write(f"{message}\nEvery option: python -m training {command} --help\n")
         raise SystemExit(2) from None
     except errors as error:
-        sys.stderr.write(f"{error}\n")
+        message = error.in_group(group) if group and isinstance(error, DataError) else str(error)
+        sys.stderr.write(f"{message}\n")
         raise SystemExit(1) from None
 
 

@@ -136,7 +136,7 @@ def conclude(recipe: Recipe) -> None:
 
 
 def _figures(folder: Path) -> dict[str, float]:
-    metrics = bundles.read(folder).manifest.metrics
+    metrics = bundles.read(folder).evaluation.metrics
     return {f"{metric.data}, {metric.metric.replace('_', ' ')}": metric.value for metric in metrics}
 
 

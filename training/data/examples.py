@@ -1,5 +1,6 @@
 """Labeled texts, errors in data files, and the count of rows that were skipped."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,9 @@ BadRowPolicy = Literal["stop", "skip"]
 LeakPolicy = Literal["stop", "drop"]
 Unit = Literal["line", "row"]
 """What positions in a file are counted in: lines, or rows where there are no lines."""
+
+_OPTION = re.compile(r"(?<!\S)--(?=[a-z_]+\b(?!\.))")
+"""The dashes of an option without a group."""
 
 _KEPT_FOR_SUMMARY = 5  # enough to recognize one systematic fault, short enough for the end of a log
 
@@ -51,6 +55,11 @@ class DataError(ValueError):
         self.fix = fix
         self.unit = unit
 
+    def in_group(self, group: str) -> str:
+        """The message with its options under a group's name: ``--data.format`` for ``--format`` in the group "data"."""
+        place = str(self).partition(": ")[0]
+        return f"{place}: {_with_group(self.problem, group)}\n{_with_group(self.fix, group)}"
+
     @property
     def headline(self) -> str:
         """The place and the problem, without the fix."""
@@ -60,6 +69,10 @@ class DataError(ValueError):
         # Exceptions are rebuilt from their message alone, which would fail when an error crosses to another process.
         rebuild = partial(DataError, self.path, self.line, problem=self.problem, fix=self.fix, unit=self.unit)
         return rebuild, ()
+
+
+def _with_group(text: str, group: str) -> str:
+    return _OPTION.sub(f"--{group}.", text)
 
 
 class SkippedRows:

@@ -29,7 +29,7 @@ class LeakageOptions:
 
     Args:
         held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
-            stand in the training or the validation file; labels are not looked at. See docs/data.md.
+            stand in the training or the validation file; labels are not looked at. See docs/reference/data.md.
         on_leak: stop at a text that is held out, or drop and count it.
         held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
     """

@@ -1,27 +1,42 @@
 """Calibration: a temperature that makes scores match accuracy (Guo et al. 2017, section 4.2), then a threshold."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from model_store.manifest import Calibration
 from training.evaluation.predictions import Predictions
-from training.evaluation.selective import choose_threshold
+from training.evaluation.selective import choose_max_unknown_share, choose_threshold
 
 BOUNDS = (0.05, 20.0)
 """Temperatures outside are a sign of separable or random logits, on which the likelihood has no finite optimum."""
 
 
-def calibrate(predictions: Predictions, *, target_accuracy: float) -> Calibration:
-    """Fits the temperature on held-out texts, then chooses the threshold on the scores that it gives."""
+def calibrate(
+    predictions: Predictions, *, target_accuracy: float, predict_unknown: Callable[[float], Predictions] | None = None
+) -> Calibration:
+    """Fits the temperature on held-out texts, then chooses the thresholds of a confident answer.
+
+    Args:
+        predictions: for the held-out texts.
+        target_accuracy: what confident answers should reach.
+        predict_unknown: the predictions with a share of each text's tokens made unknown; None chooses no limit on it.
+    """
     temperature = fit_temperature(torch.from_numpy(predictions.logits), torch.from_numpy(predictions.true))
     outcomes = predictions.outcomes(temperature=temperature)
+    threshold = choose_threshold(outcomes.confidence, outcomes.correct, target=target_accuracy)
+    max_unknown_share = predict_unknown and choose_max_unknown_share(
+        predict_unknown, temperature=temperature, threshold=threshold, target=target_accuracy
+    )
     return Calibration(
         temperature=temperature,
         data=predictions.data,
         rows=len(outcomes),
-        threshold=choose_threshold(outcomes.confidence, outcomes.correct, target=target_accuracy),
+        threshold=threshold,
         target_accuracy=target_accuracy,
+        max_unknown_share=max_unknown_share,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.evidence import Measurement
+from model_store.evaluation import Measurement
 
 CALIBRATION_BINS = 15
 """As in Guo et al. 2017."""

@@ -1,15 +1,15 @@
 """A bundle's own predictions for labelled texts: what it is calibrated and measured by."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from model_store import SentimentModel, TextError
-from model_store.tokenization import TokenizedText
+from model_store import GraphRunner, TextError, TokenizedText
+from model_store.softmax import softmax
 from training.data.examples import DataError, Example
 from training.evaluation.metrics import Outcomes
 
@@ -25,12 +25,14 @@ class Predictions:
         data: the file's name, or several joined by " + ".
         logits: (texts, labels).
         true: (texts,) indices of the true labels.
+        unknown_share: (texts,) the share of tokens that the vocabulary lacks.
         skipped: number of texts without a token, for which a network has no prediction.
     """
 
     data: str
     logits: NDArray[np.float64]
     true: NDArray[np.int64]
+    unknown_share: NDArray[np.float64]
     skipped: int
 
     def outcomes(self, *, temperature: float, polarities: Sequence[float | None] | None = None) -> Outcomes:
@@ -39,19 +41,39 @@ class Predictions:
         return Outcomes.of_scores(scores, self.true, polarities=polarities or [None] * scores.shape[1])
 
 
-def predict_file(model: SentimentModel, examples: Sequence[Example], *, data: str) -> Predictions:
-    """Runs the bundle on a file's examples; ``data`` is the file's name.
+def predict_file(
+    runner: GraphRunner,
+    examples: Sequence[Example],
+    *,
+    labels: Sequence[str],
+    data: str,
+    made_unknown: float = 0.0,
+) -> Predictions:
+    """Runs a tokenizer and a graph on a file's examples.
+
+    Args:
+        runner: of the bundle that is measured.
+        examples: the file's texts with their labels.
+        labels: the bundle's labels, in the order of the logits.
+        data: the file's name.
+        made_unknown: this share of each text's tokens, chosen at random, is first replaced by the unknown token.
 
     Raises:
         DataError: no text holds a token.
     """
-    names = model.manifest.label_names
-    logits = bundle_logits(model, [example.text for example in examples], description=f"Measuring {data}")
+    generator = np.random.default_rng(0)
+    logits = np.full((len(examples), len(labels)), np.nan)
+    unknown_share = np.zeros(len(examples))
+    for rows, texts in _tokenized(runner, [example.text for example in examples], description=f"Measuring {data}"):
+        masked = [_with_unknown(text, made_unknown, runner.unknown_id, generator) for text in texts]
+        logits[rows] = _logits(runner, masked)
+        unknown_share[rows] = [text.unknown_share for text in masked]
     has_tokens = ~np.isnan(logits[:, 0])
     if not has_tokens.any():
         raise DataError(Path(data), None, problem="no text holds a token.", fix="Check its encoding and columns.")
-    true = np.array([names.index(example.label) for example in examples])
-    return Predictions(data, logits[has_tokens], true[has_tokens], int((~has_tokens).sum()))
+    true = np.array([labels.index(example.label) for example in examples])
+    skipped = int((~has_tokens).sum())
+    return Predictions(data, logits[has_tokens], true[has_tokens], unknown_share[has_tokens], skipped)
 
 
 def concatenate(files: Sequence[Predictions]) -> Predictions:
@@ -60,31 +82,45 @@ def concatenate(files: Sequence[Predictions]) -> Predictions:
         " + ".join(file.data for file in files),
         np.concatenate([file.logits for file in files]),
         np.concatenate([file.true for file in files]),
+        np.concatenate([file.unknown_share for file in files]),
         sum(file.skipped for file in files),
     )
 
 
 def bundle_logits(
-    model: SentimentModel, texts: Sequence[str], *, description: str = "Measuring"
+    runner: GraphRunner, texts: Sequence[str], *, labels: int, description: str = "Measuring"
 ) -> NDArray[np.float64]:
-    """The bundle's logits, (texts, labels); a row of NaN for a text without a token."""
-    logits = np.full((len(texts), len(model.manifest.labels)), np.nan)
-    for start in track(range(0, len(texts), CHUNK_SIZE), description=description, transient=True):
-        tokenized: dict[int, TokenizedText] = {}
-        for row, text in enumerate(texts[start : start + CHUNK_SIZE], start=start):
-            try:
-                tokenized[row] = model.tokenize(text)
-            except TextError as error:
-                if error.code != "empty_text":
-                    raise
-        predictions = model.predict_tokenized(list(tokenized.values()))
-        for row, prediction in zip(tokenized, predictions, strict=True):
-            logits[row] = prediction.logits
+    """The graph's logits, (texts, labels); a row of NaN for a text without a token."""
+    logits = np.full((len(texts), labels), np.nan)
+    for rows, tokenized in _tokenized(runner, texts, description=description):
+        logits[rows] = _logits(runner, tokenized)
     return logits
 
 
-def softmax(logits: NDArray[np.float64], *, temperature: float) -> NDArray[np.float64]:
-    """Calibrated probabilities of each row's labels; NaN stays NaN."""
-    exponentials = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
-    scores: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return scores
+def _tokenized(
+    runner: GraphRunner, texts: Sequence[str], *, description: str
+) -> Iterator[tuple[list[int], list[TokenizedText]]]:
+    """Chunks of the texts that hold a token, and their rows."""
+    for start in track(range(0, len(texts), CHUNK_SIZE), description=description, transient=True):
+        chunk: dict[int, TokenizedText] = {}
+        for row, text in enumerate(texts[start : start + CHUNK_SIZE], start=start):
+            try:
+                chunk[row] = runner.tokenize(text)
+            except TextError as error:
+                if error.code != "empty_text":
+                    raise
+        if chunk:
+            yield list(chunk), list(chunk.values())
+
+
+def _with_unknown(text: TokenizedText, share: float, unknown_id: int, generator: np.random.Generator) -> TokenizedText:
+    """The text with a share of its tokens, chosen at random, replaced by the unknown token."""
+    indices = generator.permutation(len(text))[: round(share * len(text))]
+    ids, known = text.ids.copy(), text.known.copy()
+    ids[indices], known[indices] = unknown_id, False
+    return replace(text, ids=ids, known=known)
+
+
+def _logits(runner: GraphRunner, texts: Sequence[TokenizedText]) -> NDArray[np.float32]:
+    """(texts, labels)."""
+    return np.stack([outputs["logits"] for outputs in runner.run(texts, ["logits"])])

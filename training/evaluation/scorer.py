@@ -12,11 +12,12 @@ from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
+from model_store.softmax import softmax
 from training.data import tokenization
 from training.data.cache import content_hash
 from training.evaluation.metrics import Scores
 from training.evaluation.polarity import default_polarities
-from training.evaluation.predictions import bundle_logits, softmax
+from training.evaluation.predictions import bundle_logits
 from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.fit.task import SentimentTask
 
@@ -71,7 +72,8 @@ def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: 
 
 def bundle_scores(model: SentimentModel, texts: Sequence[str]) -> Scores:
     """The bundle's own calibrated answers."""
-    return softmax(bundle_logits(model, texts), temperature=model.manifest.calibration.temperature)
+    logits = bundle_logits(model.runner, texts, labels=len(model.manifest.labels))
+    return softmax(logits, temperature=model.manifest.calibration.temperature)
 
 
 def _of_checkpoint(path: Path, loaded: Checkpoint) -> Scorer:

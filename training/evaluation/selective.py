@@ -6,15 +6,19 @@ answers, as in Geifman and El-Yaniv 2017.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.evidence import Kept, RiskCoverage
+from model_store.evaluation import CoveragePoint, RiskCoverage
 from model_store.manifest import Calibration
 from training.evaluation.predictions import Predictions
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
+
+UNKNOWN_SHARES = tuple(round(0.05 * step, 2) for step in range(1, 21))
+"""The shares of unknown tokens that are tried, 5% to 100%."""
 
 
 def choose_threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_], *, target: float) -> float | None:
@@ -47,6 +51,35 @@ def choose_threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_]
     return 0.0 if last == len(scores) - 1 else float(scores[last] + scores[last + 1]) / 2
 
 
+def choose_max_unknown_share(
+    predict: Callable[[float], Predictions], *, temperature: float, threshold: float | None, target: float
+) -> float | None:
+    """The largest share of unknown tokens with which confident answers are wrong at most twice as often as asked for.
+
+    Held-out texts of the training domain hardly hold unknown tokens, so tokens are made unknown at random. Without a
+    limit, a text in another script, of which every token is unknown, gets an answer with a high score.
+
+    Args:
+        predict: the predictions for held-out texts with a share of each text's tokens made unknown.
+        temperature: of the calibration.
+        threshold: the score of a confident answer; None if no answer is confident.
+        target: the accuracy that the threshold was chosen for.
+
+    Returns:
+        The last of ``UNKNOWN_SHARES`` before the first that does not qualify, or 0; None without a threshold.
+    """
+    if threshold is None:
+        return None
+    largest = 0.0
+    for share in UNKNOWN_SHARES:
+        outcomes = predict(share).outcomes(temperature=temperature)
+        confident = outcomes.confidence >= threshold
+        if confident.any() and 1 - outcomes.correct[confident].mean() > 2 * (1 - target):
+            break
+        largest = share
+    return largest
+
+
 def minimum_kept(target: float) -> int:
     """The smallest number of answers that still reaches the target with one wrong answer among them."""
     return math.ceil(round(1 / (1 - target), 6))  # 1 / (1 - 0.9) is 10.000000000000002
@@ -56,15 +89,17 @@ def risk_coverage(predictions: Predictions, calibration: Calibration) -> RiskCov
     """Accuracy at falling coverage, and at the bundle's own threshold."""
     outcomes = predictions.outcomes(temperature=calibration.temperature)
     confidence, correct, threshold = outcomes.confidence, outcomes.correct, calibration.threshold
+    limit = 1.0 if calibration.max_unknown_share is None else calibration.max_unknown_share
+    known = np.where(predictions.unknown_share <= limit, confidence, -1.0)  # no threshold is as low
     return RiskCoverage(
         data=predictions.data,
         rows=len(outcomes),
         points=risk_coverage_curve(confidence, correct),
-        confident=None if threshold is None else coverage_at(threshold, confidence, correct),
+        confident=None if threshold is None else coverage_at(threshold, known, correct),
     )
 
 
-def risk_coverage_curve(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[Kept]:
+def risk_coverage_curve(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> list[CoveragePoint]:
     """The accuracy of the most confident answers at each of ``COVERAGES``, rounded up to whole texts.
 
     Where scores tie, all texts of the lowest score kept are counted.
@@ -78,8 +113,8 @@ def risk_coverage_curve(confidence: NDArray[np.float64], correct: NDArray[np.boo
     return points
 
 
-def coverage_at(threshold: float, confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> Kept:
+def coverage_at(threshold: float, confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> CoveragePoint:
     """The share of answers that reach a threshold, and how many of those are correct."""
     kept = confidence >= threshold
     accuracy = float(correct[kept].mean()) if kept.any() else None
-    return Kept(threshold=threshold, coverage=float(kept.mean()), accuracy=accuracy)
+    return CoveragePoint(threshold=threshold, coverage=float(kept.mean()), accuracy=accuracy)

@@ -1,4 +1,4 @@
-"""From a trained task to a bundle: prove that the graph is the same network, say what it is, write it."""
+"""From a trained task to a bundle: check that the graph equals the network, and make the manifest."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import pack_sequence
 
-from model_store import SentimentModel
-from model_store import bundle as bundles
-from model_store.card import model_card
+from model_store import GraphRunner
+from model_store.bundle import GRAPH, TOKENIZER, hashes
 from model_store.manifest import (
+    FORMAT_VERSION,
     Architecture,
     Arithmetic,
     Calibration,
@@ -26,19 +26,19 @@ from model_store.manifest import (
     TokenizerCard,
     Training,
 )
+from model_store.softmax import softmax
 from training.data import tokenization
 from training.data.examples import Example
-from training.evaluation.predictions import softmax
 from training.fit.task import SentimentTask
 
 PARITY = 1e-5
-"""The largest difference between a bundle's numbers and the network's with which a bundle is written."""
+"""The largest difference allowed between the graph's numbers and the network's."""
 
 ROUNDING = 0.05
-"""The most that 8-bit arithmetic may change a probability of a label, at temperature 1."""
+"""The largest change of a label's probability allowed to 8-bit arithmetic, at temperature 1."""
 
 PARITY_TEXTS = 256
-BATCH = 64
+BATCH_SIZE = 64
 
 
 class ParityError(RuntimeError):
@@ -47,57 +47,57 @@ class ParityError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a person says of a bundle."""
+    """What a manifest says that neither the network nor its training knows."""
 
     name: str
     version: str
     text: str
     max_tokens: int
-    intended_use: Sequence[str] = ()
-    not_intended_for: Sequence[str] = ()
+    arithmetic: Arithmetic = "float32"
 
 
-def check_parity(task: SentimentTask, graph: bytes, texts: Iterable[list[Tensor]]) -> float:
+def check_parity(task: SentimentTask, graph: bytes, batches: Iterable[list[Tensor]]) -> float:
     """The largest difference between graph and network in any output, over ragged batches.
 
     Raises:
         ParityError: it exceeds ``PARITY``.
     """
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for batch in texts:
+    largest = 0.0
+    for batch in batches:
         with torch.inference_mode():
-            expected = task.network.explain(pack_sequence(batch, enforce_sorted=False))
-        found = session.run(None, _padded(batch))
-        for wanted, got in zip([expected.logits, expected.contributions, *expected.layers], found, strict=True):
-            worst = max(worst, float(np.abs(wanted.numpy() - got).max()))
-    if not worst <= PARITY:  # NaN is no parity either
-        message = f"the ONNX graph is {worst:.2e} off the network, more than {PARITY:.0e}; no bundle was written"
+            explained = task.network.explain(pack_sequence(batch, enforce_sorted=False))
+        outputs = session.run(None, _padded(batch))
+        for expected, actual in zip(
+            [explained.logits, explained.contributions, *explained.layers], outputs, strict=True
+        ):
+            largest = max(largest, float(np.abs(expected.numpy() - actual).max()))
+    if not largest <= PARITY:  # true for NaN as well
+        message = f"the ONNX graph is {largest:.2e} off the network, more than {PARITY:.0e}; no bundle was written"
         raise ParityError(message)
-    return worst
+    return largest
 
 
-def check_rounding(task: SentimentTask, graph: bytes, texts: Iterable[list[Tensor]]) -> float:
-    """The most by which a graph with 8-bit arithmetic changes a probability, each text computed by itself.
+def check_rounding(task: SentimentTask, graph: bytes, batches: Iterable[list[Tensor]]) -> float:
+    """The largest change of a probability by 8-bit arithmetic, each text computed by itself.
 
     Raises:
         ParityError: it exceeds ``ROUNDING``.
     """
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for batch in texts:
+    largest = 0.0
+    for batch in batches:
         with torch.inference_mode():
-            logits = task.network(pack_sequence(batch, enforce_sorted=False))  # (texts, labels)
-        found = np.concatenate([session.run(["logits"], _padded([text]))[0] for text in batch])  # (texts, labels)
-        wanted, got = (softmax(numbers, temperature=1.0) for numbers in (logits.numpy(), found))
-        worst = max(worst, float(np.abs(wanted - got).max()))
-    if not worst <= ROUNDING:
+            expected = task.network(pack_sequence(batch, enforce_sorted=False)).numpy()  # (texts, labels)
+        actual = np.concatenate([session.run(["logits"], _padded([text]))[0] for text in batch])  # (texts, labels)
+        largest = max(largest, float(np.abs(softmax(expected) - softmax(actual)).max()))
+    if not largest <= ROUNDING:
         message = (
-            f"8-bit arithmetic changes a probability by {worst:.3f}, more than {ROUNDING}; no bundle was written. "
+            f"8-bit arithmetic changes a probability by {largest:.3f}, more than {ROUNDING}; no bundle was written. "
             "Export with --arithmetic float32."
         )
         raise ParityError(message)
-    return worst
+    return largest
 
 
 def real_batches(task: SentimentTask, examples: Sequence[Example]) -> list[list[Tensor]]:
@@ -106,12 +106,12 @@ def real_batches(task: SentimentTask, examples: Sequence[Example]) -> list[list[
 
 
 def random_batches(task: SentimentTask) -> list[list[Tensor]]:
-    """Ragged batches of random ids, for where there is no text."""
+    """Ragged batches of random ids, for an export without texts."""
     generator = torch.Generator().manual_seed(0)
     vocabulary = Tokenizer.from_str(task.tokenizer_json).get_vocab_size()
     lengths = torch.randint(1, 60, (PARITY_TEXTS,), generator=generator).tolist()
     texts = [torch.randint(0, vocabulary, (length,), generator=generator) for length in lengths]
-    return [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+    return [texts[start : start + BATCH_SIZE] for start in range(0, len(texts), BATCH_SIZE)]
 
 
 def make_manifest(
@@ -122,14 +122,14 @@ def make_manifest(
     polarities: dict[str, float | None],
     training: Training,
     libraries: dict[str, str],
-    arithmetic: Arithmetic = "float32",
+    files: Mapping[str, bytes],
 ) -> Manifest:
-    """Everything but the files and what is measured, which are known last."""
+    """The identity of a bundle of this task, whose tokenizer and graph are ``files``."""
     hyper = task.hparams
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     biases = task.network.head.bias.tolist()
     return Manifest(
-        format_version=2,
+        format_version=FORMAT_VERSION,
         name=description.name,
         version=description.version,
         description=description.text,
@@ -153,37 +153,35 @@ def make_manifest(
             vocabulary_size=pipeline.get_vocab_size(),
             unknown_token=str(tokenization.unknown_token(pipeline)),
         ),
-        arithmetic=arithmetic,
+        arithmetic=description.arithmetic,
         calibration=calibration,
         limits=Limits(max_tokens=description.max_tokens),
-        metrics=[],
         training=training,
         libraries=libraries,
-        intended_use=list(description.intended_use),
-        not_intended_for=list(description.not_intended_for),
-        files={},
+        files=hashes(files),
     )
 
 
-def unwritten_model(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> SentimentModel:
-    """The model of a bundle that is not on disk yet, to be measured before it is."""
-    bundle = bundles.Bundle(
-        folder=folder, manifest=manifest, sha256="", tokenizer=files[bundles.TOKENIZER], graph=files[bundles.GRAPH]
+def make_runner(files: Mapping[str, bytes], *, description: Description, folder: Path) -> GraphRunner:
+    """Runs the files of a bundle that is not written yet."""
+    pipeline = Tokenizer.from_buffer(files[TOKENIZER])
+    return GraphRunner(
+        tokenizer=files[TOKENIZER],
+        graph=files[GRAPH],
+        unknown_token=str(tokenization.unknown_token(pipeline)),
+        max_tokens=description.max_tokens,
+        arithmetic=description.arithmetic,
+        path=folder / GRAPH,
+        threads=torch.get_num_threads(),
     )
-    return SentimentModel(bundle, threads=torch.get_num_threads())
-
-
-def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes], *, overwrite: bool) -> None:
-    """Writes the card from the manifest and puts everything in place at once."""
-    bundles.write(folder, manifest, {**files, bundles.CARD: model_card(manifest).encode()}, overwrite=overwrite)
 
 
 def _batches(task: SentimentTask, examples: Sequence[Example]) -> Iterable[list[Tensor]]:
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     encoded = tokenization.encode_all(pipeline, (example.text for example in examples), max_tokens=512)
     texts = [torch.tensor(ids) for ids in encoded if ids]
-    for start in range(0, len(texts), BATCH):
-        yield texts[start : start + BATCH]
+    for start in range(0, len(texts), BATCH_SIZE):
+        yield texts[start : start + BATCH_SIZE]
 
 
 def _padded(texts: list[Tensor]) -> dict[str, NDArray[np.int64] | NDArray[np.int32]]:

@@ -2,8 +2,8 @@
 
 No exporter: the new one refuses packed sequences and the old one is deprecated. Inputs are ``ids`` (texts, tokens) and
 ``lengths`` (texts,); outputs are ``logits`` (texts, labels), ``contributions`` (texts, tokens, labels) and ``layer_1``
-(the lowest) to ``layer_N`` (texts, tokens, directions * hidden). Whatever stands past a text's length is ignored on the
-way in and zero on the way out.
+(the lowest) to ``layer_N`` (texts, tokens, directions * hidden). Ids past a text's length are ignored, and outputs
+there are zero.
 """
 
 from typing import Any, cast
@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from model_store.manifest import Arithmetic
-from training.export.quantization import LARGEST_FACTOR, Storage
+from training.export.quantization import MAX_FACTOR_CODE, Storage
 from training.network import SentimentNetwork
 from training.network.cells import Cell, RecurrentLayer, get_cell
 from training.network.connections import Dense, Highway, Plain, Residual
@@ -68,11 +68,12 @@ class GraphBuilder:
             case "float32":
                 return self.weight(tensor.T if transposed else tensor, name)
             case "float16":
-                whole = self.to_float(self.weight(tensor.half(), name))
+                widened = self.to_float(self.weight(tensor.half(), name))
             case "int8":
                 codes, scales = quantize_rows(tensor)
-                whole = self.add("Mul", self.to_float(self.weight(codes, name)), self.weight(scales, f"{name}.scales"))
-        return self.add("Transpose", whole, perm=[1, 0]) if transposed else whole
+                integers = self.to_float(self.weight(codes, name))
+                widened = self.add("Mul", integers, self.weight(scales, f"{name}.scales"))
+        return self.add("Transpose", widened, perm=[1, 0]) if transposed else widened
 
     def to_float(self, value: str) -> str:
         """A value as float32."""
@@ -90,9 +91,9 @@ class GraphBuilder:
 def build_graph(
     network: SentimentNetwork, *, storage: Storage = "float32", arithmetic: Arithmetic = "float32"
 ) -> bytes:
-    """The network as a serialised ONNX model.
+    """The network as a serialized ONNX model.
 
-    Stored in less than 32 bits, it equals what ``round_weights`` leaves. With ``arithmetic`` int8, which takes LSTM
+    Stored in less than 32 bits, it equals what ``quantize_weights`` leaves. With ``arithmetic`` int8, which takes LSTM
     cells, what goes into a matrix is rounded too, and the graph is near the network, not equal to it.
     """
     graph = GraphBuilder(storage, arithmetic)
@@ -112,7 +113,7 @@ def build_graph(
     product = graph.add("MatMul", pooled, weight)
     graph.add("Add", product, graph.weight(network.head.bias, "head.bias"), name="logits")
     graph.add("MatMul", parts, weight, name="contributions")
-    return _serialise(graph, layers=len(layers), network=network)
+    return _serialize(graph, layers=len(layers), network=network)
 
 
 def _positions(graph: GraphBuilder) -> str:
@@ -142,7 +143,7 @@ def _encode(graph: GraphBuilder, encoder: StackedEncoder, embedded: str, mask: s
 
 
 def _normalize(graph: GraphBuilder, norm: nn.Module, below: str) -> str:
-    """(tokens, texts, size): each token by itself, so that what stands in the padding stays there."""
+    """(tokens, texts, size): each token by itself, so that padding does not reach a token."""
     if not isinstance(norm, nn.LayerNorm):
         return below
     weight, bias = graph.weight(norm.weight, "norm.weight"), graph.weight(norm.bias, "norm.bias")
@@ -162,12 +163,15 @@ def _recur(graph: GraphBuilder, layer: RecurrentLayer, cell: Cell, below: str) -
         **cell.onnx_attributes,
     }
     name = cell.onnx_operator.lower()
-    read, kept = stacked("weight_ih"), stacked("weight_hh")  # (directions, gates * hidden, input size or hidden)
+    input_weights = stacked("weight_ih")  # (directions, gates * hidden, input size)
+    hidden_weights = stacked("weight_hh")  # (directions, gates * hidden, hidden)
     bias = graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{name}.B")
     if graph.arithmetic == "int8":
-        states = _recur_in_8_bits(graph, cell, below, bias, read=read, kept=kept, attributes=attributes)
+        states = _recur_in_8_bits(
+            graph, cell, below, bias, input_weights=input_weights, hidden_weights=hidden_weights, attributes=attributes
+        )
     else:
-        matrices = graph.matrix(read, f"{name}.W"), graph.matrix(kept, f"{name}.R")
+        matrices = graph.matrix(input_weights, f"{name}.W"), graph.matrix(hidden_weights, f"{name}.R")
         states = graph.add(cell.onnx_operator, below, *matrices, bias, "lengths", **attributes)
     by_text = graph.add("Transpose", states, perm=[0, 2, 1, 3])  # (tokens, texts, directions, hidden)
     return graph.add("Reshape", by_text, graph.integers(0, 0, -1))
@@ -179,18 +183,18 @@ def _recur_in_8_bits(
     below: str,
     bias: str,
     *,
-    read: NDArray[np.float32],
-    kept: NDArray[np.float32],
+    input_weights: NDArray[np.float32],
+    hidden_weights: NDArray[np.float32],
     attributes: dict[str, Any],
 ) -> str:
-    """An LSTM whose matrices are codes with a scale a row; the operator wants them as (directions, columns, rows)."""
+    """An LSTM whose matrices are codes with a scale a row; the operator takes them as (directions, columns, rows)."""
     if cell.onnx_int8_operator is None:
         message = f"there is no 8-bit operator for {cell.onnx_operator} layers"
         raise OptionError(message)
     codes, scales, zeros = [], [], []
-    for values, name in ((read, "W"), (kept, "R")):
-        whole, scale = quantize_rows(torch.from_numpy(values), largest=LARGEST_FACTOR)
-        codes.append(graph.weight(whole.transpose(1, 2), f"lstm.{name}"))
+    for values, name in ((input_weights, "W"), (hidden_weights, "R")):
+        rows, scale = quantize_rows(torch.from_numpy(values), largest=MAX_FACTOR_CODE)
+        codes.append(graph.weight(rows.transpose(1, 2), f"lstm.{name}"))
         scales.append(graph.weight(scale.squeeze(-1), f"lstm.{name}.scales"))
         zeros.append(graph.weight(torch.zeros(scale.shape[:2], dtype=torch.int8), f"lstm.{name}.zeros"))
     no_start = ["", "", ""]  # hidden and cell states begin at zero, and there are no peepholes
@@ -226,7 +230,7 @@ def _linear(graph: GraphBuilder, linear: nn.Linear, values: str) -> str:
     return graph.add("Add", product, graph.weight(linear.bias, "linear.bias"))
 
 
-def _serialise(graph: GraphBuilder, *, layers: int, network: SentimentNetwork) -> bytes:
+def _serialize(graph: GraphBuilder, *, layers: int, network: SentimentNetwork) -> bytes:
     size = network.encoder.output_size
     outputs: dict[str, list[str | int]] = {
         "logits": ["texts", network.head.out_features],

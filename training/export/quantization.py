@@ -1,9 +1,8 @@
-"""How a bundle stores its weight matrices, whole, in half the space or in a quarter of it, and how it multiplies them.
+"""Rounds a network's weights to what a bundle stores and multiplies: 32 bits, 16 bits, or 8-bit codes with scales.
 
-Storing changes the file, not the arithmetic: the graph widens the numbers once, when it is loaded, and computes in 32
-bits. Arithmetic in 8 bits is a choice of its own: an LSTM's matrices stay codes, what they are multiplied with is
-rounded to 8 bits as it comes, by the range of each step's numbers, and sums are whole numbers in 32 bits. Either way
-the network is rounded first and measured as it is shipped.
+Storage changes the size of the file and not the arithmetic: the graph widens the weights once, when it is loaded, and
+computes in 32 bits. Arithmetic in 8 bits is a separate choice: weights stay codes, activations are quantized
+dynamically per step, and products accumulate in int32. Either way the network is rounded before it is measured.
 """
 
 from typing import Literal, get_args
@@ -18,33 +17,33 @@ from training.network.validation import OptionError, check_choice
 
 Storage = Literal["float32", "float16", "int8"]
 
-LARGEST_FACTOR = 63
+MAX_FACTOR_CODE = 63
 """The largest code of a matrix that is multiplied in 8 bits.
 
-Processors without instructions for it (VNNI) add two products of an unsigned and a signed byte in 16 bits, and what
-does not fit is cut off. 2 * 255 * 63 fits, so that no processor loses anything.
+Processors without VNNI instructions add two products of an unsigned and a signed byte in 16 bits, and saturate.
+2 * 255 * 63 fits into 16 bits, so no processor saturates.
 """
 
 
-def round_weights(network: nn.Module, storage: Storage, *, arithmetic: Arithmetic = "float32") -> None:
-    """Rounds every weight matrix, in place, to numbers that the bundle holds; vectors (biases, norms) stay whole.
+def quantize_weights(network: nn.Module, storage: Storage, *, arithmetic: Arithmetic = "float32") -> None:
+    """Round every weight matrix, in place, to numbers that the bundle can hold; vectors (biases, norms) stay exact.
 
     Raises:
-        OptionError: there is no such storage or arithmetic, or no 8-bit arithmetic for the network's cells.
+        OptionError: the storage or the arithmetic does not exist, or the network's cells have no 8-bit arithmetic.
     """
     check_choice("storage", storage, choices=get_args(Storage))
     check_choice("arithmetic", arithmetic, choices=get_args(Arithmetic))
-    factors = _factors(network) if arithmetic == "int8" else set()
+    factors = _int8_matrices(network) if arithmetic == "int8" else set()
     with torch.no_grad():
         for parameter in network.parameters():
             if id(parameter) in factors:
-                parameter.copy_(dequantize(*quantize_rows(parameter, largest=LARGEST_FACTOR)))
+                parameter.copy_(dequantize(*quantize_rows(parameter, largest=MAX_FACTOR_CODE)))
             elif parameter.ndim > 1:
                 parameter.copy_(rounded(parameter, storage))
 
 
 def rounded(weights: Tensor, storage: Storage) -> Tensor:
-    """The nearest numbers that ``storage`` holds, in 32 bits."""
+    """The nearest numbers that ``storage`` can hold, in 32 bits."""
     match storage:
         case "float32":
             return weights
@@ -54,14 +53,14 @@ def rounded(weights: Tensor, storage: Storage) -> Tensor:
             return dequantize(*quantize_rows(weights))
 
 
-def _factors(network: nn.Module) -> set[int]:
-    """The identities of the matrices that are multiplied in 8 bits: those of the recurrent layers."""
+def _int8_matrices(network: nn.Module) -> set[int]:
+    """The ``id`` of each matrix that is multiplied in 8 bits: those of the recurrent layers."""
     layers = [layer for layer in network.modules() if isinstance(layer, RecurrentLayer)]
     for layer in layers:
         if cell_of(layer).onnx_int8_operator is None:
             cells = " and ".join(name for name, cell in CELLS.items() if cell.onnx_int8_operator)
             message = (
-                f"arithmetic is 'int8', which is there for the cell {cells} alone, and this network has "
+                f"arithmetic is 'int8', which only the cell {cells} has, and this network has "
                 f"{type(layer).__name__} layers; use float32"
             )
             raise OptionError(message)

@@ -1,26 +1,76 @@
-"""Reads the reports that a bundle's card shows: behaviour, other methods' figures, known failures."""
+"""What an evaluation is made of: measurements of files, and reports of behavior, other methods and known failures."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from model_store import SentimentModel, TextError
-from model_store.base import Part
-from model_store.evidence import Behaviour, Comparison, KnownFailure
+from model_store import Evaluation, SentimentModel, TextError
+from model_store.base import StrictModel
+from model_store.errors import first_problem
+from model_store.evaluation import Behavior, Comparison, KnownFailure
 from model_store.manifest import Manifest
+from training.evaluation.metrics import measurements
+from training.evaluation.predictions import Predictions
+from training.evaluation.selective import risk_coverage
 
-PartT = TypeVar("PartT", bound=Part)
+ModelT = TypeVar("ModelT", bound=StrictModel)
 
 
 class EvidenceError(ValueError):
-    """A report that cannot be used; the message names the file, the place and what is wanted."""
+    """A report that cannot be used; the message names the file, the entry and what is expected."""
 
 
-def read_behaviour(path: Path) -> list[Behaviour]:
-    """The families of a report of ``python -m training evaluate --behaviour``; those without a case say nothing.
+def attach_measurements(
+    evaluation: Evaluation, manifest: Manifest, predictions: Predictions, *, command: str
+) -> Evaluation:
+    """The evaluation with the measurements of a file in place of those of a file of the same name.
+
+    Args:
+        evaluation: as it is.
+        manifest: of the bundle that made the predictions.
+        predictions: for the file.
+        command: what measured it, for the card.
+    """
+    polarities = [label.polarity for label in manifest.labels]
+    outcomes = predictions.outcomes(temperature=manifest.calibration.temperature, polarities=polarities)
+    metrics = [metric for metric in evaluation.metrics if metric.data != predictions.data]
+    curves = [curve for curve in evaluation.risk_coverage if curve.data != predictions.data]
+    return evaluation.replace(
+        metrics=[*metrics, *measurements(outcomes, data=predictions.data, command=command)],
+        risk_coverage=[*curves, risk_coverage(predictions, manifest.calibration)],
+    )
+
+
+def attach_reports(
+    evaluation: Evaluation,
+    model: SentimentModel,
+    *,
+    behavior: Path | None,
+    comparison: Path | None,
+    known_failures: Path | None,
+) -> tuple[Evaluation, list[str]]:
+    """The evaluation with each report in place of the one before, and notes for the user.
+
+    Raises:
+        EvidenceError: a report cannot be used.
+    """
+    changes: dict[str, Any] = {}
+    notes = []
+    if behavior is not None:
+        changes["behavior"] = read_behavior(behavior)
+    if comparison is not None:
+        changes["comparison"] = read_comparison(comparison)
+    if known_failures is not None:
+        changes["known_failures"], right = read_known_failures(known_failures, model)
+        notes = [f"No failure of this bundle, so left out: {text}" for text in right]
+    return evaluation.replace(**changes), notes
+
+
+def read_behavior(path: Path) -> list[Behavior]:
+    """The families of a report of ``python -m training evaluate``, without those that have no cases.
 
     A family's name is its ``family`` or its ``name``.
 
@@ -29,11 +79,11 @@ def read_behaviour(path: Path) -> list[Behaviour]:
     """
     entries = enumerate(_entries(path, ("kind", "capability", "cases", "failures")), start=1)
     named = [(number, {"family": entry.get("name"), **entry}) for number, entry in entries if entry["cases"] != 0]
-    return _parts(path, Behaviour, named)
+    return _validated(path, Behavior, named)
 
 
 def read_comparison(path: Path) -> list[Comparison]:
-    """The figures of a report of ``benchmarks/accuracy.py``.
+    """The figures of a report of ``python -m benchmarks.accuracy``.
 
     Either each entry is a figure, with ``method``, ``metric`` and ``value``; or it is a ``system`` on some data, with
     ``figures``: metric to value, low and high.
@@ -42,11 +92,12 @@ def read_comparison(path: Path) -> list[Comparison]:
         EvidenceError: the file is missing or holds no such list.
     """
     entries = enumerate(_entries(path, ("data", "rows")), start=1)
-    return _parts(path, Comparison, [(number, figure) for number, entry in entries for figure in _figures(entry)])
+    return _validated(path, Comparison, [(number, figure) for number, entry in entries for figure in _figures(entry)])
 
 
 def _figures(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """An entry's figures, each with its data, texts and method."""
+    entry = {"training_data": entry.get("learnt_from"), **entry}  # as older reports call it
     figures = entry.get("figures")
     if not isinstance(figures, dict) or not all(isinstance(figure, dict) for figure in figures.values()):
         yield entry
@@ -56,10 +107,10 @@ def _figures(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read_known_failures(path: Path, model: SentimentModel) -> tuple[list[KnownFailure], list[str]]:
-    """Texts that a model gets wrong, with its own answers; and those of the file that it gets right.
+    """Texts that a model labels wrongly, with its own answers; and those of the file that it labels rightly.
 
-    The file is a list of objects with ``text`` and ``expected``, the label a person gives it. The answers are asked of
-    the model itself, so that a card never shows another model's failures.
+    The file is a list of objects with ``text`` and ``expected``, the right label. The model answers them itself, so
+    that a card never shows another model's failures.
 
     Raises:
         EvidenceError: the file is missing or holds no such list, or a text or a label is not one for this model.
@@ -69,55 +120,34 @@ def read_known_failures(path: Path, model: SentimentModel) -> tuple[list[KnownFa
     for number, entry in enumerate(_entries(path, ("text", "expected")), start=1):
         text, expected = str(entry["text"]), str(entry["expected"])
         if expected not in labels:
-            raise _wrong(path, number, f"{expected!r} is no label of the model, which has {', '.join(labels)}")
+            raise _error(path, number, f"{expected!r} is not a label of the model, which has {', '.join(labels)}")
         try:
-            (answer,) = model.predict([text])
+            (prediction,) = model.predict([text])
         except TextError as error:
-            raise _wrong(path, number, error.message) from None
-        if answer.label == expected:
+            raise _error(path, number, error.message) from None
+        if prediction.label == expected:
             right.append(text)
         else:
-            failures.append(KnownFailure(text=text, expected=expected, label=answer.label, score=answer.score))
+            failure = KnownFailure(text=text, expected=expected, label=prediction.label, score=prediction.score)
+            failures.append(failure)
     return failures, right
 
 
-def attached(
-    manifest: Manifest,
-    model: SentimentModel,
-    *,
-    behaviour: Path | None,
-    comparison: Path | None,
-    known_failures: Path | None,
-) -> tuple[Manifest, list[str]]:
-    """The manifest with what the reports say in place of what it said before, and what a person should know of it."""
-    changes: dict[str, Any] = {}
-    notes = []
-    if behaviour is not None:
-        changes["behaviour"] = read_behaviour(behaviour)
-    if comparison is not None:
-        changes["comparison"] = read_comparison(comparison)
-    if known_failures is not None:
-        changes["known_failures"], right = read_known_failures(known_failures, model)
-        notes = [f"No failure of this bundle, so left out: {text}" for text in right]
-    return manifest.model_copy(update=changes), notes
-
-
-def _parts(path: Path, part: type[PartT], entries: Sequence[tuple[int, dict[str, Any]]]) -> list[PartT]:
-    """What the entries say, each under its number in the file."""
-    parts = []
+def _validated(path: Path, model: type[ModelT], entries: Sequence[tuple[int, Mapping[str, Any]]]) -> list[ModelT]:
+    """The entries as objects, each given with its number in the file; unknown fields are left out."""
+    objects = []
     for number, entry in entries:
-        known = {name: entry[name] for name in part.model_fields if name in entry}  # a report may say more
+        fields = {name: entry[name] for name in model.model_fields if name in entry}
         try:
-            parts.append(part.model_validate(known))
+            objects.append(model.model_validate(fields))
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(name) for name in first["loc"])
-            raise _wrong(path, number, f"{place}: {first['msg']}" if place else first["msg"]) from None
-    return parts
+            place, problem = first_problem(error)
+            raise _error(path, number, f"{place}: {problem}" if place else problem) from None
+    return objects
 
 
-def _entries(path: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
-    """The report's list of objects with the keys needed, at its top or one level below."""
+def _entries(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """The report's list of objects with these fields, at its top or one level below."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -128,15 +158,15 @@ def _entries(path: Path, needed: Sequence[str]) -> list[dict[str, Any]]:
         raise EvidenceError(message) from None
     candidates = list(content.values()) if isinstance(content, dict) else [content]
     for candidate in candidates:
-        if isinstance(candidate, list) and candidate and all(_has(entry, needed) for entry in candidate):
+        if isinstance(candidate, list) and candidate and all(_has(entry, fields) for entry in candidate):
             return candidate
-    message = f"{path}: has no list of objects that all have {', '.join(needed)}"
+    message = f"{path}: has no list of objects that all have {', '.join(fields)}"
     raise EvidenceError(message)
 
 
-def _has(entry: object, needed: Sequence[str]) -> bool:
-    return isinstance(entry, dict) and all(name in entry for name in needed)
+def _has(entry: object, fields: Sequence[str]) -> bool:
+    return isinstance(entry, dict) and all(name in entry for name in fields)
 
 
-def _wrong(path: Path, number: int, problem: str) -> EvidenceError:
+def _error(path: Path, number: int, problem: str) -> EvidenceError:
     return EvidenceError(f"{path}, entry {number}: {problem}")

@@ -1,8 +1,8 @@
-"""Leaves out of a trained network what its training texts hardly hold: rare tokens, and their rows in the embedding.
+"""Prunes a trained network's vocabulary: removes tokens that are rare in its training texts, and their embeddings.
 
-Of a pretrained vocabulary a good part stands in no text of a task: other alphabets, names, other trades. The network
-never learnt what such tokens do, so a word that needs one is better spelt in the pieces that it knows, and what cannot
-be spelt is better called unknown. Numbers of tokens change, so this is done once training is over.
+A good part of a pretrained vocabulary occurs in no text of a task: other alphabets, names, other domains. The network
+never learned what such tokens mean. Without them a word is split into pieces that it knows, and what cannot be split is
+the unknown token. Token ids change, so pruning comes after training.
 """
 
 import json
@@ -23,25 +23,25 @@ from training.network.embedding import Embedding, QuantizedEmbedding, make_embed
 
 
 class VocabularyError(ValueError):
-    """A vocabulary from which no token can be taken; the message says why."""
+    """A vocabulary that cannot be pruned; the message says why."""
 
 
-def leave_out_rare(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Path] = ()) -> int:
-    """Takes tokens that the training texts hold fewer than ``min_count`` times from the task, in place.
+def prune_vocabulary(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Path] = ()) -> int:
+    """Remove tokens that occur fewer than ``min_count`` times in the training texts from the task, in place.
 
-    The unknown token stays, and so does every letter and digit of ASCII by itself: what is left out is spelt with them.
+    The unknown token stays, and so do single ASCII letters and digits, into which other words are split.
 
     Args:
-        checkpoint: whose task is changed.
-        min_count: of a token that stays.
-        files: whose texts count, read as the run read its own; by default the run's own. A run that began with another
-            one's weights knows more than its own files hold.
+        checkpoint: its task is changed.
+        min_count: occurrences of a token that stays.
+        files: in whose texts tokens are counted, read as the run read its own; by default the run's own. Name all
+            files if the run started from another run's weights.
 
     Returns:
-        How many tokens were left out.
+        The number of tokens that were removed.
 
     Raises:
-        DataError: a training file is missing, or is not the one the run learnt from.
+        DataError: a training file is missing or has changed since the run.
         VocabularyError: the vocabulary is neither of words nor of word pieces.
     """
     task = checkpoint.task
@@ -54,31 +54,31 @@ def leave_out_rare(checkpoint: Checkpoint, *, min_count: int, files: Sequence[Pa
         )
         raise VocabularyError(message)
     counts = occurrences(checkpoint, files=files)
-    spelling = str(model.get("continuing_subword_prefix", ""))
-    kept = [
+    prefix = str(model.get("continuing_subword_prefix", ""))
+    tokens = [
         token
-        for token, number in sorted(model["vocab"].items(), key=lambda entry: int(entry[1]))
-        if counts[number] >= min_count or token == model["unk_token"] or _spells(token.removeprefix(spelling))
+        for token, index in sorted(model["vocab"].items(), key=lambda entry: int(entry[1]))
+        if counts[index] >= min_count or token == model["unk_token"] or _is_character(token.removeprefix(prefix))
     ]
-    rows = torch.tensor([model["vocab"][token] for token in kept])
-    model["vocab"] = {token: number for number, token in enumerate(kept)}
+    rows = torch.tensor([model["vocab"][token] for token in tokens])
+    model["vocab"] = {token: index for index, token in enumerate(tokens)}
     pruned = Tokenizer.from_str(json.dumps(pipeline, ensure_ascii=False))
     task.tokenizer_json = tokenization.upgrade(pruned).to_str()  # what splits words is written from the vocabulary
-    task.network.embedding = _selected(task.network.embedding, rows)
+    task.network.embedding = _select_rows(task.network.embedding, rows)
     task.network.word_dropout.unknown_id = model["vocab"].get(model["unk_token"])
-    return len(counts) - len(kept)
+    return len(counts) - len(tokens)
 
 
 def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor:
-    """(vocabulary,) how often each token stands in the files, as far as training reads their texts.
+    """(vocabulary,) how often each token occurs in the files, in texts cut as training cuts them.
 
     Raises:
-        DataError: a file is missing, or one of the run's own is not the one it learnt from.
+        DataError: a file is missing, or one of the run's own has changed since.
     """
     given = {"train": [str(path) for path in files]} if files else {}
     data = SentimentData(**(checkpoint.data_options | given))
     if not files:
-        _require_same(data.files["train"], checkpoint.files)
+        _check_unchanged(data.files["train"], checkpoint.files)
     counts = torch.zeros(checkpoint.task.network.embedding.num_embeddings, dtype=torch.long)
     for file in data.files["train"]:
         read = tokenize(
@@ -92,24 +92,24 @@ def occurrences(checkpoint: Checkpoint, *, files: Sequence[Path] = ()) -> Tensor
     return counts
 
 
-def _require_same(files: Sequence[LabeledFile], recorded: Sequence[dict[str, Any]]) -> None:
+def _check_unchanged(files: Sequence[LabeledFile], recorded: Sequence[dict[str, Any]]) -> None:
     hashes = [file["sha256"] for file in recorded if file["part"] == "train"]
     for file, sha256 in zip(files, hashes, strict=True):
         if file.sha256 != sha256:
             raise DataError(
                 file.path,
                 None,
-                problem=f"it is not the file that the run learnt from, whose SHA-256 is {sha256}.",
-                fix="Bring that file back, or name the files that count with --counted.",
+                problem=f"it is not the file that the run was trained on, whose SHA-256 is {sha256}.",
+                fix="Bring that file back, or name the files to count tokens in with --counted.",
             )
 
 
-def _spells(token: str) -> bool:
+def _is_character(token: str) -> bool:
     return len(token) == 1 and token.isascii() and token.isalnum()
 
 
-def _selected(embedding: Embedding, rows: Tensor) -> Embedding:
-    """The embedding of those rows alone, in their order."""
+def _select_rows(embedding: Embedding, rows: Tensor) -> Embedding:
+    """The embedding of these rows, in their order."""
     if isinstance(embedding, QuantizedEmbedding):
         table = QuantizedEmbedding(len(rows), embedding.embedding_dim)
         table.codes.copy_(embedding.codes[rows])

@@ -7,7 +7,7 @@ import pytest
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 
 BEHAVIOUR = [
@@ -41,8 +41,8 @@ def test_reports_go_into_manifest_and_card_and_the_model_stays(bundle, tmp_path)
     behaviour, comparison = report(tmp_path, BEHAVIOUR), report(tmp_path, {"figures": COMPARISON}, "comparison.json")
     after = card(bundle, "--behavior", behaviour, "--comparison", comparison, "--not_intended_for", "[Poems.]")
     assert (after.graph, after.tokenizer) == (before.graph, before.tokenizer)
-    assert [one.model_dump() for one in after.manifest.behaviour] == BEHAVIOUR
-    assert after.manifest.calibration == before.manifest.calibration
+    assert [one.model_dump() for one in after.evaluation.behavior] == BEHAVIOUR
+    assert (after.manifest, after.sha256) == (before.manifest, before.sha256)
     text = (bundle / "README.md").read_text()
     assert "| negation | not good | minimum functionality | 40 | 3 | 7.5% |" in text
     assert "| all |  | all | 100 | 3 | 3.0% |" in text
@@ -54,13 +54,13 @@ def test_reports_go_into_manifest_and_card_and_the_model_stays(bundle, tmp_path)
 def test_what_is_not_named_is_kept(bundle, tmp_path):
     card(bundle, "--behavior", report(tmp_path, BEHAVIOUR))
     after = card(bundle, "--comparison", report(tmp_path, COMPARISON))
-    assert len(after.manifest.behaviour) == 2
-    assert len(after.manifest.comparison) == 2
+    assert len(after.evaluation.behavior) == 2
+    assert len(after.evaluation.comparison) == 2
 
 
 def test_a_measured_file_takes_the_place_of_its_earlier_figures(bundle, tmp_path):
-    once = card(bundle, "--measure", str(SAMPLE / "test.csv")).manifest
-    twice = card(bundle, "--measure", f"[{SAMPLE / 'test.csv'}, {SAMPLE / 'validation.csv'}]").manifest
+    once = card(bundle, "--measure", str(SAMPLE / "test.csv")).evaluation
+    twice = card(bundle, "--measure", f"[{SAMPLE / 'test.csv'}, {SAMPLE / 'validation.csv'}]").evaluation
     assert len(twice.metrics) == 2 * len(once.metrics)
     assert [one.data for one in twice.risk_coverage] == ["sample/test.csv", "sample/validation.csv"]
     model = SentimentModel.load(bundle)
@@ -69,7 +69,7 @@ def test_a_measured_file_takes_the_place_of_its_earlier_figures(bundle, tmp_path
     accuracy = next(one for one in twice.metrics if (one.data, one.metric) == ("sample/test.csv", "accuracy"))
     assert measured.points[0].accuracy == pytest.approx(accuracy.value)
     compared = card(bundle, "--comparison", report(tmp_path, COMPARISON))
-    assert compared.manifest.metrics == twice.metrics
+    assert compared.evaluation.metrics == twice.metrics
     ours = f"{100 * accuracy.value:.2f}% ({100 * accuracy.low:.2f} to {100 * accuracy.high:.2f})"
     assert f"| sample/test.csv | 60 | accuracy | {ours} | 61.00% | 72.00% |" in (bundle / "README.md").read_text()
 
@@ -79,7 +79,7 @@ def test_known_failures_are_asked_of_the_bundle(bundle, tmp_path, capsys):
     others = [label for label in ("negative", "neutral", "positive") if label != answer.label]
     entries = [{"text": "The soup | was cold.", "expected": label} for label in (others[0], answer.label)]
     after = card(bundle, "--known_failures", report(tmp_path, entries))
-    assert [one.expected for one in after.manifest.known_failures] == [others[0]]
+    assert [one.expected for one in after.evaluation.known_failures] == [others[0]]
     row = f"| The soup \\| was cold. | {others[0]} | {answer.label} | {answer.score:.1%} |"
     assert row in (bundle / "README.md").read_text()
     assert "No failure of this bundle, so left out: The soup | was cold." in capsys.readouterr().err

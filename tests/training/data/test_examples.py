@@ -63,3 +63,11 @@ def test_the_summary_of_one_row_and_of_none():
     assert bad_rows.summary() == "No bad rows."
     bad_rows.record(an_error(7))
     assert bad_rows.summary() == "Left out 1 bad row:\n  reviews.csv, line 7: the label is empty."
+
+
+def test_options_in_an_error_can_be_named_with_their_group():
+    problem, fix = 'the label "--good" is new.', "Pass --on_bad_row=skip or --data.on_leak=drop."
+    error = DataError(Path("a --dir/some.csv"), 3, problem=problem, fix=fix)
+    assert error.in_group("data") == (
+        'some.csv, line 3: the label "--good" is new.\nPass --data.on_bad_row=skip or --data.on_leak=drop.'
+    )

@@ -6,7 +6,7 @@ from pyarrow import parquet
 
 from training.distillation import scoring
 from training.distillation.scorers import TeacherScorer
-from training.distillation.scoring import ScoringError, agreement, score_texts
+from training.distillation.scoring import ScoringError, agreement, score_texts, shared_scores
 from training.distillation.texts import Text
 
 TEXTS = [Text("one", "pos"), Text("three", None), Text("eleven", "neg"), Text("six", None), Text("seven", None)]
@@ -74,3 +74,10 @@ def test_agreement_counts_the_texts_with_a_label_that_the_teacher_has(tmp_path):
     assert agreement(tmp_path / "scores.parquet") == (2, 3)
     score_texts([TEXTS[1]], Counting().scorer(), to=tmp_path / "unlabelled.parquet", teachers="counting")
     assert agreement(tmp_path / "unlabelled.parquet") == (0, 0)
+
+
+def test_a_group_shares_the_mean_of_its_probabilities():
+    texts = [Text("a", None), Text("b", None, group=1), Text("c", None, group=1), Text("d", None, group=2)]
+    scores = np.log(np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.5, 0.5]], dtype=np.float32))
+    expected = [[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.5, 0.5]]
+    np.testing.assert_allclose(np.exp(shared_scores(scores, texts)), expected, atol=1e-6)

@@ -4,16 +4,21 @@ import numpy as np
 import pytest
 
 from model_store import SentimentModel
+from model_store.manifest import Calibration
+from model_store.softmax import softmax
 from training.data.examples import DataError, Example
 from training.evaluation.calibration import calibrate
 from training.evaluation.metrics import measurements
-from training.evaluation.predictions import Predictions, concatenate, predict_file, softmax
+from training.evaluation.predictions import Predictions, concatenate, predict_file
 from training.evaluation.selective import risk_coverage
 
+LABELS = ("negative", "neutral", "positive")
 
-def of_scores(scores, true, *, data="a/b.csv", temperature=1.0):
+
+def of_scores(scores, true, *, data="a/b.csv", temperature=1.0, unknown_share=None):
     """Answers whose scores at a temperature are these."""
-    return Predictions(data, temperature * np.log(np.array(scores)), np.array(true), skipped=0)
+    unknown = np.zeros(len(true)) if unknown_share is None else np.array(unknown_share)
+    return Predictions(data, temperature * np.log(np.array(scores)), np.array(true), unknown, skipped=0)
 
 
 def two_ways(right, wrong, *, score):
@@ -74,7 +79,7 @@ def test_a_text_without_a_token_is_left_out_of_a_bundles_answers(tiny_bundle):
     model = SentimentModel.load(tiny_bundle)
     texts = ["fine", " \u00a0 ", "cold soup"]
     examples = [Example(text, "neutral", line) for line, text in enumerate(texts, start=1)]
-    found = predict_file(model, examples, data="some.csv")
+    found = predict_file(model.runner, examples, labels=LABELS, data="some.csv")
     assert found.skipped == 1
     assert found.true.tolist() == [1, 1]
     direct = model.predict(["fine", "cold soup"])
@@ -82,4 +87,46 @@ def test_a_text_without_a_token_is_left_out_of_a_bundles_answers(tiny_bundle):
     scores = softmax(found.logits, temperature=1.5)  # the bundle's
     np.testing.assert_allclose(scores, [list(answer.scores.values()) for answer in direct], atol=1e-6)
     with pytest.raises(DataError, match=r"some\.csv: no text holds a token"):
-        predict_file(model, examples[1:2], data="some.csv")
+        predict_file(model.runner, examples[1:2], labels=LABELS, data="some.csv")
+
+
+def test_a_share_of_each_texts_tokens_is_made_unknown(tiny_bundle):
+    model = SentimentModel.load(tiny_bundle)
+    examples = [Example("fine fine fine fine fine fine fine fine fine zxqj", "neutral", 1)]
+    shares = [
+        predict_file(model.runner, examples, labels=LABELS, data="some.csv", made_unknown=share).unknown_share[0]
+        for share in (0.0, 1.0)
+    ]
+    assert shares == [0.1, 1.0]
+    half = predict_file(model.runner, examples, labels=LABELS, data="some.csv", made_unknown=0.5)
+    assert half.unknown_share[0] in {0.5, 0.6}  # the word that is unknown anyway may be among the five
+    all_unknown = predict_file(model.runner, examples, labels=LABELS, data="some.csv", made_unknown=1.0)
+    (direct,) = model.predict([" ".join(["zxqj"] * 10)])
+    np.testing.assert_array_equal(all_unknown.logits[0], direct.logits)
+
+
+def test_the_limit_on_unknown_tokens_is_the_last_share_with_at_most_twice_the_errors_allowed():
+    # For 95%, one answer in ten may be wrong. Up to 30% unknown tokens 9 of 10 are right, then 8, then 9 again.
+    def predict(share):
+        return of_scores(*two_ways(8, 2, score=0.9)) if share == 0.35 else of_scores(*two_ways(9, 1, score=0.9))
+
+    measured = of_scores(*two_ways(39, 1, score=0.9))
+    assert calibrate(measured, target_accuracy=0.95, predict_unknown=predict).max_unknown_share == 0.3
+    always = calibrate(measured, target_accuracy=0.95, predict_unknown=lambda _: of_scores(*two_ways(9, 1, score=0.9)))
+    assert always.max_unknown_share == 1.0
+    never = calibrate(measured, target_accuracy=0.95, predict_unknown=lambda _: of_scores(*two_ways(5, 5, score=0.9)))
+    assert never.max_unknown_share == 0.0
+
+
+def test_without_a_threshold_there_is_no_limit_on_unknown_tokens():
+    measured = of_scores(*two_ways(30, 30, score=0.7))
+    assert calibrate(measured, target_accuracy=0.95, predict_unknown=lambda _: measured).max_unknown_share is None
+
+
+def test_an_answer_to_a_text_of_unknown_tokens_is_not_counted_as_confident():
+    measured = of_scores(*two_ways(3, 1, score=0.9), unknown_share=[0.0, 0.3, 0.31, 1.0])
+    calibration = Calibration(
+        temperature=1, data="a/b.csv", rows=4, threshold=0.0, target_accuracy=0.5, max_unknown_share=0.3
+    )
+    confident = risk_coverage(measured, calibration).confident
+    assert (confident.coverage, confident.accuracy) == (0.5, 1.0)

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence, pad_sequence
 from torch.testing import assert_close
 
 from training.export.onnx_graph import build_graph
-from training.export.quantization import round_weights
+from training.export.quantization import quantize_weights
 from training.network import SentimentNetwork
 from training.network.cells import CELLS
 from training.network.connections import CONNECTIONS
@@ -102,7 +102,7 @@ def test_what_stands_in_the_padding_does_not_matter():
 def test_weights_in_less_space_equal_the_rounded_network(storage, frozen, cell):
     network = make(cell=cell, connection="highway", pooling=["max", "attention"], projection_size=10, frozen=frozen)
     whole = len(build_graph(network))
-    round_weights(network, storage)
+    quantize_weights(network, storage)
     assert_same(network, storage=storage)
     assert len(build_graph(network, storage=storage)) < whole
 
@@ -111,7 +111,7 @@ def test_8_bit_arithmetic_is_what_it_says():
     # DynamicQuantizeLSTM by hand: matrices are codes with a scale a row, what they are multiplied with is rounded to
     # 256 steps of the range it spans, zero included: the text's tokens together, a step's hidden state by itself.
     network = make(frozen=True, layers=1, hidden_size=6)
-    round_weights(network, "int8", arithmetic="int8")
+    quantize_weights(network, "int8", arithmetic="int8")
     ids = torch.randint(0, 40, (9,), generator=torch.Generator().manual_seed(2))
     (layer,) = network.encoder.layers
     read = network.embedding(ids).numpy()  # (tokens, embedding size)
@@ -162,7 +162,7 @@ def layers_of(graph, ids):
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_every_lstm_in_8_bits_is_near_the_network(connection, bidirectional):
     network = make(connection=connection, bidirectional=bidirectional, layers=3, layer_norm=True)
-    round_weights(network, "float16", arithmetic="int8")
+    quantize_weights(network, "float16", arithmetic="int8")
     ids = torch.randint(0, 40, (9,), generator=torch.Generator().manual_seed(2))
     exact = layers_of(build_graph(network), ids)
     for wanted, got in zip(

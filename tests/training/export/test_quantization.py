@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from training.export.quantization import LARGEST_FACTOR, round_weights, rounded
+from training.export.quantization import MAX_FACTOR_CODE, quantize_weights, rounded
 from training.network.quantization import quantize_rows
 from training.network.validation import OptionError
 
@@ -36,7 +36,7 @@ def test_no_number_moves_by_more_than_half_a_step():
 def test_biases_stay_whole():
     layer = nn.Linear(5, 4)
     before = layer.bias.clone()
-    round_weights(layer, "int8")
+    quantize_weights(layer, "int8")
     assert layer.bias.equal(before)
 
 
@@ -44,20 +44,22 @@ def test_what_is_multiplied_in_8_bits_fits_16_after_two_products():
     layer = nn.LSTM(5, 4, bidirectional=True)
     head = nn.Linear(4, 2)
     before = head.weight.clone()
-    round_weights(nn.ModuleList([layer, head]), "float32", arithmetic="int8")
+    quantize_weights(nn.ModuleList([layer, head]), "float32", arithmetic="int8")
     assert head.weight.equal(before)  # stays in 32 bits
     for matrix in (layer.weight_ih_l0, layer.weight_hh_l0, layer.weight_ih_l0_reverse, layer.weight_hh_l0_reverse):
-        codes = matrix / (matrix.abs().amax(dim=1, keepdim=True) / LARGEST_FACTOR)
+        codes = matrix / (matrix.abs().amax(dim=1, keepdim=True) / MAX_FACTOR_CODE)
         assert_close(codes, codes.round(), atol=1e-4, rtol=0)
-    assert 2 * 255 * LARGEST_FACTOR < 2**15
+    assert 2 * 255 * MAX_FACTOR_CODE < 2**15
 
 
 @pytest.mark.parametrize("layer", [nn.GRU(3, 2), nn.RNN(3, 2)])
 def test_8_bit_arithmetic_is_for_lstm_cells(layer):
-    with pytest.raises(OptionError, match=f"cell lstm alone, and this network has {type(layer).__name__} layers"):
-        round_weights(nn.ModuleList([layer]), "int8", arithmetic="int8")
+    with pytest.raises(
+        OptionError, match=f"only the cell lstm has, and this network has {type(layer).__name__} layers"
+    ):
+        quantize_weights(nn.ModuleList([layer]), "int8", arithmetic="int8")
 
 
 def test_an_unknown_storage_is_refused():
     with pytest.raises(OptionError, match="int4"):
-        round_weights(nn.Linear(2, 2), "int4")
+        quantize_weights(nn.Linear(2, 2), "int4")

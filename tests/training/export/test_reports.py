@@ -5,7 +5,7 @@ import json
 import pytest
 
 from model_store import SentimentModel
-from training.export.reports import EvidenceError, read_behaviour, read_comparison, read_known_failures
+from training.export.reports import EvidenceError, read_behavior, read_comparison, read_known_failures
 
 FAMILY = {"family": "not + positive", "kind": "MFT", "capability": "negation", "cases": 20, "failures": 3}
 FIGURE = {"data": "sst/test.txt.gz", "rows": 1821, "method": "VADER", "metric": "polar_accuracy", "value": 0.657}
@@ -29,23 +29,24 @@ def model(tiny_bundle):
 def test_a_report_may_say_more_and_have_its_list_one_level_down(write):
     more = {**FAMILY, "examples": ["It is not good."], "threshold": 0.1}
     for content in ([more], {"model": {"sha256": "0"}, "seeds": [1], "families": [more]}):
-        assert [one.model_dump() for one in read_behaviour(write(content))] == [FAMILY]
+        assert [one.model_dump() for one in read_behavior(write(content))] == [FAMILY]
 
 
 def test_a_family_may_be_called_by_name_and_one_without_a_case_says_nothing(write):
     named = {"name" if key == "family" else key: value for key, value in FAMILY.items()}
     idle = {**named, "cases": 0, "failures": 0}
-    assert [one.model_dump() for one in read_behaviour(write({"families": [idle, named]}))] == [FAMILY]
+    assert [one.model_dump() for one in read_behavior(write({"families": [idle, named]}))] == [FAMILY]
 
 
-def test_a_system_may_have_several_figures_on_its_data(write):
+@pytest.mark.parametrize("name", ["training_data", "learnt_from"])  # the second in reports of before
+def test_a_system_may_have_several_figures_on_its_data(write, name):
     bounds = {"value": 0.839, "low": 0.82, "high": 0.86, "rows": 1821}
     system = {
-        "data": "SST-2 test", "rows": 1821, "system": "TF-IDF + LR", "learnt_from": "IMDb", "seconds": 3.0,
+        "data": "SST-2 test", "rows": 1821, "system": "TF-IDF + LR", name: "IMDb", "seconds": 3.0,
         "figures": {"accuracy": bounds, "macro_f1": {**bounds, "value": 0.83}},
     }  # fmt: skip
     first, second = read_comparison(write({"libraries": {}, "measured": [system]}))
-    method = {"method": "TF-IDF + LR", "learnt_from": "IMDb"}
+    method = {"method": "TF-IDF + LR", "training_data": "IMDb"}
     assert first.model_dump() == {"data": "SST-2 test", **method, "metric": "accuracy", **bounds}
     assert (second.metric, second.value) == ("macro_f1", 0.83)
 
@@ -68,7 +69,7 @@ def test_bounds_of_a_figure_may_be_absent(write):
 )
 def test_a_report_that_cannot_be_used_is_refused_with_its_place(write, content, reason):
     with pytest.raises(EvidenceError, match=rf"report\.json.*{reason}"):
-        read_behaviour(write(content))
+        read_behavior(write(content))
 
 
 def test_a_report_that_is_not_there_is_named(tmp_path):
@@ -93,7 +94,7 @@ def test_known_failures_have_the_models_own_answers_and_no_successes(write, mode
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ({"text": "fine", "expected": "joyful"}, "entry 1: 'joyful' is no label of the model"),
+        ({"text": "fine", "expected": "joyful"}, "entry 1: 'joyful' is not a label of the model"),
         ({"text": " ", "expected": "neutral"}, "entry 1: the text has no tokens"),
     ],
 )

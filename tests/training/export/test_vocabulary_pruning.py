@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from training.data import tokenization
 from training.data.cache import content_hash
 from training.data.examples import DataError
-from training.export.vocabulary_pruning import VocabularyError, leave_out_rare, occurrences
+from training.export.vocabulary_pruning import VocabularyError, occurrences, prune_vocabulary
 from training.fit.checkpoint import Checkpoint
 from training.fit.task import SentimentTask
 
@@ -74,7 +74,7 @@ def test_tokens_are_counted_as_far_as_training_reads_a_text(train):
 def test_texts_of_kept_tokens_get_the_same_answer_and_others_are_spelt(train, frozen):
     checkpoint = trained_on(train, pieces_pipeline(), frozen=frozen)
     before = copy.deepcopy(checkpoint.task)
-    assert leave_out_rare(checkpoint, min_count=2) == 7  # [PAD], fine, bad, cast, zebra, nissan and the sign
+    assert prune_vocabulary(checkpoint, min_count=2) == 7  # [PAD], fine, bad, cast, zebra, nissan and the sign
     task = checkpoint.task
     kept = Tokenizer.from_str(task.tokenizer_json).get_vocab()
     assert {"[UNK]", "the", "plot", "is", "q", "##q", "0"} <= set(kept)
@@ -97,28 +97,28 @@ def test_files_of_an_earlier_run_count_where_they_are_named(train, tmp_path):
     checkpoint = trained_on(train, pieces_pipeline())
     counts = dict(zip(PIECES, occurrences(checkpoint, files=[train, earlier]).tolist(), strict=False))
     assert (counts["the"], counts["zebra"], counts["nissan"]) == (3, 3, 1)
-    leave_out_rare(checkpoint, min_count=2, files=[train, earlier])
+    prune_vocabulary(checkpoint, min_count=2, files=[train, earlier])
     assert "zebra" in Tokenizer.from_str(checkpoint.task.tokenizer_json).get_vocab()
 
 
 def test_a_word_that_is_left_out_of_words_is_unknown(train):
     checkpoint = trained_on(train, tokenization.word_pipeline(["the", "plot", "is", "zebra"]))
-    assert leave_out_rare(checkpoint, min_count=2) == 2  # [PAD] and zebra
+    assert prune_vocabulary(checkpoint, min_count=2) == 2  # [PAD] and zebra
     assert Tokenizer.from_str(checkpoint.task.tokenizer_json).encode("the zebra").tokens == ["the", "[UNK]"]
 
 
 def test_another_file_than_the_run_learnt_from_is_refused(train):
     checkpoint = trained_on(train, pieces_pipeline())
     train.write_text("text,label\nanother text,positive\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"train\.csv: it is not the file that the run learnt from"):
-        leave_out_rare(checkpoint, min_count=2)
+    with pytest.raises(DataError, match=r"train\.csv: it is not the file that the run was trained on"):
+        prune_vocabulary(checkpoint, min_count=2)
 
 
 def test_a_file_that_is_gone_is_named(train):
     checkpoint = trained_on(train, pieces_pipeline())
     train.unlink()
     with pytest.raises(DataError, match=r"train\.csv"):
-        leave_out_rare(checkpoint, min_count=2)
+        prune_vocabulary(checkpoint, min_count=2)
 
 
 def test_no_token_can_be_taken_from_merges(train):
@@ -126,4 +126,4 @@ def test_no_token_can_be_taken_from_merges(train):
     checkpoint = trained_on(train, pipeline)
     assert json.loads(checkpoint.task.tokenizer_json)["model"]["type"] == "BPE"
     with pytest.raises(VocabularyError, match="this one is BPE; export without --min_count"):
-        leave_out_rare(checkpoint, min_count=2)
+        prune_vocabulary(checkpoint, min_count=2)

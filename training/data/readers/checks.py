@@ -78,7 +78,7 @@ class RowChecker:
             raise self._error(
                 line,
                 problem=f'the label "{label}" is not in the label map.',
-                fix=f"The map knows: {listed(sorted(self.label_map))}. Add the label with --data.label_map.",
+                fix=f"The map knows: {listed(sorted(self.label_map))}. Add the label with --label_map.",
             )
         return self.label_map[label]
 

@@ -14,7 +14,7 @@ def read_json_lines(path: Path, *, text_column: str, label_column: str, bad_rows
     for line, text in read_text_lines(path, bad_rows):
         if line == 1 and starts_json_array(text):
             raise DataError(
-                path, None, problem="this is one JSON array, not an object a line.", fix="Pass --data.format=json."
+                path, None, problem="this is one JSON array, not an object a line.", fix="Pass --format=json."
             )
         try:
             fields = _object(path, line, text=text)
@@ -35,7 +35,7 @@ def read_json_array(path: Path, *, text_column: str, label_column: str, bad_rows
         elements = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise DataError(
-            path, None, problem=f"this is not JSON ({error}).", fix="Check the file, or its format (--data.format)."
+            path, None, problem=f"this is not JSON ({error}).", fix="Check the file, or its format (--format)."
         ) from error
     if not isinstance(elements, list):
         raise DataError(path, None, problem="this is JSON, but not an array.", fix="Write one object a line.")
@@ -58,7 +58,7 @@ def starts_json_array(line: str) -> bool:
 def _require_keys(
     path: Path, line: int, fields: dict[str, object], *, text_column: str, label_column: str, unit: Unit = "line"
 ) -> None:
-    for key, option in ((text_column, "--data.text_column"), (label_column, "--data.label_column")):
+    for key, option in ((text_column, "--text_column"), (label_column, "--label_column")):
         if key not in fields:
             raise _missing_key(path, line, key=key, option=option, found=list(fields), unit=unit)
 

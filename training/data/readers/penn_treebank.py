@@ -5,8 +5,11 @@ A model trained on spaced-out tokens would meet text it has never seen as soon a
 
 import re
 from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING
 
-from nltk.tokenize.treebank import TreebankWordDetokenizer
+if TYPE_CHECKING:
+    from nltk.tokenize.treebank import TreebankWordDetokenizer
 
 _BRACKETS = {"-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]", "-lcb-": "{", "-rcb-": "}"}
 _ESCAPED = re.compile(r"\\([/*])")
@@ -25,7 +28,6 @@ _DASH = "\ufdd0"
 _NEEDS_NLTK = re.compile(
     r"[^\w\s,.;:!?'-]|''|\b(?:can not|d' ye|gim me|gon na|got ta|lem me|more 'n|wan na)\b", re.IGNORECASE
 )
-_detokenizer = TreebankWordDetokenizer()
 
 
 def join_tokens(tokens: Iterable[str]) -> str:
@@ -33,8 +35,15 @@ def join_tokens(tokens: Iterable[str]) -> str:
     text = " ".join(_prepared(tokens))
     if not _NEEDS_NLTK.search(text):
         return text
-    joined: str = _detokenizer.detokenize(text.replace("--", _DASH).split())
+    joined: str = _detokenizer().detokenize(text.replace("--", _DASH).split())
     return joined.replace("` ", "'").replace("`", "'").replace(_DASH, "--")
+
+
+@cache
+def _detokenizer() -> "TreebankWordDetokenizer":
+    from nltk.tokenize.treebank import TreebankWordDetokenizer  # noqa: PLC0415 - takes seconds, and most files need none
+
+    return TreebankWordDetokenizer()
 
 
 def _prepared(tokens: Iterable[str]) -> list[str]:

@@ -44,7 +44,7 @@ def read_examples(
     return _examples(format_.read(path, options, bad_rows), checker, bad_rows=bad_rows)
 
 
-def unit_of(path: Path, format: Format = "auto") -> Unit:  # noqa: A002 - the word of the option, --data.format
+def unit_of(path: Path, format: Format = "auto") -> Unit:  # noqa: A002 - the word of the option, --format
     """What a position in a file is counted in: Parquet has no lines."""
     return format_of(path, format).unit
 
@@ -71,6 +71,6 @@ def _nothing_usable(path: Path, *, bad: int, dropped: int, bad_rows: SkippedRows
     return DataError(
         path,
         None,
-        problem=f"no usable row ({bad:,} bad, {dropped:,} left out by --data.label_map).",
-        fix="\n".join([*first, "Check the file's format with --data.format, its columns and its labels."]),
+        problem=f"no usable row ({bad:,} bad, {dropped:,} left out by --label_map).",
+        fix="\n".join([*first, "Check the file's format with --format, its columns and its labels."]),
     )

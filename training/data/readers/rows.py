@@ -6,7 +6,7 @@ from pathlib import Path
 
 from training.data.examples import DataError, Unit
 
-SKIP_BAD_ROWS = "Pass --data.on_bad_row=skip to leave such rows out and count them."
+SKIP_BAD_ROWS = "Pass --on_bad_row=skip to leave such rows out and count them."
 
 _NAMES_SHOWN = 12
 _NAME_LENGTH_SHOWN = 40  # a file in another format has its whole first line as one column name
@@ -35,7 +35,7 @@ def row_error(path: Path, line: int, *, problem: str, fix: str, unit: Unit = "li
 def require_columns(path: Path, found: Iterable[str], *, text_column: str, label_column: str) -> None:
     """Raise the error for a column that a file as a whole does not have."""
     names = list(found)
-    for name, option in ((text_column, "--data.text_column"), (label_column, "--data.label_column")):
+    for name, option in ((text_column, "--text_column"), (label_column, "--label_column")):
         if name not in names:
             raise DataError(
                 path,

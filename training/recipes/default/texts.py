@@ -51,7 +51,7 @@ def prepare(recipe: Recipe) -> None:
     write_json_lines(recipe.labelled, labelled)
     write_json_lines(recipe.unlabelled, unlabelled)
     write_json_lines(recipe.validation, validation)
-    made_up = list(made_up_texts(most=recipe.made_up, seed=SEED))
+    made_up = list(made_up_texts(max_texts=recipe.made_up, seed=SEED))
     write_json_lines(recipe.made_up_texts, made_up)
     write_json_lines(recipe.teacher_made_up, evenly(made_up, TEACHER_MADE_UP))
     if recipe.trees:

@@ -55,7 +55,7 @@ def read_past():
             list(read_examples(path, ReadingOptions(**options), allowed_labels=allowed_labels))
         assert str(stopped.value) == str(bad_rows.first[0])
         assert len(bad_rows.first) == bad_rows.count
-        assert all("--data.on_bad_row=skip" in str(error) for error in bad_rows.first)
+        assert all("--on_bad_row=skip" in str(error) for error in bad_rows.first)
         return [(example.line, example.label, example.text) for example in examples], bad_rows.first
 
     return read_past

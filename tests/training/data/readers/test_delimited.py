@@ -48,7 +48,7 @@ def test_a_missing_column_is_named_with_those_found_and_the_option(write, read, 
     with pytest.raises(DataError) as raised:
         read(path, **options)
     assert f'has no column "{missing}" (columns found: label, text)' in str(raised.value)
-    assert f"--data.{option}_column" in str(raised.value)
+    assert f"--{option}_column" in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_an_empty_label_is_told_the_column_and_the_labels_found_so_far(write, re
     assert str(error) == (
         "reviews.csv, line 4: the label is empty.\n"
         'Every row needs a label in column "label" (found so far: negative, positive).\n'
-        "Pass --data.on_bad_row=skip to leave such rows out and count them."
+        "Pass --on_bad_row=skip to leave such rows out and count them."
     )
 
 

@@ -51,7 +51,7 @@ def test_a_bad_row_is_named_and_the_next_one_read(write, read_past, row, problem
 
 def test_a_missing_key_names_the_option(write, read_past):
     _, (error,) = read_past(write("a.jsonl", '{"text": "a", "y": 1}\n{"text": "a", "label": 1}'))
-    assert "--data.label_column" in str(error)
+    assert "--label_column" in str(error)
 
 
 def test_a_byte_that_is_not_utf8_costs_its_line_alone(write, read_past):
@@ -94,7 +94,7 @@ def test_an_element_that_is_not_a_row_is_named_by_its_position(write, read_past)
 
 
 def test_an_array_under_the_name_of_json_lines_is_named_for_what_it_is(write, read):
-    with pytest.raises(DataError, match=r"this is one JSON array, not an object a line\.\nPass --data.format=json"):
+    with pytest.raises(DataError, match=r"this is one JSON array, not an object a line\.\nPass --format=json"):
         read(write("reviews.jsonl", '[\n{"text": "a", "label": 1}\n]\n'))
 
 

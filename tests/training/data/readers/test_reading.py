@@ -38,7 +38,7 @@ def test_a_label_that_needs_no_other_name_passes_a_map_meant_for_other_files(wri
     assert read(named, **options) == [(1, "positive", "fine"), (2, "mixed", "odd")]
 
 
-def test_what_a_map_makes_of_labels_needs_no_entry_even_where_no_model_says_its_labels(write, read_past):
+def test_a_name_that_the_map_gives_needs_no_entry_of_its_own(write, read_past):
     good, (error,) = read_past(write("a.txt", "negative bad\n4 good\nmixed odd\n"), label_map=FINE_TO_BINARY)
     assert good == [(1, "negative", "bad"), (2, "positive", "good")]
     assert 'the label "mixed" is not in the label map.' in str(error)
@@ -124,7 +124,7 @@ def test_an_empty_file_is_said_to_be_empty(write, read, name):
 
 @pytest.mark.parametrize(("name", "content"), [("a.csv", "label,text\n"), ("a.txt", "\n \n"), ("a.jsonl", "\n\n")])
 def test_a_file_without_rows_is_an_error(write, read, name, content):
-    with pytest.raises(DataError, match=r"no usable row \(0 bad, 0 left out by --data\.label_map\)"):
+    with pytest.raises(DataError, match=r"no usable row \(0 bad, 0 left out by --label_map\)"):
         read(write(name, content))
 
 
@@ -132,5 +132,5 @@ def test_a_file_whose_every_row_is_bad_or_dropped_says_how_many_and_shows_one(wr
     path = write("a.txt", "1\n0\n2 so so\n")
     with pytest.raises(DataError) as raised:
         list(read_examples(path, ReadingOptions(label_map=FINE_TO_BINARY), bad_rows=SkippedRows("skip")))
-    assert "no usable row (2 bad, 1 left out by --data.label_map)." in str(raised.value)
+    assert "no usable row (2 bad, 1 left out by --label_map)." in str(raised.value)
     assert "a.txt, line 1: the text is empty." in str(raised.value)

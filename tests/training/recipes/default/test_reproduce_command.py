@@ -5,12 +5,16 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model_store import bundle as bundles
 from training.commands import reproduce as reproduce_command
 from training.commands.main import main
 from training.recipes.default import steps as steps_module
+from training.recipes.default import stored_scores
+from training.recipes.default.measured_sets import MEASURED
+from training.recipes.default.texts import prepare
 
 
 class Commands:
@@ -23,7 +27,7 @@ class Commands:
         self.called = []
         self.words = {}
         self.every = []
-        self.validation = {"last-1": 0.8, "last-2": 0.7}
+        self.validation = {"seed-1": 0.8, "seed-2": 0.7}
 
     def __call__(self, *arguments):
         words = [str(argument) for argument in arguments]
@@ -39,9 +43,7 @@ class Commands:
                 self.leave(self.recipe.teacher / "model.safetensors", "")
             case "distill score":
                 self.leave(Path(_after("--to", words)), "")
-            case "distill ngrams":
-                self.leave(self.recipe.ngrams, "")
-            case "distill student":
+            case "fit":
                 folder = next(word.partition("=")[2] for word in words if "default_root_dir" in word)
                 content = {"finished": True, "best": {"value": self.validation.get(Path(folder).name, 1.0)}}
                 self.leave(self.recipe.to / folder / "metrics.json", json.dumps(content))
@@ -62,11 +64,12 @@ def commands(monkeypatch, recipe, tiny_bundle):
 
 
 def reproduce(recipe):
-    main(["reproduce", "default", "--data", str(recipe.data), "--base", "base", "--to", str(recipe.to), "--seeds", "2"])
+    folders = ["--data", str(recipe.data), "--base", "base", "--embeddings", "small", "--to", str(recipe.to)]
+    main(["reproduce", "default", *folders, "--seeds", "2"])
 
 
-FIRST = ["distill teacher", "distill score", "distill score", "distill student", "distill student"]
-MADE = [*FIRST, "export", "distill ngrams", "distill score", *["distill student", "distill student", "export"] * 2]
+SCORED = ["distill teacher", "distill score", "distill score", "distill score"]
+MADE = [*SCORED, *["fit", "export"] * 2]
 ATTACHED = ["evaluate", "card"]
 
 
@@ -81,45 +84,51 @@ def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
     for step in steps_module.steps(replace(recipe, bfloat16=True)):
         step.work()
     assert "--precision=bf16-mixed" in commands.words["distill teacher"]
-    transformer = [words for words in commands.every if words[:3] == ["distill", "score", str(recipe.teacher)]]
-    assert len(transformer) == 2
-    assert all("--bfloat16=true" in words for words in transformer)
-    assert "--trainer.precision=bf16-mixed" in commands.words["distill student"]
+    scored = [words for words in commands.every if words[:2] == ["distill", "score"]]
+    assert len(scored) == 3
+    assert all("--bfloat16=true" in words for words in scored)
+    assert "--trainer.precision=bf16-mixed" in commands.words["fit"]
 
 
-def test_a_first_student_reads_all_that_was_prepared_and_the_next_begins_with_its_weights(recipe, commands):
+def test_a_student_reads_all_scores_and_the_made_up_texts(recipe, commands):
     reproduce(recipe)
-    first, _, second, last, *_ = (words for words in commands.every if words[:2] == ["distill", "student"])
-    runs = (first, second, last)
-    learnt = [{Path(path).name for path in json.loads(_after("--data.train", words))} for words in runs]
-    assert learnt[0] == {"phrases.parquet", "sentences.parquet", "imdb-train.jsonl", "made-up.jsonl"}
-    assert learnt[1] == {*learnt[0], "reviews.parquet"}
-    assert learnt[2] == {"phrases.parquet", "imdb-train.jsonl", "made-up.jsonl", "made-up-last.jsonl"}
-    assert f"--start_from={recipe.first(1) / 'checkpoints' / 'best.ckpt'}" in second
-    assert f"--start_from={recipe.student(1) / 'checkpoints' / 'best.ckpt'}" in last
-    assert not any(word.startswith("--start_from") for word in first)
+    read = {Path(path).name for path in json.loads(_after("--data.train", commands.words["fit"]))}
+    assert read == {"phrases.parquet", "labelled.parquet", "unlabelled.parquet", "made-up.jsonl"}
 
 
-def test_the_vocabulary_of_what_is_shipped_is_that_of_all_its_runs(recipe, commands):
+def test_the_vocabulary_of_what_is_shipped_is_that_of_the_training_files(recipe, commands):
     reproduce(recipe)
-    runs = [words for words in commands.every if words[:2] == ["distill", "student"]]
-    read = {path for words in runs for path in json.loads(_after("--data.train", words))}
-    assert set(json.loads(_after("--counted", commands.words["export"]))) == read
+    read = json.loads(_after("--data.train", commands.words["fit"]))
+    assert json.loads(_after("--counted", commands.words["export"])) == read
+
+
+def test_labels_of_other_data_sets_stand_for_several_of_the_teachers(recipe, commands):
+    reproduce(recipe)
+    words = commands.words["distill teacher"]
+    label_map, coarse = (json.loads(_after(option, words)) for option in ("--label_map", "--coarse"))
+    assert (label_map["1"], label_map["negative"]) == ("negative", "any negative")
+    assert coarse["any negative"] == ["very negative", "negative"]
 
 
 def test_every_student_is_kept_from_the_files_it_is_measured_on(recipe, commands):
     reproduce(recipe)
     for words in commands.every:
-        if words[:2] == ["distill", "student"]:
-            apart = {Path(path).name for path in json.loads(_after("--data.held_out", words))}
-            assert apart == {"test.txt.gz", "imdb-test.jsonl", "amazon.jsonl"}
+        if words[0] == "fit":
+            held_out = {Path(path).name for path in json.loads(_after("--data.held_out", words))}
+            assert held_out == {"test.txt.gz", *(one.file_name for one in MEASURED if "sst" not in one.path)}
 
 
-def test_whole_reviews_are_scored_by_a_first_student_and_the_ngrams(recipe, commands):
+def test_stored_scores_take_the_place_of_the_teacher(recipe, commands, monkeypatch, tmp_path):
+    prepare(recipe)
+    (recipe.texts / "done").touch()
+    for name in ("phrases", "labelled", "unlabelled"):
+        scored = steps_module.texts_to_score(recipe, name)
+        scores = np.log(np.full((len(scored), 2), 0.5, dtype=np.float32))
+        stored_scores.store(scored, scores, ["negative", "positive"], name=name, folder=tmp_path / "stored")
+    monkeypatch.setattr(stored_scores.restore, "__kwdefaults__", {"folder": tmp_path / "stored"})
     reproduce(recipe)
-    words = next(words for words in commands.every if str(recipe.whole_reviews) in words)
-    assert json.loads(words[2]) == [str(recipe.first(1) / "bundle"), str(recipe.ngrams)]
-    assert words[3] == str(recipe.texts / "imdb-unlabelled.jsonl")
+    assert commands.called == [*["fit", "export"] * 2, *ATTACHED]
+    assert all(path.is_file() for path in recipe.scored)
 
 
 def _after(option, words):
@@ -127,12 +136,12 @@ def _after(option, words):
 
 
 def test_after_a_step_that_failed_it_goes_on_there(recipe, commands):
-    commands.breaks_at = "distill student"
+    commands.breaks_at = "fit"
     with pytest.raises(SystemExit):
         reproduce(recipe)
-    assert commands.called == MADE[:4]
+    assert commands.called == MADE[:5]
     reproduce(recipe)
-    assert commands.called == [*MADE[:4], *MADE[3:], *ATTACHED]
+    assert commands.called == [*MADE[:5], *MADE[4:], *ATTACHED]
 
 
 def test_a_student_that_was_stopped_is_not_done(recipe, commands):
@@ -145,18 +154,18 @@ def test_a_student_that_was_stopped_is_not_done(recipe, commands):
 def test_validation_alone_chooses_the_student(recipe):
     reproduce(recipe)
     chosen = json.loads((recipe.to / "metrics.json").read_text())
-    assert chosen["chosen"] == "last-2"
-    assert bundles.read(recipe.to / "bundle").manifest == bundles.read(recipe.last(2) / "bundle").manifest
+    assert chosen["chosen"] == "seed-2"
+    assert bundles.read(recipe.to / "bundle").manifest == bundles.read(recipe.student(2) / "bundle").manifest
 
 
 def test_figures_are_means_over_the_seeds(recipe, monkeypatch):
-    values = {"last-1": {"sst, accuracy": 0.5}, "last-2": {"sst, accuracy": 0.7}}
-    for name, value in (("last-1", 0.8), ("last-2", 0.9)):
+    values = {"seed-1": {"sst, accuracy": 0.5}, "seed-2": {"sst, accuracy": 0.7}}
+    for name, value in (("seed-1", 0.8), ("seed-2", 0.9)):
         Commands.leave(recipe.to / name / "metrics.json", json.dumps({"best": {"value": value}}))
         Commands.leave(recipe.to / name / "bundle" / "manifest.json", "{}")
     monkeypatch.setattr(reproduce_command, "_figures", lambda folder: values[folder.parent.name])
     reproduce_command.conclude(recipe)
     content = json.loads((recipe.to / "metrics.json").read_text())
-    assert content["chosen"] == "last-1"
+    assert content["chosen"] == "seed-1"
     assert content["figures"]["sst, accuracy"]["mean"] == pytest.approx(0.6)
     assert content["figures"]["sst, accuracy"]["spread"] == pytest.approx(0.1 * 2**0.5)

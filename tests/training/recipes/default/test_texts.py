@@ -1,54 +1,87 @@
-"""The texts of the shipped model: which reviews, and which sentences of them."""
+"""The texts of the shipped model: labelled, unlabelled and to measure on, and nothing in two of these."""
 
 import gzip
 import json
 from dataclasses import replace
 
-from training.recipes.default.reviews import sentences
+import pytest
 
 from training.data.examples import Example
-from training.recipes.default.texts import evenly, prepare
+from training.recipes.default.measured_sets import MEASURED
+from training.recipes.default.sources import sentences
+from training.recipes.default.texts import distinct_texts, evenly, prepare
 
 
 def rows(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_reviews_are_parted_and_none_is_read_that_should_not_be(recipe):
+def texts(path):
+    return {row["text"] for row in rows(path)}
+
+
+def test_labelled_texts_are_of_all_domains_and_no_text_is_in_two_parts(recipe):
     prepare(recipe)
-    learnt, checked = (rows(recipe.texts / f"imdb-{part}.jsonl") for part in ("train", "validation"))
-    assert len(learnt) + len(checked) == 18
-    assert not {row["text"] for row in learnt} & {row["text"] for row in checked}
-    texts = {row["text"] for row in [*learnt, *checked]}
-    assert "Left out on purpose." not in texts
-    assert "a TEST   review of mine." not in texts  # a test review, but for case and spacing
-    assert {row["label"] for row in learnt} == {"negative", "positive"}
+    labelled, validation, unlabelled = map(texts, (recipe.labelled, recipe.validation, recipe.unlabelled))
+    assert len([text for text in labelled | validation if text.startswith("Review ")]) == 18
+    assert "This is text 0 of goemotions." in labelled | validation
+    assert "This is text 1 of senti4sd." in labelled | validation
+    assert not labelled & validation
+    assert not (labelled | validation) & unlabelled
+    assert {row["label"] for row in rows(recipe.labelled)} == {"negative", "neutral", "positive"}
 
 
-def test_line_breaks_of_web_pages_become_a_persons(recipe):
+def test_excluded_and_measured_texts_are_not_read(recipe):
     prepare(recipe)
-    assert rows(recipe.texts / "imdb-train.jsonl")[0]["text"] == "Review 0.\nI sat through all of it in silence."
+    read = texts(recipe.labelled) | texts(recipe.validation) | texts(recipe.unlabelled)
+    assert "Left out on purpose." not in read
+    assert "a TEST   review of mine." not in read  # a test review, but for case and spacing
 
 
-def test_sentences_come_from_reviews_to_learn_from_alone(recipe):
+def test_texts_without_one_of_the_three_labels_are_unlabelled(recipe):
     prepare(recipe)
-    found = (recipe.texts / "sentences.txt").read_text().splitlines()
-    assert "Nobody said what to think of film number 2." in found
-    assert "I sat through all of it in silence." in found  # once, although many reviews hold it
-    assert len(found) == 4
-    assert not any("test" in sentence for sentence in found)
+    unlabelled = texts(recipe.unlabelled)
+    assert {f"This is text {n} of goemotions." for n in (3, 4)} <= unlabelled
+    assert {"This is text 1 of newsmtsc.", "This is text 0 of mams."} <= unlabelled
+    assert {row["label"] for row in rows(recipe.unlabelled)} == {""}
 
 
-def test_unlabelled_reviews_are_each_read_once_and_none_of_them_is_a_labelled_one(recipe):
-    texts = ["Labelled: no.", "labelled... NO!", "Review 3. I sat through all of it in silence.", "Another one."]
-    lines = [json.dumps({"id": f"unsup/{n}", "label": None, "text": text}) for n, text in enumerate(texts)]
-    (recipe.data / "imdb" / "unsup.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+def test_line_breaks_of_web_pages_become_line_breaks(recipe):
     prepare(recipe)
-    found = rows(recipe.texts / "imdb-unlabelled.jsonl")
-    assert found == [{"label": "", "text": "Labelled: no."}, {"label": "", "text": "Another one."}]
+    assert "Review 0.\nI sat through all of it in silence." in texts(recipe.labelled) | texts(recipe.validation)
 
 
-def test_sentences_of_middling_length_are_drawn_by_the_seed():
+def test_sentences_come_from_the_documents_that_are_learned_from(recipe):
+    prepare(recipe)
+    unlabelled = [row["text"] for row in rows(recipe.unlabelled)]
+    assert "Nobody said what to think of film number 2." in unlabelled
+    assert unlabelled.count("I sat through all of it in silence.") == 1  # many reviews hold it
+    assert not any("test" in text for text in unlabelled)
+
+
+@pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured.file_name)
+def test_every_set_to_measure_on_is_written(recipe, measured):
+    prepare(recipe)
+    content = rows(recipe.measured / measured.file_name)
+    assert content
+    assert {row["label"] for row in content} <= set(measured.labels)
+
+
+def test_a_sentence_of_a_set_to_measure_on_is_not_learned(recipe):
+    sentence = "Nobody said what to think of film number 2."
+    amazon = recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
+    amazon.write_bytes(gzip.compress((json.dumps({"label": 1, "text": sentence.upper()}) + "\n").encode()))
+    prepare(recipe)
+    assert sentence not in texts(recipe.unlabelled)
+
+
+def test_distinct_texts_differ_in_more_than_case_and_punctuation():
+    known = [Example("Labelled: no.", "negative", 1)]
+    new = [Example(text, "", 1) for text in ("labelled... NO!", "Another one.", "another ONE")]
+    assert [example.text for example in distinct_texts(new, known=known)] == ["Another one."]
+
+
+def test_sentences_of_medium_length_are_drawn_by_the_seed():
     text = "Too short. " + " ".join(f"This is sentence number {number} of them." for number in range(50))
     drawn = [sentences([Example(text, "", 1)], seed=seed) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
@@ -56,20 +89,11 @@ def test_sentences_of_middling_length_are_drawn_by_the_seed():
     assert "Too short." not in drawn[0]
 
 
-def test_a_sentence_of_a_file_to_measure_on_is_not_learnt(recipe):
-    sentence = "Nobody said what to think of film number 2."
-    amazon = recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
-    amazon.write_bytes(gzip.compress((json.dumps({"label": 1, "text": sentence.upper()}) + "\n").encode()))
-    prepare(recipe)
-    assert sentence not in (recipe.texts / "sentences.txt").read_text()
-
-
 def test_a_trial_takes_a_little_of_everything(recipe):
     small = replace(recipe, reviews=4, trees=2, sentences=2)
     prepare(small)
     assert len(small.training_trees.read_text().splitlines()) == 2
-    assert len(rows(small.texts / "imdb-train.jsonl")) <= 4
-    assert len((small.texts / "sentences.txt").read_text().splitlines()) == 2
+    assert len([text for text in texts(small.labelled) if text.startswith("Review ")]) <= 4
 
 
 def test_a_part_of_a_sorted_list_is_from_all_over_it():

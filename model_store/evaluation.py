@@ -1,11 +1,11 @@
-"""How good a bundle is, as its manifest and its card have it: figures, what abstaining buys, behaviour, failures."""
+"""How good a bundle is and what it is for: the content of evaluation.json and, in tables, of the card."""
 
 from pydantic import Field, model_validator
 
-from model_store.base import Part
+from model_store.base import StrictModel
 
 
-class Measurement(Part):
+class Measurement(StrictModel):
     """One figure and the data it was measured on."""
 
     data: str
@@ -17,8 +17,8 @@ class Measurement(Part):
     command: str | None = Field(default=None, description="What measured it.")
 
 
-class Kept(Part):
-    """The answers whose score is at least a threshold, and how many of them are right."""
+class CoveragePoint(StrictModel):
+    """Coverage and accuracy of the answers whose score is at least a threshold."""
 
     threshold: float = Field(ge=0, le=1)
     coverage: float = Field(
@@ -27,19 +27,19 @@ class Kept(Part):
     accuracy: float | None = Field(ge=0, le=1, description="Share of the kept answers that are right; null: none kept.")
 
 
-class RiskCoverage(Part):
-    """What leaving the least sure answers out does for the others, on one file's texts (El-Yaniv and Wiener 2010)."""
+class RiskCoverage(StrictModel):
+    """Accuracy on one file's texts when the answers with the lowest scores are left out (El-Yaniv and Wiener 2010)."""
 
     data: str
     rows: int = Field(ge=1)
-    points: list[Kept] = Field(description="From all texts down to the surest half.")
-    confident: Kept | None = Field(
+    points: list[CoveragePoint] = Field(description="From all texts down to the surest half.")
+    confident: CoveragePoint | None = Field(
         default=None, description="At the bundle's own threshold; null where it has none or nothing reaches it."
     )
 
 
-class Behaviour(Part):
-    """How often one kind of wording is got wrong, in the manner of CheckList (Ribeiro et al. 2020)."""
+class Behavior(StrictModel):
+    """Failures on texts of one template family, in the manner of CheckList (Ribeiro et al. 2020)."""
 
     family: str
     kind: str = Field(description="Minimum functionality, invariance or directional.")
@@ -48,30 +48,42 @@ class Behaviour(Part):
     failures: int = Field(ge=0)
 
     @model_validator(mode="after")
-    def _no_more_failures_than_cases(self) -> "Behaviour":
+    def _no_more_failures_than_cases(self) -> "Behavior":
         if self.failures > self.cases:
             message = f"{self.family} has {self.failures} failures of {self.cases} cases"
             raise ValueError(message)
         return self
 
 
-class Comparison(Part):
+class Comparison(StrictModel):
     """Another method's figure on the same texts."""
 
     data: str
     rows: int = Field(ge=1)
     method: str
-    learnt_from: str | None = Field(default=None, description="In words; null: from no text, or nobody said.")
+    training_data: str | None = Field(default=None, description="In words; null: none, or not known.")
     metric: str
     value: float = Field(ge=0, le=1)
     low: float | None = Field(default=None, description="Lower bound of the 95% interval; null: unknown.")
     high: float | None = Field(default=None, description="Its upper bound.")
 
 
-class KnownFailure(Part):
-    """A text that the bundle gets wrong."""
+class KnownFailure(StrictModel):
+    """A text that the bundle labels wrongly."""
 
     text: str
-    expected: str = Field(description="The label a person gives it.")
-    label: str = Field(description="The bundle's.")
+    expected: str = Field(description="The right label.")
+    label: str = Field(description="The bundle's label.")
     score: float = Field(ge=0, le=1)
+
+
+class Evaluation(StrictModel):
+    """All that is known of how well a bundle does. Measuring changes this and leaves the bundle's identity alone."""
+
+    intended_use: list[str] = Field(default_factory=list)
+    not_intended_for: list[str] = Field(default_factory=list)
+    metrics: list[Measurement] = Field(default_factory=list)
+    risk_coverage: list[RiskCoverage] = Field(default_factory=list)
+    behavior: list[Behavior] = Field(default_factory=list)
+    comparison: list[Comparison] = Field(default_factory=list)
+    known_failures: list[KnownFailure] = Field(default_factory=list)

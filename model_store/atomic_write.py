@@ -1,0 +1,46 @@
+"""Files that are there whole or not at all, also after a crash or a power cut."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def atomic_write(path: Path, content: bytes | memoryview) -> None:
+    """Replace a file's content at once: readers see the old bytes or the new ones, never a part.
+
+    The folder is made where it is missing. One process may write a path at a time.
+
+    Raises:
+        OSError: the folder cannot be written to or the disk is full; the file there before is intact.
+    """
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and move what was written there to ``path`` when the block ends without an error.
+
+    For writers that take a path, such as Parquet's. After an error the partial file is removed and ``path`` is
+    unchanged.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Bring a file's content, or a folder's list of names, to the disk (fsync)."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

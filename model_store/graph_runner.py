@@ -1,0 +1,153 @@
+"""Runs a bundle's tokenizer and graph: text to token ids, token ids to arrays. No labels, no calibration."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from model_store.errors import BundleError, DeviceError
+from model_store.manifest import Arithmetic
+from model_store.tokenization import TextTokenizer, TokenizedText, Truncation
+
+Device = Literal["cpu", "cuda"]
+
+PROVIDERS: Mapping[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+"""ONNX Runtime's names."""
+
+PADDED_TOKENS_A_BATCH = 4096
+"""Texts are run together up to this many padded tokens, so that memory stays bounded however many are asked for."""
+
+Outputs = dict[str, NDArray[np.float32]]
+"""One text's values by the name of the graph's output, without padding."""
+
+
+def go_on() -> None:
+    """Let the next run start."""
+
+
+class GraphRunner:
+    """A tokenizer and an ONNX graph. Safe to call from several threads at once.
+
+    Args:
+        tokenizer: the bytes of tokenizer.json.
+        graph: the bytes of model.onnx.
+        unknown_token: the vocabulary's token for what it lacks.
+        max_tokens: longer texts are cut.
+        arithmetic: how the graph multiplies.
+        path: the graph's file, for error messages.
+        threads: processor threads one call may use.
+        device: what the graph runs on.
+
+    Raises:
+        BundleError: ONNX Runtime cannot load the graph.
+        DeviceError: the device cannot be used, or not with this arithmetic.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokenizer: bytes,
+        graph: bytes,
+        unknown_token: str,
+        max_tokens: int,
+        arithmetic: Arithmetic,
+        path: Path,
+        threads: int = 1,
+        device: Device = "cpu",
+    ) -> None:
+        self._tokenizer = TextTokenizer(
+            Tokenizer.from_buffer(tokenizer), unknown_token=unknown_token, max_tokens=max_tokens
+        )
+        if device != "cpu" and arithmetic == "int8":
+            message = (
+                f"The device {device} was asked for, but {path} computes in 8 bits, which is made for "
+                "processors. Choose the device cpu, or export the model with --arithmetic float32."
+            )
+            raise DeviceError(message)
+        self._session = _session(graph, path=path, threads=threads, device=device)
+        self._arithmetic = arithmetic
+
+    @property
+    def unknown_id(self) -> int:
+        """Id of the token for what the vocabulary lacks."""
+        return self._tokenizer.unknown_id
+
+    def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
+        """Split a text into tokens; raises ``TextError`` if it cannot be answered."""
+        return self._tokenizer.tokenize(text, truncate=truncate)
+
+    def run(
+        self, texts: Sequence[TokenizedText], outputs: Sequence[str], *, before_each_run: Callable[[], None] = go_on
+    ) -> list[Outputs]:
+        """The named outputs of each text, in order.
+
+        Args:
+            texts: what to run, in batches of bounded size.
+            outputs: "logits" (labels,), "contributions" (tokens, labels), "layer_1" and so on (tokens, size).
+            before_each_run: called before each batch; whatever it raises ends the work there.
+        """
+        results: list[Outputs] = [{} for _ in texts]
+        for indices in self._batches([len(text) for text in texts]):
+            before_each_run()
+            values = self._run([texts[index] for index in indices], outputs)
+            for row, index in enumerate(indices):
+                for name, array in values.items():
+                    results[index][name] = array[row] if name == "logits" else array[row, : len(texts[index])]
+        return results
+
+    def _run(self, texts: Sequence[TokenizedText], outputs: Sequence[str]) -> Outputs:
+        lengths = np.array([len(text) for text in texts], dtype=np.int32)  # (texts,)
+        ids = np.zeros((len(texts), int(lengths.max())), dtype=np.int64)  # (texts, tokens)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = text.ids
+        values = self._session.run(list(outputs), {"ids": ids, "lengths": lengths})
+        return dict(zip(outputs, values, strict=True))
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Indices of the texts that are run together."""
+        if self._arithmetic == "int8":  # its rounding goes by the range of all that is computed together
+            return ([index] for index in range(len(lengths)))
+        return _by_length(lengths)
+
+
+def require_device(device: Device) -> None:
+    """Raise ``DeviceError`` if this ONNX Runtime cannot use the device at all."""
+    if PROVIDERS[device] not in onnxruntime.get_available_providers():
+        message = (
+            f"The device {device} was asked for, but this ONNX Runtime cannot use it; it has "
+            f"{', '.join(onnxruntime.get_available_providers())}. "
+            "Install onnxruntime-gpu in place of onnxruntime, or choose the device cpu."
+        )
+        raise DeviceError(message)
+
+
+def _session(graph: bytes, *, path: Path, threads: int, device: Device) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # An idle pool that spins starves whatever else runs in the process.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=[PROVIDERS[device]])
+    except Exception as error:  # onnxruntime raises bare subclasses of Exception
+        raise BundleError(path, f"cannot be loaded by ONNX Runtime ({error})") from error
+    if PROVIDERS[device] not in session.get_providers():  # it only warns, and goes on with the CPU
+        message = f"The device {device} was asked for, but ONNX Runtime could not start it; its log says why."
+        raise DeviceError(message)
+    return session
+
+
+def _by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Batches of texts of similar length, so that little is padded and each batch is bounded."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[index] > PADDED_TOKENS_A_BATCH:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch

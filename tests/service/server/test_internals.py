@@ -1,0 +1,88 @@
+"""What the service relies on inside BentoML and uvicorn. After an upgrade, a failure here says what has changed."""
+
+import inspect
+
+import bentoml
+import httptools
+import pytest
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from uvicorn import Config, config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service.middleware.stack import service_class
+from service.server import internals
+from service.server.internals import BoundedProtocol
+
+OVERRIDDEN = ("data_received", "on_headers_complete", "on_body", "on_message_complete", "send_400_response")
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_uvicorn_has_the_methods_that_are_overridden(name):
+    ours, theirs = getattr(BoundedProtocol, name), getattr(HttpToolsProtocol, name)
+    assert ours is not theirs
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+
+
+def test_uvicorns_protocol_has_the_state_that_is_used():
+    protocol = HttpToolsProtocol(Config(lambda: None), ServerState(), {})
+    used = {"parser", "timeout_keep_alive", "transport", "cycle", "server_state", "headers"}
+    assert used <= vars(protocol).keys()
+    protocol.on_message_begin()
+    assert protocol.url == b""
+    parameters = inspect.signature(RequestResponseCycle).parameters
+    assert "message_event" in parameters
+    source = inspect.getsource(RequestResponseCycle.__init__)
+    assert all(f"self.{name}" in source for name in ("disconnected", "response_started", "response_complete"))
+
+
+def test_uvicorn_takes_the_default_protocol_from_the_table():
+    previous = (config.HTTP_PROTOCOLS["auto"], BoundedProtocol.access_lines, BoundedProtocol.keep_alive_seconds)
+    try:
+        internals.install_protocol(access_log=False, keep_alive_seconds=42.0)
+        loaded = Config(lambda: None)  # as BentoML starts it: without a choice of protocol
+        loaded.load()
+        assert loaded.http_protocol_class is BoundedProtocol
+        assert BoundedProtocol(loaded, ServerState(), {}).timeout_keep_alive == 42.0
+    finally:
+        config.HTTP_PROTOCOLS["auto"], BoundedProtocol.access_lines, BoundedProtocol.keep_alive_seconds = previous
+
+
+def test_httptools_says_where_the_head_of_an_upgrade_ends():
+    class Callbacks:
+        pass
+
+    head = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: 4\r\n\r\n"
+    parser = httptools.HttpRequestParser(Callbacks())
+    with pytest.raises(httptools.HttpParserUpgrade) as upgrade:
+        parser.feed_data(head + b"body")
+    assert upgrade.value.args == (len(head),)
+
+
+@pytest.mark.parametrize("exporter", [None, "otlp"])
+def test_bentoml_says_whether_traces_are_exported(monkeypatch, exporter):
+    monkeypatch.setitem(internals.BentoMLContainer.config.get()["tracing"], "exporter_type", exporter)
+    assert internals.exports_traces() is (exporter is not None)
+
+
+@pytest.mark.parametrize("exports", [False, True])
+def test_requests_go_to_the_application_inside_bentomls_tracing(monkeypatch, exports):
+    monkeypatch.setattr("service.middleware.stack.exports_traces", lambda: exports)
+    tracers = []
+
+    async def app(_scope, _receive, _send):
+        raise NotImplementedError
+
+    def create_app(tracer):
+        tracers.append(tracer)
+        return app
+
+    @bentoml.service(name="probe", service_class=service_class(create_app))
+    class Probe:
+        pass
+
+    joined = Probe.to_asgi()
+    served = inspect.getclosurevars(joined).nonlocals["app"]
+    assert (tracers[0] is not None) == exports
+    assert isinstance(served, OpenTelemetryMiddleware) == exports
+    assert (served.app if exports else served) is app
