@@ -1,4 +1,4 @@
-"""What an operator can set, all of it through SENTIMENT_* environment variables; docs/reference/operations.md has the table."""
+"""Settings: SENTIMENT_* environment variables, listed in docs/reference/operations.md."""
 
 import os
 from typing import Annotated, Any, Literal

@@ -30,6 +30,13 @@ def test_every_path_that_a_page_names_exists(page):
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+def test_every_page_that_the_code_names_exists():
+    sources = [path for folder in ROOMS.split("|")[:-1] for path in (ROOT / folder).rglob("*.py")]
+    named = {page for path in sources for page in re.findall(r"docs/[\w/-]+\.md", path.read_text())}
+    assert named
+    assert sorted(page for page in named if not (ROOT / page).is_file()) == []
+
+
 def test_the_table_of_files_to_touch_names_files():
     table = (ROOT / "ARCHITECTURE.md").read_text().partition("\n| to add | touch |\n")[2].partition("\n\n")[0]
     rows = [row.split("|")[1:3] for row in table.splitlines()[1:]]

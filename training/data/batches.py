@@ -110,17 +110,17 @@ class LengthBucketedSampler(Sampler[list[int]]):
         self.epoch = epoch
 
     def start_at(self, *, epoch: int, batch: int) -> None:
-        """Goes on within an epoch: the first ``batch`` batches of that one are left out, later epochs are whole."""
+        """Resume mid-epoch by skipping the first ``batch`` batches of ``epoch``."""
         self.epoch = epoch
         self._start = (epoch, batch)
 
     def padding_ratio(self) -> float:
-        """Tokens of the first epoch's batches if padded, over real tokens: 1.0 is no padding at all."""
+        """Padded over real tokens of the first epoch's batches; 1.0 means no padding."""
         padded = sum(len(batch) * int(self.lengths[batch].max()) for batch in self._epoch_batches(0))
         return padded / max(1, int(self.lengths.sum()))
 
     def __len__(self) -> int:
-        """Batches an epoch of this process; the same for every process and epoch, whatever ``start_at`` leaves out."""
+        """Batches of this process in an epoch; the same for all processes and epochs, also after ``start_at``."""
         return self._count // self.world_size
 
     def __iter__(self) -> Iterator[list[int]]:

@@ -1,4 +1,4 @@
-"""Work done once: folders named by a hash of what they were made from, safe between jobs that start together."""
+"""A cache of folders named by a fingerprint of their content's sources, safe for concurrent jobs."""
 
 import errno
 import hashlib
@@ -37,10 +37,10 @@ def cached(
     build: Callable[[Path], object],
     load: Callable[[Path], _Loaded],
 ) -> _Loaded:
-    """What ``load`` reads from the folder that ``build`` fills, built only where it is not there whole.
+    """Load a cache entry, after building it where it is missing or damaged.
 
-    Entries appear by a rename, under a lock that the system lets go when its holder dies. So a job that is killed
-    leaves nothing that is used and nobody waiting, and of two jobs that start together one builds and both load.
+    Entries appear by a rename, under a lock that the system releases when its holder dies. A killed job therefore
+    leaves no half entry and blocks no other job. Of two jobs that start together one builds and both load.
 
     Args:
         folder: the cache; None keeps nothing, and what ``load`` has mapped to memory stays readable all the same.

@@ -1,4 +1,4 @@
-"""What a labeled text is, and what happens to a row that is not one."""
+"""Labeled texts, errors in data files, and the count of rows that were skipped."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import Literal
 BadRowPolicy = Literal["stop", "skip"]
 LeakPolicy = Literal["stop", "drop"]
 Unit = Literal["line", "row"]
-"""What a place in a file is counted in: lines, or rows where there are no lines."""
+"""What positions in a file are counted in: lines, or rows where there are no lines."""
 
 _OPTION = re.compile(r"(?<!\S)--(?=[a-z_]+\b(?!\.))")
 """The dashes of an option without a group."""
@@ -23,7 +23,7 @@ class Example:
     """A text and its label, and where they came from.
 
     Attributes:
-        label: empty where nobody but a teacher has said anything of the text.
+        label: empty for a text that only a teacher has labeled.
         line: 1-based line in its file; for Parquet, which has no lines, the 1-based row.
         teacher: each label's log-probability according to a teacher, NaN where it was not asked of this text; None
             where the file has no such scores. See ``distillation``.
@@ -36,7 +36,7 @@ class Example:
 
 
 class DataError(ValueError):
-    """A file, or one row of it, that cannot be used: where, what is wrong, and what to do.
+    """A file or row that cannot be used; the message says where, what is wrong, and what to do.
 
     Args:
         path: the file as the user named it.
@@ -47,8 +47,8 @@ class DataError(ValueError):
     """
 
     def __init__(self, path: Path, line: int | None, *, problem: str, fix: str, unit: Unit = "line") -> None:
-        place = f"{path}" if line is None else f"{path.name}, {unit} {line:,}"
-        super().__init__(f"{place}: {problem}\n{fix}")
+        location = f"{path}" if line is None else f"{path.name}, {unit} {line:,}"
+        super().__init__(f"{location}: {problem}\n{fix}")
         self.path = path
         self.line = line
         self.problem = problem
@@ -76,7 +76,7 @@ def _with_group(text: str, group: str) -> str:
 
 
 class SkippedRows:
-    """What to do with rows that cannot be used or must not be, and what has been done.
+    """Counts rows that are skipped, or raises at the first.
 
     Args:
         policy: stop at the first, or leave them out (skip, drop) and count them.
@@ -102,12 +102,12 @@ class SkippedRows:
             self.first.append(error)
 
     def merge(self, other: "SkippedRows") -> None:
-        """Counts what has been left out elsewhere too."""
+        """Add the rows of another count."""
         self.count += other.count
         self.first += other.first[: _KEPT_FOR_SUMMARY - len(self.first)]
 
     def summary(self) -> str:
-        """How many rows were left out and what was wrong with the first few, one a line."""
+        """The number of skipped rows and the first few errors, one a line."""
         if not self.count:
             return f"No {self.name}s."
         lines = [f"Left out {self.count:,} {self.name}{'' if self.count == 1 else 's'}:"]

@@ -29,7 +29,7 @@ class LeakageOptions:
 
     Args:
         held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
-            stand in the training or the validation file; labels are not looked at. See docs/data.md.
+            stand in the training or the validation file; labels are not looked at. See docs/reference/data.md.
         on_leak: stop at a text that is held out, or drop and count it.
         held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
     """
@@ -45,7 +45,7 @@ class LeakageOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a held-out text stands: a file and its 1-based line; for Parquet, its row."""
 
     path: Path
@@ -60,10 +60,11 @@ def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
 
 @dataclass(frozen=True)
 class LeakageFilter:
-    """The texts of test files, to be found again in other files; see ``text_fingerprint`` for when two are the same.
+    """Finds the texts of test files in other files; ``text_fingerprint`` says when two texts are the same.
 
-    Read when first asked, and kept as 16 bytes a text: a hash, and the place of the first text that has it. Labels are
-    not looked at, so a file needs none; a row without a usable text is passed over. Trees give their root sentences.
+    The files are read at the first question, and a text takes 16 bytes: a hash, and the location of the first text that
+    has it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
+    sentences.
 
     Attributes:
         paths: the files.
@@ -82,19 +83,19 @@ class LeakageFilter:
         """How many different texts are held out."""
         return len(self._index[0])
 
-    def find(self, text: str) -> Place | None:
+    def find(self, text: str) -> Location | None:
         """Where the same text stands, or None.
 
         Raises:
             DataError: a file cannot be used.
         """
-        hashes, places = self._index
-        wanted = _hash_of(text_fingerprint(text))
-        position = bisect_left(hashes, wanted)
-        if position == len(hashes) or hashes[position] != wanted:
+        hashes, positions = self._index
+        text_hash = _hash_of(text_fingerprint(text))
+        position = bisect_left(hashes, text_hash)
+        if position == len(hashes) or hashes[position] != text_hash:
             return None
-        file, line = divmod(places[position], 1 << 32)
-        return Place(self.paths[file], line, self._units[file])
+        file, line = divmod(positions[position], 1 << 32)
+        return Location(self.paths[file], line, self._units[file])
 
     def fingerprint(self) -> dict[str, object]:
         """All that decides which texts are held out; of the names only the extensions count, as for other files."""
@@ -125,10 +126,10 @@ class LeakageFilter:
     def _index(self) -> "tuple[array[int], array[int]]":
         """The hashes in ascending order, and for each the file's number << 32 | line."""
         found: dict[int, int] = {}
-        for number, path in enumerate(self.paths):
+        for index, path in enumerate(self.paths):
             for example in self._texts(path):
                 if count_words(example.text) >= self.min_words:
-                    found.setdefault(_hash_of(text_fingerprint(example.text)), number << 32 | example.line)
+                    found.setdefault(_hash_of(text_fingerprint(example.text)), index << 32 | example.line)
         hashes = sorted(found)
         return array("Q", hashes), array("Q", (found[value] for value in hashes))
 
@@ -161,11 +162,11 @@ def drop_leaks(
         DataError: a text is held out and ``leaks`` stops there, or a held-out file cannot be used.
     """
     for example in examples:
-        place = held_out.find(example.text)
-        if place is None:
+        location = held_out.find(example.text)
+        if location is None:
             yield example
         else:
-            leaks.record(_leak(path, example, place, unit=unit))
+            leaks.record(_leak(path, example, location, unit=unit))
 
 
 def drop_leaking_texts(
@@ -176,12 +177,12 @@ def drop_leaking_texts(
     return (example.text for example in drop_leaks(numbered, held_out, leaks, path=path))
 
 
-def _leak(path: Path, example: Example, place: Place, *, unit: Unit) -> DataError:
+def _leak(path: Path, example: Example, location: Location, *, unit: Unit) -> DataError:
     quoted = example.text if len(example.text) <= _QUOTED else f"{example.text[:_QUOTED]}..."
     return DataError(
         path,
         example.line,
-        problem=f'the text "{quoted}" is held out: it stands in {place.path}, {place.unit} {place.line:,}.',
+        problem=f'the text "{quoted}" is held out: it stands in {location.path}, {location.unit} {location.line:,}.',
         fix="A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
         "count them, or take that file out of --data.held_out.",
         unit=unit,

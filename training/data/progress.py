@@ -1,4 +1,4 @@
-"""A count of rows on the terminal while reading a file takes long."""
+"""Row counts on the terminal, shown while a file takes long to read."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _Row = TypeVar("_Row")
 
-_SHOWN_AFTER = 2.0  # seconds: what is faster needs no progress
+_SHOWN_AFTER = 2.0  # seconds; faster reading needs no progress display
 _ROWS_A_LOOK = 1000
 
 

@@ -44,7 +44,7 @@ def count_words(texts: Iterable[str]) -> Counter[str]:
 
 def word_pipeline(words: Sequence[str]) -> Tokenizer:
     """A pipeline over whole words; a word outside the list is unknown."""
-    vocabulary = {word: number for number, word in enumerate([PADDING, UNKNOWN, *words])}
+    vocabulary = {word: index for index, word in enumerate([PADDING, UNKNOWN, *words])}
     pipeline = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
     pipeline.normalizer = _word_normalizer()
     pipeline.pre_tokenizer = _word_splitter()

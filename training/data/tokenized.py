@@ -9,13 +9,13 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import Dataset
 
 UNLABELED = -1
-"""The label number of a text of which nobody but a teacher has said anything."""
+"""Label index of unlabeled texts, which have a teacher's scores only."""
 
 
 class Batch(NamedTuple):
     """Texts ready for the network.
 
-    ``ids`` are packed. ``labels`` (texts,) are label numbers, ``UNLABELED`` where there is none. ``rows`` (texts,) are
+    ``ids`` are packed. ``labels`` (texts,) are label indices, ``UNLABELED`` where there is none. ``rows`` (texts,) are
     positions in the data set. ``teacher`` (texts, labels) are a teacher's log-probabilities, NaN where there are none;
     None where the data set has none at all.
     """
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
 
 class TokenizedExamples(Dataset[Batch]):
-    """Token ids of all texts end to end in one array, so that a million texts are no million objects.
+    """Token ids of all texts end to end in one array, so that a million texts are not a million objects.
 
     Its items are whole batches: ``examples[rows]`` packs those rows.
 

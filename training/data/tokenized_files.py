@@ -116,7 +116,7 @@ class TokenizedFile:
 
 @dataclass(frozen=True)
 class _Texts:
-    """The files' texts, read anew each time they are gone through; what is left out is counted in encoding."""
+    """The texts of several files, read anew in each iteration. Skipped rows are counted when texts are encoded."""
 
     files: Sequence[LabeledFile]
 
@@ -206,7 +206,7 @@ def tokenize(
 def _write_arrays(
     folder: Path, examples: Iterable[Example], pipeline: Tokenizer, *, max_tokens: int
 ) -> dict[str, object]:
-    """Writes ids, offsets, label numbers and a teacher's scores; returns what was found and what was not."""
+    """Write ids, offsets, label indices and a teacher's scores; returns a summary of the rows."""
     numbers: dict[str, int] = {}
     teacher_labels: list[str] = []
     without_tokens = end = rows = 0
@@ -268,7 +268,7 @@ def _as_json(left_out: SkippedRows) -> dict[str, object]:
 
 @cache
 def _code_version() -> str:
-    """Hash of the code that reads and tokenizes: after a correction there, what is in the cache may be wrong."""
+    """Hash of the code that reads and tokenizes, since a correction there makes cache entries wrong."""
     code = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):

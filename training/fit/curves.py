@@ -32,9 +32,9 @@ def draw_curves(history: History, path: Path, *, title: str, best_step: int | No
     figure = Figure(figsize=(11, 3.6 * (1 + (len(panels) - 1) // 2)), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=14, fontweight="bold", color="#2b2f36")
     grid = figure.add_gridspec((len(panels) + 1) // 2, 2)
-    for number, (name, draw) in enumerate(panels):
-        alone = number == len(panels) - 1 and number % 2 == 0
-        axes = figure.add_subplot(grid[number // 2, :] if alone else grid[number // 2, number % 2])
+    for index, (name, draw) in enumerate(panels):
+        alone = index == len(panels) - 1 and index % 2 == 0
+        axes = figure.add_subplot(grid[index // 2, :] if alone else grid[index // 2, index % 2])
         draw(axes)
         _dress(axes, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,15 +48,15 @@ def smoothed(points: Series) -> tuple[list[int], list[float]]:
     values = np.array([value for _, value in points])
     reach = max(1, round(len(values) * SMOOTHED_OVER / 2))
     sums = np.concatenate([[0.0], values.cumsum()])
-    places = np.arange(len(values))
-    first, last = (places - reach).clip(min=0), (places + reach + 1).clip(max=len(values))
+    positions = np.arange(len(values))
+    first, last = (positions - reach).clip(min=0), (positions + reach + 1).clip(max=len(values))
     means: list[float] = ((sums[last] - sums[first]) / (last - first)).tolist()
     return [step for step, _ in points], means
 
 
 def _panels(history: History, best_step: int | None) -> list[tuple[str, Callable[[Axes], None]]]:
     series = history.series
-    wanted: list[tuple[str, list[str], Callable[[Axes], None]]] = [
+    candidates: list[tuple[str, list[str], Callable[[Axes], None]]] = [
         ("Loss", ["train/loss", "validation/loss"], lambda axes: _draw_losses(axes, series)),
         (
             "Validation",
@@ -66,7 +66,7 @@ def _panels(history: History, best_step: int | None) -> list[tuple[str, Callable
         ("Learning rate", [LEARNING_RATE], lambda axes: _draw_rate(axes, series[LEARNING_RATE])),
         ("Gradient norm", [GRADIENT_NORM], lambda axes: _draw_gradient(axes, series[GRADIENT_NORM])),
     ]
-    return [(name, draw) for name, needs, draw in wanted if any(series.get(need) for need in needs)]
+    return [(name, draw) for name, needs, draw in candidates if any(series.get(need) for need in needs)]
 
 
 def _draw_losses(axes: Axes, series: dict[str, Series]) -> None:

@@ -1,4 +1,4 @@
-"""A run's figures over its steps, small enough to travel in every checkpoint."""
+"""Figures of a run over its steps, small enough to be part of every checkpoint."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a run comes from: the machine it is trained on, and the version of the code."""
+"""Provenance of a run: the machine, and the version of the code."""
 
 import os
 import platform
@@ -46,7 +46,7 @@ def cores() -> int:
 def git_commit(folder: Path = HERE) -> dict[str, dict[str, str | bool]]:
     """Which code ran: ``{"git": {"commit", "dirty"}}``, or nothing where git or the repository is absent.
 
-    A virtual environment inside somebody's repository is not of that repository: the code must be tracked by it.
+    A virtual environment may lie inside another repository, so the code must be tracked by the repository.
     """
     git = shutil.which("git")
     if git is None or _output(git, folder, "ls-files", "--error-unmatch", ".") is None:

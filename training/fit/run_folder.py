@@ -1,4 +1,4 @@
-"""Everything a run writes goes into its folder, ``trainer.default_root_dir``, unless its config says otherwise."""
+"""The run folder, ``trainer.default_root_dir``, which everything that a run writes goes into by default."""
 
 from collections.abc import Sequence
 from pathlib import Path

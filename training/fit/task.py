@@ -167,7 +167,7 @@ class SentimentTask(lightning.LightningModule):
         self._measure(batch, self.test_metrics, "test/loss")
 
     def on_fit_start(self) -> None:
-        """Refuses to train on a frozen embedding that nothing was ever put in.
+        """Refuse to train on a frozen embedding without pretrained vectors.
 
         Only now, because a checkpoint's weights come after the network is made and before this.
 
@@ -289,7 +289,7 @@ def training_loss(
     label_smoothing: float = 0.0,
     teacher_weight: float = 1.0,
 ) -> Tensor:
-    """Mean over a batch's texts of what each adds: by its label, by its teacher, or by both.
+    """Cross-entropy on labels plus squared distance to a teacher's logits, averaged over texts.
 
     The distance to the teacher is the mean squared difference of logits (Tang et al. 2019, section 3.2). Adding one
     number to all of a text's logits changes no probability, so both sides are first shifted to a mean of 0.

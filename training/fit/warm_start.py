@@ -40,11 +40,11 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
             "learned from the training files changes with them."
         )
         raise CheckpointError(message)
-    weights, wanted = _weights(earlier, for_task=task), task.state_dict()
+    weights, expected = _weights(earlier, for_task=task), task.state_dict()
     different = sorted(
         name
-        for name in weights.keys() | wanted.keys()
-        if name not in weights or name not in wanted or weights[name].shape != wanted[name].shape
+        for name in weights.keys() | expected.keys()
+        if name not in weights or name not in expected or weights[name].shape != expected[name].shape
     )
     if different:
         message = (

@@ -124,15 +124,15 @@ def compare(
     with torch.no_grad():
         both = [network.explain(pack_sequence([torch.tensor(one)])).layers for one in ids]
     length = min(map(len, ids))
-    word = next(place for place, (one, other) in enumerate(zip(*ids, strict=False)) if one != other) - 1
+    word = next(position for position, (one, other) in enumerate(zip(*ids, strict=False)) if one != other) - 1
     layers, largest = [], 0.0
-    for number, (first, second) in enumerate(zip(*both, strict=True)):
+    for index, (first, second) in enumerate(zip(*both, strict=True)):
         one, other = first[0, :length], second[0, :length]  # (tokens, 2 * hidden)
         half = one.shape[1] // 2
-        if number == 0:
+        if index == 0:
             largest = float((one - other)[: word + 1, :half].abs().max())
         layers.append(
-            Distances(number + 1, _apart(one[:, :half], other[:, :half]), _apart(one[:, half:], other[:, half:]))
+            Distances(index + 1, _apart(one[:, :half], other[:, :half]), _apart(one[:, half:], other[:, half:]))
         )
     return Pair(name, tokens or PAIR[0].split(), word, largest, layers)
 
@@ -248,17 +248,17 @@ def _setting(settings: Settings, sizes: Sizes, sentences: Sentences, *, own: lis
 def _draw(pair: Pair, name: str) -> Plot:
     figure, axes = new_plot(pair.network.capitalize(), x="", y="distance between the sentences")
     top = pair.layers[-1]
-    places = range(len(top.forward))
+    positions = range(len(top.forward))
     labels = []
     for half, values, color, dash in (
         ("forward", top.forward, ORANGE, DASHES[1]),
         ("backward", top.backward, BLUE, DASHES[0]),
     ):
-        axes.plot(places, values, color=color, linestyle=dash, marker="o", markersize=5)
-        labels.append(EndLabel(places[-1], values[-1], half, color))
-    names = [*pair.tokens[: len(places) - 1], "…"] if len(pair.tokens) != len(PAIR[0].split()) else pair.tokens
+        axes.plot(positions, values, color=color, linestyle=dash, marker="o", markersize=5)
+        labels.append(EndLabel(positions[-1], values[-1], half, color))
+    names = [*pair.tokens[: len(positions) - 1], "…"] if len(pair.tokens) != len(PAIR[0].split()) else pair.tokens
     shown = [*names[:-1], "exciting /\nboring"] if len(names) == len(PAIR[0].split()) else names
-    axes.set_xticks(places, shown)
+    axes.set_xticks(positions, shown)
     axes.set_ylim(bottom=-0.03)
     label_ends(axes, labels)
     which = "The only layer" if len(pair.layers) == 1 else f"The top of {len(pair.layers)} layers"

@@ -84,11 +84,11 @@ def _of_text(model: OwnModel, ids: torch.nn.utils.rnn.PackedSequence, *, backwar
     network = model.network
     logits, top = look_into_top_layer(network, ids)
     states = read_step_by_step(top.layer, top.inputs.unsqueeze(1).requires_grad_(), backward=backward)
-    place, size = (0 if backward else -1), top.layer.hidden_size
-    other = top.output[place]
+    position, size = (0 if backward else -1), top.layer.hidden_size
+    other = top.output[position]
     last = states.hidden[-1][0]
     halves = [other[:size], last] if backward else [last, other[size:]]
-    joined = network.encoder.connections[-1](top.below[place].unsqueeze(0), torch.cat(halves).unsqueeze(0))
+    joined = network.encoder.connections[-1](top.below[position].unsqueeze(0), torch.cat(halves).unsqueeze(0))
     pooled = network.pooling(joined.representation.unsqueeze(1), torch.ones(1, 1, dtype=torch.bool))
     loss = functional.cross_entropy(network.head(pooled), logits.argmax().unsqueeze(0))
     return gradient_norms(loss, states.hidden)[:, 0]

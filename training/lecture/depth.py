@@ -259,9 +259,9 @@ def _draw(stacks: list[Stack], sizes: Sizes, what: str, *, title: str, y: str, c
         means = (runs.log().mean(dim=1).exp() if gradient else runs.mean(dim=1)).tolist()
         color = COLORS[connection]
         apart = 1.03 ** (list(CONNECTIONS).index(connection) - 1.5)  # side by side, so that no range hides another
-        places = [depth * apart for depth in sizes.depths]
-        axes.plot(places, means, color=color, linestyle=STYLES[connection], marker="o", markersize=4)
-        axes.vlines(places, runs.amin(dim=1).tolist(), runs.amax(dim=1).tolist(), color=color, linewidth=1.2)
+        positions = [depth * apart for depth in sizes.depths]
+        axes.plot(positions, means, color=color, linestyle=STYLES[connection], marker="o", markersize=4)
+        axes.vlines(positions, runs.amin(dim=1).tolist(), runs.amax(dim=1).tolist(), color=color, linewidth=1.2)
         labels.append(EndLabel(sizes.depths[-1], means[-1], connection, color))
     axes.set_xticks(sizes.depths, [str(depth) for depth in sizes.depths])
     axes.xaxis.minorticks_off()

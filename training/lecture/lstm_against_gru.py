@@ -124,11 +124,11 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
 def make_variants(sentences: Sentences, settings: Settings) -> Iterator[Variant]:
     """The LSTM of the settings, the GRU with as many units, and the GRU with as many parameters."""
     units = settings.model.network["hidden_size"]
-    wanted = _parameters(sentences, settings, "lstm", units)
-    yield Variant("lstm", "lstm", units, wanted)
+    target = _parameters(sentences, settings, "lstm", units)
+    yield Variant("lstm", "lstm", units, target)
     yield Variant("gru, equal units", "gru", units, _parameters(sentences, settings, "gru", units))
     counts = {size: _parameters(sentences, settings, "gru", size) for size in range(units, 2 * units)}
-    closest = min(counts, key=lambda size: abs(counts[size] - wanted))
+    closest = min(counts, key=lambda size: abs(counts[size] - target))
     yield Variant("gru, equal parameters", "gru", closest, counts[closest])
 
 
@@ -204,10 +204,10 @@ def _accuracies(trained: list[Trained], variant: str) -> list[float]:
 
 def _draw_accuracy(trained: list[Trained]) -> Plot:
     figure, axes = new_plot("Accuracy, one dot a seed", x="accuracy", y="", height=2.2)
-    for place, name in enumerate(reversed(VARIANTS)):
+    for position, name in enumerate(reversed(VARIANTS)):
         runs = _accuracies(trained, name)
-        axes.plot(runs, [place] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.75, markersize=7)
-        axes.plot([fmean(runs)], [place], "|", color=GRAY, markersize=20, markeredgewidth=2)
+        axes.plot(runs, [position] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.75, markersize=7)
+        axes.plot([fmean(runs)], [position], "|", color=GRAY, markersize=20, markeredgewidth=2)
     axes.set_yticks(range(len(VARIANTS)), list(reversed(VARIANTS)))
     axes.set_ylim(-0.6, len(VARIANTS) - 0.4)
     axes.xaxis.set_major_formatter("{x:.1%}")
@@ -216,10 +216,10 @@ def _draw_accuracy(trained: list[Trained]) -> Plot:
 
 def _draw_speed(speeds: dict[str, list[float]]) -> Plot:
     figure, axes = new_plot("Training speed, one dot a round", x="steps per CPU second", y="", height=2.2)
-    for place, name in enumerate(reversed(VARIANTS)):
+    for position, name in enumerate(reversed(VARIANTS)):
         runs = speeds[name]
-        axes.plot(runs, [place] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.6, markersize=7)
-        axes.plot([median(runs)], [place], "|", color=GRAY, markersize=20, markeredgewidth=2)
+        axes.plot(runs, [position] * len(runs), "o", color=BLUE if name == "lstm" else GREEN, alpha=0.6, markersize=7)
+        axes.plot([median(runs)], [position], "|", color=GRAY, markersize=20, markeredgewidth=2)
     axes.set_yticks(range(len(VARIANTS)), list(reversed(VARIANTS)))
     axes.set_ylim(-0.6, len(VARIANTS) - 0.4)
     axes.set_xlim(left=0)

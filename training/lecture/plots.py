@@ -137,12 +137,12 @@ def color_style(selector: str) -> str:
 
 def _moved_apart(heights: list[float], *, highest: float) -> list[float]:
     """Ascending heights with at least the gap between neighbors, none above ``highest``."""
-    for place in range(1, len(heights)):
-        heights[place] = max(heights[place], heights[place - 1] + _LABEL_GAP)
+    for position in range(1, len(heights)):
+        heights[position] = max(heights[position], heights[position - 1] + _LABEL_GAP)
     ceiling = highest
-    for place in reversed(range(len(heights))):
-        heights[place] = min(heights[place], ceiling)
-        ceiling = heights[place] - _LABEL_GAP
+    for position in reversed(range(len(heights))):
+        heights[position] = min(heights[position], ceiling)
+        ceiling = heights[position] - _LABEL_GAP
     return heights
 
 

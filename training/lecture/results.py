@@ -1,4 +1,4 @@
-"""What an experiment hands back: the claim, how it was tested, what was measured, and whether it held."""
+"""Results of an experiment: the claim, the test, the measurements, and whether the claim held."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

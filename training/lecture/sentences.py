@@ -60,7 +60,7 @@ def read_sentences(settings: Settings) -> Sentences:
     chosen = torch.randperm(len(scored), generator=torch.Generator().manual_seed(0))[:MOST_SCORED].tolist()
     return Sentences(
         train=_tokenized(train, labels, pipeline),
-        scored=_tokenized([scored[place] for place in chosen], labels, pipeline),
+        scored=_tokenized([scored[position] for position in chosen], labels, pipeline),
         labels=labels,
         pipeline=pipeline,
     )
@@ -127,7 +127,7 @@ def _read(path: Path, settings: Settings, *, labels: list[str] | None) -> list[E
 
 
 def _tokenized(examples: list[Example], labels: list[str], pipeline: Tokenizer) -> TokenizedExamples:
-    number = {label: place for place, label in enumerate(labels)}
+    indices = {label: index for index, label in enumerate(labels)}
     ids = list(encode_all(pipeline, (example.text for example in examples), max_tokens=MOST_TOKENS))
-    kept = [place for place, text in enumerate(ids) if text]  # a text of nothing but spaces has no token to read
-    return TokenizedExamples.of([ids[place] for place in kept], [number[examples[place].label] for place in kept])
+    readable = [row for row, text in enumerate(ids) if text]  # a text of nothing but spaces has no token to read
+    return TokenizedExamples.of([ids[row] for row in readable], [indices[examples[row].label] for row in readable])

@@ -1,4 +1,4 @@
-"""One direction of an encoder's layer, read token by token, so that the gradient of every state in between is at hand.
+"""One direction of a layer, unrolled token by token, so that the gradient of every state can be taken.
 
 Torch's fused modules hand out the states they passed through, but no gradient that flows along them; here each state is
 a node of the graph. The weights are the layer's own, and the numbers equal the fused module's.

@@ -1,4 +1,4 @@
-"""How a layer's output joins what lies below it, so that gradients reach the lower layers of a deep encoder.
+"""Connections between the layers of a deep encoder, through which gradients reach the lower layers.
 
 Each connection turns ``below`` (the layer's input, (tokens, input size)) and ``output`` (what the layer made of it,
 (tokens, directions * hidden)) into the layer's representation and the input of the layer above.

@@ -25,14 +25,13 @@ from training.network.validation import MAX_LAYERS, check_int, check_probability
 class StackedEncoder(nn.Module):
     """One-layer recurrent modules; between two of them a connection, layer norm and dropout.
 
-    All but the connection stand on the branch that the next layer reads: the connection carries its input on whole, so
-    that an unbroken identity path runs from the top to the bottom. For layer norm this is the "pre-norm" place, where
-    gradients stay even over many layers from the first step on (Xiong et al. 2020, sections 3.2 and 3.3). Each token is
-    normalized by itself (Ba et al. 2016, equation 3).
+    Layer norm and dropout are applied to the input of the next layer only. The connection carries its input on
+    unchanged, so an unbroken identity path runs from the top to the bottom. For layer norm this is the "pre-norm"
+    position, where gradients stay even over many layers from the first step on (Xiong et al. 2020, sections 3.2 and
+    3.3). Each token is normalized by itself (Ba et al. 2016, equation 3).
 
-    A text is packed once and stays packed. In training on a CPU, texts of like length pass through the layers side by
-    side instead, which gives the same numbers sooner and does not call the modules in ``layers``, see
-    ``padded_kernels``.
+    Texts are packed once and stay packed. In training on a CPU, texts of similar length are padded instead, which gives
+    the same numbers faster and does not call the modules in ``layers``; see ``padded_kernels``.
 
     Args:
         input_size: width of one embedded token.
@@ -75,7 +74,7 @@ class StackedEncoder(nn.Module):
             width = width + self.output_size if isinstance(joined, Dense) else self.output_size
 
     def forward(self, embedded: PackedSequence) -> list[PackedSequence]:
-        """Reads (all tokens, input size); returns each layer's (all tokens, directions * hidden), lowest first."""
+        """Encode (all tokens, input size); returns each layer's (all tokens, directions * hidden), lowest first."""
         layout = pad_layout(embedded) if self.training else None
         below = embedded
         representations = []
@@ -101,12 +100,12 @@ class StackedEncoder(nn.Module):
 
 
 def repack(data: Tensor, like: PackedSequence) -> PackedSequence:
-    """New numbers for the same texts: (all tokens, any size) in the packed order of ``like``."""
+    """Pack (all tokens, any size) data in the order of ``like``."""
     return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
 
 
 def initialize(layer: nn.Module, cell: Cell) -> None:
-    """Orthogonal recurrent weights and Glorot input weights gate by gate, zero biases, and an open forget gate.
+    """Initialize recurrent weights orthogonally and input weights by Glorot, gate by gate; open the forget gate.
 
     The orthogonal start keeps a gradient's norm over time (Saxe et al. 2013); a forget bias of 1 lets a fresh LSTM
     remember (Jozefowicz et al. 2015, section 2.2). Torch adds two biases, so the 1 stands in ``bias_ih`` alone.

@@ -1,21 +1,26 @@
-"""Numbers in 8 bits, one scale a row: how the frozen embedding is kept, and weights where a bundle stores them so."""
+"""8-bit quantization with one scale a row, for the frozen embedding and for the weights of a small bundle."""
 
 import torch
 from torch import Tensor
 
-LARGEST_CODE = 127
+MAX_CODE = 127
 
 
-def quantize_rows(weights: Tensor, *, largest: int = LARGEST_CODE) -> tuple[Tensor, Tensor]:
-    """(..., size) weights as 8-bit codes of the same shape, and (..., 1) scales: codes times scales are the weights.
+def quantize_rows(weights: Tensor, *, largest: int = MAX_CODE) -> tuple[Tensor, Tensor]:
+    """Quantize each row to 8 bits with its own scale.
 
-    Each row has its own scale, by which its largest code is ``largest``; rounding moves a number by at most half of it.
+    Args:
+        weights: (..., size).
+        largest: the largest code of a row. Rounding moves a number by at most half the row's scale.
+
+    Returns:
+        codes: (..., size) int8. scales: (..., 1); codes times scales are the weights.
     """
-    most = weights.abs().amax(dim=-1, keepdim=True)
-    scales = torch.where(most > 0, most / largest, torch.ones_like(most))
+    maximum = weights.abs().amax(dim=-1, keepdim=True)
+    scales = torch.where(maximum > 0, maximum / largest, torch.ones_like(maximum))
     return (weights / scales).round().clamp(-largest, largest).to(torch.int8), scales
 
 
 def dequantize(codes: Tensor, scales: Tensor) -> Tensor:
-    """The weights that codes and scales stand for, in the precision of the scales."""
+    """Multiply codes by scales, in the precision of the scales."""
     return codes.to(scales.dtype) * scales

@@ -1,6 +1,6 @@
-"""Noise that keeps the network from learning its texts by heart: there in training only, and off at zero.
+"""Regularization by noise: active in training only, and off at a probability of 0.
 
-All of it works on packed tokens, so that padding is neither drawn for nor touched.
+All of it works on packed tokens, so padding costs no random numbers and stays as it is.
 """
 
 from collections.abc import Mapping
@@ -16,51 +16,51 @@ from training.network.validation import OptionError, check_probability
 
 
 class WordDropout(nn.Module):
-    """Tokens become the unknown token, each by itself (Bowman et al. 2016, section 3.1).
+    """Replaces single tokens by the unknown token (Bowman et al. 2016, section 3.1).
 
-    The network learns not to hang a text on one word, and what to make of a word it does not know.
+    The network learns not to rely on one word, and how to read words that it does not know.
 
     Args:
-        chance: of a token being replaced.
-        unknown_id: the id that replaces it; None where the vocabulary has none, which only a chance of 0 allows.
+        probability: of a token being replaced.
+        unknown_id: the id that replaces it; may be None where the probability is 0.
     """
 
-    def __init__(self, chance: float, *, unknown_id: int | None) -> None:
+    def __init__(self, probability: float, *, unknown_id: int | None) -> None:
         super().__init__()
-        check_probability("word_dropout", chance)
-        if chance and unknown_id is None:
-            message = f"word_dropout is {chance}, but the tokenizer has no unknown token to put in a word's place"
+        check_probability("word_dropout", probability)
+        if probability and unknown_id is None:
+            message = f"word_dropout is {probability}, but the tokenizer has no unknown token to put in a word's place"
             raise OptionError(message)
-        self.chance = chance
+        self.probability = probability
         self.unknown_id = unknown_id
 
     def forward(self, ids: Tensor) -> Tensor:
         """(all tokens,) to (all tokens,) token ids."""
-        if not self.training or not self.chance or self.unknown_id is None:
+        if not self.training or not self.probability or self.unknown_id is None:
             return ids
-        return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.chance, self.unknown_id)
+        return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < self.probability, self.unknown_id)
 
 
 class LockedDropout(nn.Module):
-    """One mask a text: a unit zeroed in one token is zeroed in all tokens of that text.
+    """Dropout with one mask a text: a unit zeroed in one token is zeroed in all tokens of that text.
 
     "Variational" dropout (Gal and Ghahramani 2016, section 4): the noise cannot be averaged out over time.
 
     Args:
-        chance: of a unit being zeroed; the others grow by 1 / (1 - chance), so that the expectation stays.
+        probability: of a unit being zeroed; the others grow by 1 / (1 - probability), so that the expectation stays.
     """
 
-    def __init__(self, chance: float) -> None:
+    def __init__(self, probability: float) -> None:
         super().__init__()
-        check_probability("locked_dropout", chance)
-        self.chance = chance
+        check_probability("locked_dropout", probability)
+        self.probability = probability
 
     def forward(self, states: PackedSequence) -> PackedSequence:
         """(all tokens, size) to (all tokens, size)."""
-        if not self.training or not self.chance:
+        if not self.training or not self.probability:
             return states
         texts, size = int(states.batch_sizes[0]), states.data.shape[1]
-        mask = functional.dropout(states.data.new_ones(texts, size), self.chance)  # (texts, size)
+        mask = functional.dropout(states.data.new_ones(texts, size), self.probability)  # (texts, size)
         data = states.data * mask[text_of_token(states)]  # (all tokens, size)
         return PackedSequence(data, states.batch_sizes, states.sorted_indices, states.unsorted_indices)
 
@@ -76,15 +76,15 @@ def text_of_token(states: PackedSequence) -> Tensor:
     return (torch.arange(len(starts)) - starts).to(states.data.device)
 
 
-def dropped_weights(layer: RecurrentLayer, chance: float) -> dict[str, Tensor]:
+def dropped_weights(layer: RecurrentLayer, probability: float) -> dict[str, Tensor]:
     """A recurrent layer's weights by name, with single connections of its recurrent matrices cut, in every direction.
 
     DropConnect on the hidden-to-hidden weights (Merity et al. 2017, section 2): the same cut for all texts and all
-    tokens of a batch, so the layer still runs as one fused kernel. The stored weights are not touched; at a chance of
-    0 they are what is returned. Otherwise the weights that stay grow by 1 / (1 - chance).
+    tokens of a batch, so the layer still runs as one fused kernel. The weights that stay grow by 1 / (1 - probability).
+    The stored weights are not changed; at a probability of 0 they are returned.
     """
     return {
-        name: functional.dropout(weight, chance) if chance and name.startswith("weight_hh") else weight
+        name: functional.dropout(weight, probability) if probability and name.startswith("weight_hh") else weight
         for name, weight in layer.named_parameters()
     }
 

@@ -1,7 +1,7 @@
-"""What an option of the network or its training may be, and the error for one that may not."""
+"""Checks of option values, and the error that they raise."""
 
 MAX_LAYERS = 16
-"""The deepest stack that is tested; a larger number is more likely a slip."""
+"""The deepest stack that is tested; more is probably a typing error."""
 
 
 class OptionError(ValueError):
@@ -9,14 +9,14 @@ class OptionError(ValueError):
 
 
 def check_probability(name: str, value: float) -> None:
-    """Refuses what is no probability below 1: at 1 nothing would be left to learn from."""
+    """Raise unless the value is in [0, 1); at 1 nothing would be left to learn from."""
     if not 0.0 <= value < 1.0:
         message = f"{name} is {value}; expected a number from 0 (off) up to, but not including, 1, such as 0.2"
         raise OptionError(message)
 
 
 def check_int(name: str, value: int, *, minimum: int, maximum: int | None = None) -> None:
-    """Refuses a number outside [minimum, maximum]."""
+    """Raise unless the value is in [minimum, maximum]."""
     if value < minimum or (maximum is not None and value > maximum):
         expected = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
         message = f"{name} is {value}; expected a whole number {expected}"
@@ -24,14 +24,14 @@ def check_int(name: str, value: int, *, minimum: int, maximum: int | None = None
 
 
 def check_choice(name: str, value: str, *, choices: tuple[str, ...]) -> None:
-    """Refuses a word that is none of the choices."""
+    """Raise unless the value is one of the choices."""
     if value not in choices:
         message = f"{name} is {value!r}; expected one of {', '.join(choices)}"
         raise OptionError(message)
 
 
 def check_positive(name: str, value: float, *, advice: str) -> None:
-    """Refuses zero, negative and non-finite numbers; ``advice`` is what to do instead."""
+    """Raise unless the value is positive and finite; ``advice`` ends the message."""
     if not 0.0 < value < float("inf"):
         message = f"{name} is {value}; expected a number above 0. {advice}"
         raise OptionError(message)

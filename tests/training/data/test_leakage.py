@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from tests.support.fit_program import run
 from training.data.examples import DataError, Example
-from training.data.leakage import LeakageFilter, Place, drop_leaking_texts, drop_leaks, skipped_leaks
+from training.data.leakage import LeakageFilter, Location, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.module import SentimentData
 from training.data.readers import ReadingOptions, read_examples
 from training.data.text_fingerprint import count_words
@@ -136,15 +136,15 @@ def write_parquet(path):
 def test_a_held_out_file_may_have_any_format_and_no_labels(tmp_path, name, write, place):
     path = tmp_path / name
     write(path)
-    assert LeakageFilter([path]).find("A warm and funny evening") == Place(path, *place)
+    assert LeakageFilter([path]).find("A warm and funny evening") == Location(path, *place)
 
 
 def test_the_first_of_several_files_is_named_and_repeats_count_once(tmp_path, measured_on):
     other = tmp_path / "other.txt"
     other.write_text("0 a warm and funny evening\n0 one more of these texts\n", encoding="utf-8")
     held_out = LeakageFilter([other, measured_on])
-    assert held_out.find("a warm and funny evening") == Place(other, 1)
-    assert held_out.find("one more of these, texts") == Place(other, 2)
+    assert held_out.find("a warm and funny evening") == Location(other, 1)
+    assert held_out.find("one more of these, texts") == Location(other, 2)
     assert held_out.find("an evening") is None
     assert len(held_out) == 2
     assert (

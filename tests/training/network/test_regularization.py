@@ -34,12 +34,12 @@ def noise(lengths=LENGTHS, size=5):
     return pack_sequence([torch.randn(length, size, generator=generator) for length in lengths], enforce_sorted=False)
 
 
-def by_torch(layer, states, chance):
-    return read_with_weights(layer, states, weights=dropped_weights(layer, chance))
+def by_torch(layer, states, probability):
+    return read_with_weights(layer, states, weights=dropped_weights(layer, probability))
 
 
-def by_layout(layer, states, chance):
-    return run_padded(layer, states, pad_layout(states), weights=dropped_weights(layer, chance))
+def by_layout(layer, states, probability):
+    return run_padded(layer, states, pad_layout(states), weights=dropped_weights(layer, probability))
 
 
 def make_layer(cell="lstm", hidden_size=40):

@@ -88,18 +88,18 @@ def _parse(line: str) -> tuple[list[str], list[_Node]]:
     nodes: list[_Node] = []
     open_nodes: list[_Node] = []
     for part in _PARTS.finditer(line):
-        place = f"column {part.start() + 1:,}"
+        position = f"column {part.start() + 1:,}"
         if nodes and not open_nodes:
-            raise _MalformedTreeError(f"the tree has ended, but something follows it at {place}.")
+            raise _MalformedTreeError(f"the tree has ended, but something follows it at {position}.")
         if part[0] == "(":
             if open_nodes and not open_nodes[-1].label:
-                raise _MalformedTreeError(f"a node has no label before {place}.")
+                raise _MalformedTreeError(f"a node has no label before {position}.")
             open_nodes.append(_Node(start=len(words)))
             nodes.append(open_nodes[-1])
         elif not open_nodes:
-            raise _MalformedTreeError(f'a tree starts with "(", this line does not (at {place}).')
+            raise _MalformedTreeError(f'a tree starts with "(", this line does not (at {position}).')
         elif part[0] == ")":
-            _close(open_nodes.pop(), end=len(words), place=place)
+            _close(open_nodes.pop(), end=len(words), position=position)
         elif not open_nodes[-1].label:
             open_nodes[-1].label = part[0]
         else:
@@ -109,9 +109,9 @@ def _parse(line: str) -> tuple[list[str], list[_Node]]:
     return words, nodes
 
 
-def _close(node: _Node, *, end: int, place: str) -> None:
+def _close(node: _Node, *, end: int, position: str) -> None:
     if end == node.start:
-        raise _MalformedTreeError(f"the node that ends at {place} lacks a label or a word.")
+        raise _MalformedTreeError(f"the node that ends at {position} lacks a label or a word.")
     node.end = end
 
 

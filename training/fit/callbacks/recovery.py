@@ -1,4 +1,4 @@
-"""Recovery from steps whose loss or gradient is not finite: skip, go back, and in the end stop and say why."""
+"""Recovery from steps with a loss or gradient that is not finite: skip, roll back, and in the end stop."""
 
 import copy
 from pathlib import Path
@@ -92,7 +92,7 @@ class Recovery(lightning.Callback):
         self._clipping: int | float | None = None  # the trainer's, while a step is skipped
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Forgets what the last fit left half done; the first batch's state is good by definition."""
+        """Reset snapshots and counters of an unfinished step; the first batch's state counts as good."""
         self._good = self._candidate = None
         self._forget_step()
 
@@ -103,7 +103,7 @@ class Recovery(lightning.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Takes a snapshot when one is due: here everything of the batch before is done, and nothing of this one."""
+        """Take a snapshot when one is due, between two batches."""
         if batch_idx % trainer.accumulate_grad_batches == 0 and self._snapshot_is_due(trainer):
             self._candidate, self._steps_since_candidate = snapshot(trainer), 0
             self._good = self._good or self._candidate
@@ -115,13 +115,13 @@ class Recovery(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002
         loss: Tensor,
     ) -> None:
-        """Keeps the loss for the decision; each of them, where gradients are accumulated over batches."""
+        """Keep the loss for the decision; with gradient accumulation there are several."""
         self._losses.append(loss.detach())
 
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Decides with all other processes, and empties the gradients of a bad step."""
+        """Decide together with all other processes whether to skip, and clear the gradients of a skipped step."""
         parameters = parameters_of(optimizer)
         norm = total_norm(gradients_of(parameters))
         finite = torch.stack([norm, *(loss.to(norm) for loss in self._losses)]).isfinite().all()
@@ -143,7 +143,7 @@ class Recovery(lightning.Callback):
         batch: Batch,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Counts the step, and goes back or stops where too many were bad.
+        """Count the step, and roll back or stop after too many skipped ones.
 
         Raises:
             RolledBack: training goes on from an earlier state.
@@ -167,7 +167,7 @@ class Recovery(lightning.Callback):
             self._go_back(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts, so that a resumed run neither forgets nor forgives."""
+        """Skip and rollback counters, restored on resume."""
         return {"skipped": self.skipped, "in_a_row": self.in_a_row, "went_back": self.went_back}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

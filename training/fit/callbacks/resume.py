@@ -1,4 +1,4 @@
-"""Resuming a run so exactly that nobody can tell it was interrupted."""
+"""Exact resume: an interrupted run ends bit for bit (on a CPU) as an uninterrupted one."""
 
 import os
 import random
@@ -72,7 +72,7 @@ class Resume(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
         stage: str,  # noqa: ARG002
     ) -> None:
-        """Makes sure that nothing else writes last.ckpt."""
+        """Keep ``ModelCheckpoint`` from writing last.ckpt too."""
         for keeper in trainer.checkpoint_callbacks:
             if isinstance(keeper, ModelCheckpoint):
                 keeper.save_last = False
@@ -97,7 +97,7 @@ class Resume(lightning.Callback):
         batch: object,  # noqa: ARG002
         batch_idx: int,
     ) -> None:
-        """Puts back what a resumed run needs, writes last.ckpt when it is due, and ends the run when told to.
+        """Restore a resumed run's state, write last.ckpt when it is due, and end the run after a signal.
 
         Raises:
             SystemExit: after a signal, with 143, or 130 where it was Ctrl-C.
@@ -221,13 +221,13 @@ def _in_trial(trainer: lightning.Trainer) -> bool:
 
 
 def _in_trouble(trainer: lightning.Trainer) -> bool:
-    """While steps are being skipped, the checkpoint before is the better one to go on from."""
+    """Whether steps are being skipped; the checkpoint before is then the better one to resume from."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
     return any(isinstance(callback, Recovery) and callback.in_a_row > 0 for callback in callbacks)
 
 
 def random_state() -> dict[str, Any]:
-    """What Python, numpy, torch and, where there is one, the accelerator in use will draw next."""
+    """State of the random number generators of Python, numpy, torch and the accelerator in use, if any."""
     _, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 - the state of libraries that use it
     state = {
         "python": random.getstate(),
@@ -240,7 +240,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Goes on drawing where ``random_state`` was asked."""
+    """Restore what ``random_state`` returned."""
     random.setstate(state["python"])
     numpy_state = state["numpy"]
     np.random.set_state(("MT19937", numpy_state["keys"].cpu().numpy().astype(np.uint32), *numpy_state["rest"]))  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Keeps with every run, and in every checkpoint, how it was made and what came of it.
+"""Provenance and results of a run, in its folder and in every checkpoint.
 
 A run folder then holds ``run.json`` (command, seed, git commit, data hashes, library versions), ``metrics.json`` (final
 figures) and ``curves.png``, beside the resolved config, the checkpoints and the logs.
@@ -43,7 +43,7 @@ class RunRecord(lightning.Callback):
         self.fitted: dict[str, Any] = {}  # the part of metrics.json that training gives
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run goes on with, so that its curves and its time are whole."""
+        """History and time, so that a resumed run's curves and duration are complete."""
         return {**self.history.state_dict(), "seconds": self._seconds(), "began_with": self.began_with}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ class RunRecord(lightning.Callback):
         self.started = time.monotonic()
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """The record stands before the first step: a run that fails leaves it too."""
+        """Write the record before the first step, so that a failed run leaves it too."""
         self.started = time.monotonic()
         if _writes(trainer):
             folder = Path(trainer.default_root_dir)
@@ -203,7 +203,7 @@ def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:
 
 
 def _telemetry(trainer: lightning.Trainer) -> dict[str, Any]:
-    """How large gradients were and what was done about bad steps, as far as somebody counted."""
+    """Gradient norms and skipped steps, where the callbacks that count them are present."""
     result: dict[str, Any] = {}
     for callback in _callbacks(trainer):
         if isinstance(callback, GradientTelemetry):

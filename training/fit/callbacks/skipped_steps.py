@@ -1,4 +1,4 @@
-"""What is known of steps that were skipped: their losses, gradients and rows, of all processes, in a file."""
+"""Report of skipped steps: losses, gradients and rows of all processes, in a file."""
 
 import json
 import math

@@ -9,7 +9,7 @@ class Recipe:
     """What is made of what.
 
     Attributes:
-        data: the folder of data sets; docs/distillation.md lists them.
+        data: the folder of data sets; docs/how-to/reproduce.md lists them.
         base: the pretrained transformer that becomes the teacher.
         embeddings: the pretrained transformer whose vocabulary and token embeddings the students take.
         to: where everything is written.

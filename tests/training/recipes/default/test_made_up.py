@@ -41,8 +41,12 @@ def test_a_group_of_people_says_nothing_of_a_thing(labels):
 
 
 def test_ratings_are_read_as_a_person_reads_them(labels):
-    assert {label for text, label in labels.items() if text.startswith("One star.")} == {"negative"}
-    assert {label for text, label in labels.items() if text.startswith("10/10")} == {"positive"}
+    for rating, label in (
+        ("half a star", "negative"),
+        ("9 out of 10 stars", "positive"),
+        ("three stars out of", "neutral"),
+    ):
+        assert {found for text, found in labels.items() if rating in text.lower()} == {label}
 
 
 def test_no_family_outweighs_the_others_and_the_seed_decides():
