@@ -29,6 +29,7 @@ def write_checkpoint(path: Path, task: SentimentTask, *, data: dict[str, Any] | 
             "hyper_parameters": dict(task.hparams),
             "datamodule_hyper_parameters": data or {},
             "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
+            "global_step": 1,
             **content,
         },
         path,
