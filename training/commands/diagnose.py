@@ -1,6 +1,5 @@
 """``python -m training diagnose``: measures the lecture's claims on small networks and on a model of your own."""
 
-import os
 import shlex
 import sys
 import time
@@ -9,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from model_store.usable_cores import usable_cores
 from training.commands.parser import UsageError, run
 from training.data.examples import DataError
 from training.data.readers import ReadingOptions
@@ -82,7 +82,7 @@ def diagnose(
     names = experiments.chosen(",".join(only) if isinstance(only, list) else only)
     _check(settings)
     started = time.monotonic()
-    findings = _run(names, settings, workers=workers or len(os.sched_getaffinity(0)))
+    findings = _run(names, settings, workers=workers or usable_cores())
     command = shlex.join(["python", "-m", "training", *sys.argv[1:]])
     whole = report.Report(findings, settings, command=command, wall_seconds=time.monotonic() - started)
     page = report.write(whole, out)

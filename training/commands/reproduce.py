@@ -120,7 +120,7 @@ def conclude(recipe: Recipe) -> None:
     folders = [recipe.student(seed) for seed in range(1, recipe.seeds + 1)]
     validated = {folder: json.loads((folder / "metrics.json").read_text())["best"]["value"] for folder in folders}
     best = min(folders, key=validated.__getitem__)  # of losses
-    figures = [_figures(folder / "bundle") for folder in folders]
+    figures = [_metrics(folder / "bundle") for folder in folders]
     summaries = summarize(figures) if len(figures) > 1 else {}
     content = {
         "chosen": best.name,
@@ -135,7 +135,7 @@ def conclude(recipe: Recipe) -> None:
     console.print(f"{best.name} has the lowest validation loss; it is {recipe.to / 'bundle'} now.")
 
 
-def _figures(folder: Path) -> dict[str, float]:
+def _metrics(folder: Path) -> dict[str, float]:
     metrics = bundles.read(folder).evaluation.metrics
     return {f"{metric.data}, {metric.metric.replace('_', ' ')}": metric.value for metric in metrics}
 

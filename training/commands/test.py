@@ -1,6 +1,5 @@
 """``python -m training test``: metrics of a checkpoint or a bundle on a labelled file."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store import BundleError
+from model_store.hashing import file_sha256
 from training.commands.parser import run
 from training.data.examples import DataError, Example, SkippedRows
 from training.data.module import short_name
@@ -116,13 +116,11 @@ def measure(
     if not has_tokens.any():
         raise DataError(file, None, problem="no text holds a token.", fix="Check that --text_column names the text.")
     outcomes = Outcomes.of_scores(scores[has_tokens], labels[has_tokens], polarities=scorer.polarities)
-    with file.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return EvaluationReport(
         model=scorer.identity,
         data={
             "name": short_name(file),
-            "sha256": sha256,
+            "sha256": file_sha256(file),
             "rows": len(outcomes),
             "left_out": {"bad_rows": bad_rows.count, "without_tokens": int((~has_tokens).sum())},
         },

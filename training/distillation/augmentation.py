@@ -1,8 +1,8 @@
-"""More texts for a teacher to score, made from those at hand by three rules (Tang et al. 2019, section 3.3).
+"""Data augmentation: variants of texts for a teacher to score (Tang et al. 2019, section 3.3).
 
-From each text several variants: a word becomes unknown, which tells the student how much that word mattered; a word
-becomes another one of the same part of speech, which shows grammatical texts that nobody wrote; or the variant is a
-piece of the text, which shows what phrases are worth alone.
+Three rules make a variant. A word is masked, so that the student learns how much the word matters. A word is replaced
+by one of the same part of speech, which gives new grammatical texts. Or the variant is a piece of the text, so that the
+student learns the sentiment of phrases.
 """
 
 import random
@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from training.distillation.texts import Text
 
 MASK = "\ufffc"
-"""Stands for a word that becomes unknown: the object replacement character, which no vocabulary holds."""
+"""Replaces a masked word: the object replacement character, which is unknown to every vocabulary."""
 
 PUNCTUATION = ".,;:!?\"'()[]"
 
 LONGEST_PIECE = 5
-"""Words of a piece at most: n is drawn from 1 to this (Tang et al. 2019, section 3.3)."""
+"""Maximum number of words of a piece; the number is drawn from 1 to this (Tang et al. 2019, section 3.3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chances:
-    """How often each rule is used; the values are those of Tang et al. 2019, section 4.3.
+    """The probability of each rule; defaults as in Tang et al. 2019, section 4.3.
 
     Attributes:
-        mask: of a word becoming unknown.
-        swap: of a word becoming another of the same part of speech.
-        piece: of a variant being a piece of the text.
+        mask: that a word is masked.
+        swap: that a word is replaced by one of the same part of speech.
+        piece: that a variant is a piece of the text.
     """
 
     mask: float = 0.1
@@ -37,13 +37,13 @@ class Chances:
 
 
 def augmented(texts: Sequence[Text], *, variants: int, seed: int, chances: Chances | None = None) -> Iterator[Text]:
-    """The texts, each followed by those of its variants that stand nowhere before; variants have no label.
+    """The texts, each followed by its variants without duplicates; variants have no label.
 
     Args:
-        texts: what to vary; all their words take part in swaps, the frequent ones more often.
-        variants: how many are tried of each text.
-        seed: the outcome depends on nothing but this and the texts.
-        chances: how often each rule is used.
+        texts: the texts to vary; replacements are drawn from all their words, in proportion to their frequency.
+        variants: number of attempts for each text.
+        seed: the result depends only on this and the texts.
+        chances: the probability of each rule.
     """
     chances = chances or Chances()
     generator = random.Random(seed)  # noqa: S311 - no secret

@@ -1,7 +1,7 @@
-"""A linear classifier of words and runs of words: a teacher that learns in a minute and errs elsewhere than networks.
+"""A linear classifier of n-grams of words: a teacher that trains in a minute and errs on other texts than networks do.
 
 Wang and Manning 2012 showed that it is hard to beat on whole reviews. It is one logistic regression a label on term
-frequencies times inverse document frequencies, and its file tells what it learnt: a row for every n-gram.
+frequencies times inverse document frequencies. Its file has a row for every n-gram.
 """
 
 import json
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from training.data.examples import Example
-from training.distillation.tables import write_whole
+from training.distillation.tables import write_table
 from training.distillation.teacher import INSTALL, TeacherError
 
 SUFFIX = ".ngrams"
-"""Ends the name of such a classifier's file, by which a teacher is known to be one."""
+"""File name extension of such a classifier, by which it is recognized."""
 
 WEIGHT = "weight: "
-"""Begins the name of a column with the n-grams' weights towards one label."""
+"""Prefix of the columns with the n-grams' weights for one label."""
 
 WORDS = r"(?u)[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[!?]"  # noqa: RUF001 - the apostrophe of typesetters
-"""Words with their apostrophes, numbers, and the two marks that say how something was meant."""
+"""Words with their apostrophes, numbers, exclamation and question marks."""
 
 _RECORD = b"ngrams"
 
@@ -48,23 +48,23 @@ class NgramClassifier:
     intercepts: NDArray[np.float32]
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """(texts, labels): every label's logistic regression, made to sum to 1."""
+        """(texts, labels): the logistic regressions of all labels, normalized to sum to 1."""
         logits = self.vectorizer.transform(texts) @ self.weights.T + self.intercepts  # (texts, labels)
-        alone = 1 / (1 + np.exp(-logits.astype(np.float64)))
-        shares: NDArray[np.float64] = alone / alone.sum(axis=1, keepdims=True)
-        return shares
+        independent = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        normalized: NDArray[np.float64] = independent / independent.sum(axis=1, keepdims=True)
+        return normalized
 
 
 def fit_ngrams(
     examples: Sequence[Example], *, longest: int, least_texts: int, regularization: float
 ) -> NgramClassifier:
-    """Learns from labelled texts.
+    """Fits a classifier to labelled texts.
 
     Args:
         examples: of two labels or more.
-        longest: words of the longest n-gram.
-        least_texts: an n-gram must stand in so many texts.
-        regularization: how much large weights cost, against the loss of one text.
+        longest: number of words of the longest n-gram.
+        least_texts: minimum number of texts that contain an n-gram.
+        regularization: weight of the L2 penalty, relative to the loss of one text.
 
     Raises:
         TeacherError: scikit-learn is not installed, there are fewer than two labels, or no n-gram is that frequent.
@@ -77,24 +77,24 @@ def fit_ngrams(
     vectorizer = _vectorizer(longest, min_df=least_texts)
     try:
         counted = vectorizer.fit_transform([example.text for example in examples])  # (texts, n-grams)
-    except ValueError as error:  # scikit-learn's words for: nothing is left
+    except ValueError as error:  # how scikit-learn reports an empty vocabulary
         message = f"No n-gram stands in {least_texts} of the {len(examples)} texts; lower --least_texts."
         raise TeacherError(message) from error
-    given = np.array([example.label for example in examples])
+    truth = np.array([example.label for example in examples])
     fitted = [
-        linear_model.LogisticRegression(C=1 / regularization, solver="liblinear").fit(counted, given == label)
+        linear_model.LogisticRegression(C=1 / regularization, solver="liblinear").fit(counted, truth == label)
         for label in labels
     ]
     return NgramClassifier(
         vectorizer,
         labels,
-        weights=np.concatenate([one.coef_ for one in fitted]).astype(np.float32),
-        intercepts=np.concatenate([one.intercept_ for one in fitted]).astype(np.float32),
+        weights=np.concatenate([regression.coef_ for regression in fitted]).astype(np.float32),
+        intercepts=np.concatenate([regression.intercept_ for regression in fitted]).astype(np.float32),
     )
 
 
 def save_ngrams(classifier: NgramClassifier, path: Path) -> None:
-    """Writes a Parquet file: every n-gram, its inverse document frequency, and its weight towards each label."""
+    """Writes a Parquet file: every n-gram, its inverse document frequency, and its weight for each label."""
     vectorizer = classifier.vectorizer
     columns = {
         "ngram": pa.array(vectorizer.get_feature_names_out().tolist(), pa.string()),
@@ -106,12 +106,11 @@ def save_ngrams(classifier: NgramClassifier, path: Path) -> None:
         "intercepts": classifier.intercepts.tolist(),
         "longest": vectorizer.ngram_range[1],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, pa.table(columns).replace_schema_metadata({_RECORD: json.dumps(record).encode()}))
+    write_table(path, pa.table(columns).replace_schema_metadata({_RECORD: json.dumps(record).encode()}))
 
 
 def load_ngrams(path: Path) -> NgramClassifier:
-    """Reads what ``save_ngrams`` wrote.
+    """Reads a file that ``save_ngrams`` wrote.
 
     Raises:
         TeacherError: scikit-learn is not installed, or the file is missing or holds something else.

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.softmax import softmax
 from training.data.cache import content_hash
 from training.distillation import ngrams
 from training.distillation.teacher import TeacherError, load_teacher
@@ -68,7 +69,7 @@ def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer
         teacher.labels,
         f"{identity} {inference}",
         lambda texts: _logarithm(
-            _softmax(teacher.logits(texts, tokens_a_batch=inference.tokens_per_batch, bfloat16=inference.bfloat16))
+            softmax(teacher.logits(texts, tokens_per_batch=inference.tokens_per_batch, bfloat16=inference.bfloat16))
         ),
     )
 
@@ -117,12 +118,6 @@ def ensemble(scorers: Sequence[TeacherScorer]) -> TeacherScorer:
         return _logarithm(np.mean(probabilities, axis=0))
 
     return TeacherScorer(first.labels, " + ".join(scorer.identity for scorer in scorers), score)
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    exponentials = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _logarithm(probabilities: NDArray[np.float64]) -> LogProbabilities:

@@ -13,9 +13,10 @@ from pyarrow import parquet
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from model_store.atomic_write import atomic_path
 from training.data.readers.parquet import TEACHER
 from training.distillation.scorers import LogProbabilities, TeacherScorer
-from training.distillation.tables import write_whole
+from training.distillation.tables import write_table
 from training.distillation.texts import Text
 
 TEXTS_A_PART = 16_384
@@ -59,7 +60,7 @@ def score_texts(
         for number, chunk in enumerate(chunks):
             part = folder / f"{number:06}.parquet"
             if not part.is_file():
-                write_whole(part, _table(chunk, scorer.score([text.text for text in chunk]), scorer.labels))
+                write_table(part, _table(chunk, scorer.score([text.text for text in chunk]), scorer.labels))
             progress.advance(task, len(chunk))
     description = json.dumps({"teachers": teachers, **(settings or {})})
     _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
@@ -83,15 +84,15 @@ def agreement(path: Path) -> tuple[int, int]:
 def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
     """Makes the folder of parts, or checks that the one that is there is of the same work."""
     path = folder / _SETTINGS
-    wanted = json.dumps(dict(settings), sort_keys=True, default=str)
-    if path.is_file() and path.read_text(encoding="utf-8") != wanted:
+    expected = json.dumps(dict(settings), sort_keys=True, default=str)
+    if path.is_file() and path.read_text(encoding="utf-8") != expected:
         message = (
             f"{folder}: parts of an earlier scoring stand there, of other texts, another teacher or other options.\n"
             f"Delete that folder to begin anew, or choose another file than {to}."
         )
         raise ScoringError(message)
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(wanted, encoding="utf-8")
+    path.write_text(expected, encoding="utf-8")
 
 
 def write_scores(
@@ -99,7 +100,7 @@ def write_scores(
 ) -> None:
     """Writes a file like ``score_texts`` from (texts, labels) scores at hand."""
     description = json.dumps({"teachers": teachers})
-    write_whole(to, _table(texts, scores, labels).replace_schema_metadata({"distillation": description}))
+    write_table(to, _table(texts, scores, labels).replace_schema_metadata({"distillation": description}))
 
 
 def hash_texts(texts: Sequence[Text]) -> str:
@@ -133,9 +134,7 @@ def shared_scores(scores: LogProbabilities, texts: Sequence[Text]) -> LogProbabi
 
 
 def _join(parts: Sequence[Path], *, to: Path, description: str) -> None:
-    beside = to.with_suffix(".partial")
     schema = parquet.read_schema(parts[0]).with_metadata({"distillation": description})
-    with parquet.ParquetWriter(beside, schema, compression="zstd") as writer:
+    with atomic_path(to) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
         for part in parts:
             writer.write_table(parquet.read_table(part).replace_schema_metadata(schema.metadata))
-    beside.replace(to)

@@ -1,13 +1,14 @@
-"""Parquet files of scores and of n-grams: there whole, or not at all."""
+"""Parquet files of scores and n-grams, written atomically."""
 
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import parquet
 
+from model_store.atomic_write import atomic_path
 
-def write_whole(path: Path, table: pa.Table) -> None:
-    """Writes beside the path and renames, so that a run that is stopped leaves no half of a file."""
-    beside = path.with_suffix(".partial")
-    parquet.write_table(table, beside, compression="zstd")
-    beside.replace(path)
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Writes the whole file or nothing, so that a stopped run leaves no part of one."""
+    with atomic_path(path) as partial:
+        parquet.write_table(table, partial, compression="zstd")

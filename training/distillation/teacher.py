@@ -42,12 +42,12 @@ class Teacher:
         for chunk in chunks(texts):
             yield from self._encoded(chunk)
 
-    def logits(self, texts: Sequence[str], *, tokens_a_batch: int, bfloat16: bool) -> NDArray[np.float32]:
+    def logits(self, texts: Sequence[str], *, tokens_per_batch: int, bfloat16: bool) -> NDArray[np.float32]:
         """(texts, labels), in the order of the texts.
 
         Args:
             texts: what to score.
-            tokens_a_batch: texts of like length are read together up to this many padded tokens.
+            tokens_per_batch: texts of like length are read together up to this many padded tokens.
             bfloat16: read in bfloat16 where the processor is faster that way; logits differ in the third digit.
         """
         examples = TokenizedExamples.of(list(self.token_ids(texts)), [0] * len(texts))
@@ -58,7 +58,7 @@ class Teacher:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             start = 0
             while start < len(order):
-                size = max(1, tokens_a_batch // int(examples.lengths[order[start]]))
+                size = max(1, tokens_per_batch // int(examples.lengths[order[start]]))
                 rows = order[start : start + size]
                 start += size
                 found[rows] = read_packed(self.model, examples[rows].ids.to(device), self.padding_id).float().cpu()

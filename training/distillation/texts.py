@@ -1,4 +1,4 @@
-"""Texts for a teacher to score, with their labels where they have some."""
+"""Texts for a teacher to score, with their labels if they have any."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ class Text:
     Attributes:
         text: the text.
         label: its label, or None.
-        group: texts in a row with the same number get one score, the mean of theirs; None stands alone.
+        group: consecutive texts with the same number share the mean of their scores; None is scored alone.
     """
 
     text: str
@@ -26,7 +26,7 @@ class Text:
 
 
 def read_texts(path: Path, options: ReadingOptions, *, labelled: bool) -> Iterator[Text]:
-    """Every usable text of a file, in its order.
+    """All usable texts of a file, in its order.
 
     Args:
         path: the file.

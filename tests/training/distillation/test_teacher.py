@@ -18,7 +18,7 @@ def test_logits_equal_the_pipeline_of_transformers_one_text_at_a_time(teacher_fo
             model(**tokenizer(text, truncation=True, max_length=24, return_tensors="pt")).logits[0] for text in TEXTS
         ]
     teacher = load_teacher(str(teacher_folder), max_tokens=100)
-    found = teacher.logits(TEXTS, tokens_a_batch=30, bfloat16=False)
+    found = teacher.logits(TEXTS, tokens_per_batch=30, bfloat16=False)
     np.testing.assert_allclose(found, torch.stack(expected).numpy(), atol=1e-5)
     assert teacher.labels == ["bad", "fair", "good"]
 
@@ -45,5 +45,5 @@ def test_what_is_saved_is_what_is_loaded(base_folder, tmp_path):
     save_teacher(teacher, tmp_path)
     again = load_teacher(str(tmp_path), max_tokens=24)
     assert again.labels == ["no", "yes"]
-    options = {"tokens_a_batch": 64, "bfloat16": False}
+    options = {"tokens_per_batch": 64, "bfloat16": False}
     np.testing.assert_array_equal(again.logits(TEXTS, **options), teacher.logits(TEXTS, **options))

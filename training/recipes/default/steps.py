@@ -118,9 +118,13 @@ def score(recipe: Recipe, name: str) -> None:
     files: dict[str, list[object]] = {
         "phrases": [recipe.training_trees, "--trees=phrases", "--label_map", json.dumps(FIVE)],
         "labelled": [recipe.labelled, *swapped],
-        "unlabelled": [recipe.unlabelled, "--labelled=false", *swapped],
+        "unlabelled": [recipe.unlabelled, "--no_labelled", *swapped],
     }
-    speed = [f"--bfloat16={str(recipe.bfloat16).lower()}", f"--max_tokens={TEACHER_TOKENS}", "--tokens_a_batch=32768"]
+    speed = [
+        "--bfloat16" if recipe.bfloat16 else "--no_bfloat16",
+        f"--max_tokens={TEACHER_TOKENS}",
+        "--tokens_per_batch=32768",
+    ]
     command("distill", "score", recipe.teacher, *files[name], *speed, "--to", recipe.scores / f"{name}.parquet")
 
 
@@ -162,10 +166,10 @@ def export(recipe: Recipe, seed: int) -> None:
 
 
 def attach(recipe: Recipe) -> None:
-    """Asks the chosen bundle what a person expects of it, and puts that and what it gets wrong on its card."""
-    bundle, report = recipe.to / "bundle", recipe.to / "behaviour"
-    command("evaluate", "--behaviour", bundle, "--to", report)
-    command("card", bundle, "--behaviour", report / "report.json", "--known_failures", HARD_TEXTS)
+    """Runs the behavioral suite on the chosen bundle and attaches its results and known failures to the card."""
+    bundle, report = recipe.to / "bundle", recipe.to / "behavior"
+    command("evaluate", bundle, "--to", report)
+    command("card", bundle, "--behavior", report / "report.json", "--known_failures", HARD_TEXTS)
 
 
 def command(*arguments: object) -> None:

@@ -86,7 +86,7 @@ def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
     assert "--precision=bf16-mixed" in commands.words["distill teacher"]
     scored = [words for words in commands.every if words[:2] == ["distill", "score"]]
     assert len(scored) == 3
-    assert all("--bfloat16=true" in words for words in scored)
+    assert all("--bfloat16" in words for words in scored)
     assert "--trainer.precision=bf16-mixed" in commands.words["fit"]
 
 
@@ -163,7 +163,7 @@ def test_figures_are_means_over_the_seeds(recipe, monkeypatch):
     for name, value in (("seed-1", 0.8), ("seed-2", 0.9)):
         Commands.leave(recipe.to / name / "metrics.json", json.dumps({"best": {"value": value}}))
         Commands.leave(recipe.to / name / "bundle" / "manifest.json", "{}")
-    monkeypatch.setattr(reproduce_command, "_figures", lambda folder: values[folder.parent.name])
+    monkeypatch.setattr(reproduce_command, "_metrics", lambda folder: values[folder.parent.name])
     reproduce_command.conclude(recipe)
     content = json.loads((recipe.to / "metrics.json").read_text())
     assert content["chosen"] == "seed-1"
