@@ -1,6 +1,6 @@
-"""What the bundle is measured beside: two lexicons that learn nothing, and two learners of word and word-pair weights.
+"""The systems that ``accuracy`` measures: a bundle, two lexicons, and two learners of word and word-pair weights.
 
-Needs the packages of the extra ``benchmarks``. None of them was tuned here.
+Needs the packages of the extra ``benchmarks``. None of the baselines was tuned here.
 """
 
 import random
@@ -13,17 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.labelled_sets import THREE, TWO, LabelledSet
+from benchmarks.labelled_sets import LabelledSet
 from model_store import SentimentModel
 from training.evaluation.scorer import bundle_scores
+from training.recipes.default.measured_sets import THREE, TWO
 
 Labels = tuple[str, ...]
 Scores = NDArray[np.float64]
 Lesson = Callable[[Labels], LabelledSet]
-"""Gives the texts to learn from with ``TWO`` or ``THREE`` labels."""
+"""Labels to a training set with these labels, ``TWO`` or ``THREE``."""
 
 VADER_NEUTRAL = 0.05
-"""Compound scores closer to 0 are neutral: the thresholds that VADER's authors give in its README."""
+"""Compound scores closer to 0 are neutral: the threshold of VADER's README."""
 
 _TINY = 1e-9
 _WORD = r"(?u)\b\w[\w']*\b"
@@ -32,14 +33,14 @@ _NOT_WORD = re.compile(r"([^\w\s'])")
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Something that labels texts.
+    """A classifier to measure.
 
     Attributes:
-        name: in tables.
-        learnt_from: in words; None where it learnt from no text.
-        score: texts and the labels to choose among, ``TWO`` or ``THREE``, to (texts, labels) scores; None where it
-            cannot choose among these.
-        probabilities: whether the scores mean to be probabilities, so that a calibration error says something.
+        name: its name in tables.
+        learnt_from: the name of its training data; None for a lexicon.
+        score: maps texts and labels, ``TWO`` or ``THREE``, to (texts, labels) scores, or to None if it cannot choose
+            among these labels.
+        probabilities: whether the scores are probabilities, and so have a calibration error.
     """
 
     name: str
@@ -49,7 +50,7 @@ class System:
 
 
 def bundle(folder: str) -> System:
-    """A bundle. Among two labels its neutral ones are left out and the rest shared out anew."""
+    """A bundle. For two labels, its neutral scores are dropped and the others normalized."""
     model = SentimentModel.load(folder)
     polarities = np.array([label.polarity for label in model.manifest.labels], dtype=float)
     sides = [polarities < 0, polarities == 0, polarities > 0]
@@ -58,21 +59,21 @@ def bundle(folder: str) -> System:
         if labels == THREE and not sides[1].any():
             return None
         scores = bundle_scores(model, texts)
-        scores = np.where(np.isnan(scores), 1 / scores.shape[1], scores)  # no token: nothing is known of it
-        wanted = sides if labels == THREE else [sides[0], sides[2]]
-        kept = np.stack([scores[:, side].sum(axis=1) for side in wanted], axis=1)
-        return kept / kept.sum(axis=1, keepdims=True)
+        scores = np.where(np.isnan(scores), 1 / scores.shape[1], scores)  # a text without a token
+        selected = sides if labels == THREE else [sides[0], sides[2]]
+        sums = np.stack([scores[:, side].sum(axis=1) for side in selected], axis=1)
+        return sums / sums.sum(axis=1, keepdims=True)
 
     files = ", ".join(file.name for file in model.manifest.training.files)
     return System(f"{model.manifest.name} {model.manifest.version}", files, score, probabilities=True)
 
 
 def vader(*, no_opinion: str = "positive") -> System:
-    """VADER's compound score; see ``_lexicon`` for ``no_opinion``."""
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: PLC0415 - only where it is asked for
+    """VADER's compound score; see ``lexicon`` for ``no_opinion``."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: PLC0415 - needed by this system only
 
     analyzer = SentimentIntensityAnalyzer()
-    return _lexicon(
+    return lexicon(
         "VADER",
         lambda text: analyzer.polarity_scores(text)["compound"],
         neutral=VADER_NEUTRAL,
@@ -81,37 +82,37 @@ def vader(*, no_opinion: str = "positive") -> System:
 
 
 def textblob(*, no_opinion: str = "positive") -> System:
-    """TextBlob's pattern analyser, which needs no corpora; among three labels 0 is neutral."""
+    """TextBlob's pattern analyzer, which needs no corpora. For three labels, 0 is neutral."""
     from textblob import TextBlob  # noqa: PLC0415
 
-    return _lexicon("TextBlob", lambda text: TextBlob(text).sentiment.polarity, neutral=_TINY, no_opinion=no_opinion)
+    return lexicon("TextBlob", lambda text: TextBlob(text).sentiment.polarity, neutral=_TINY, no_opinion=no_opinion)
 
 
-def _lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_opinion: str = "positive") -> System:
-    """Labels by a polarity in [-1, 1].
+def lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_opinion: str = "positive") -> System:
+    """A system that labels texts by a polarity in [-1, 1].
 
     Args:
-        name: in tables.
-        polarity: of a text.
-        neutral: from which distance to 0 on a text is not neutral among three labels.
-        no_opinion: the label of a polarity of 0 among two.
+        name: its name in tables.
+        polarity: maps a text to its polarity.
+        neutral: for three labels, a polarity closer to 0 is neutral.
+        no_opinion: for two labels, the label of a polarity of 0.
     """
 
     def score(texts: Sequence[str], labels: Labels) -> Scores:
-        found = np.array([polarity(text) for text in texts])
+        polarities = np.array([polarity(text) for text in texts])
         if labels == TWO:
-            chosen = np.where(found == 0, TWO.index(no_opinion), found > 0).astype(int)
+            chosen = np.where(polarities == 0, TWO.index(no_opinion), polarities > 0).astype(int)
         else:
-            chosen = np.where(found >= neutral, 2, np.where(found <= -neutral, 0, 1))
+            chosen = np.where(polarities >= neutral, 2, np.where(polarities <= -neutral, 0, 1))
         return np.eye(len(labels))[chosen]
 
     return System(name, None, score, probabilities=False)
 
 
 def linear(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> System:
-    """TF-IDF of words and word pairs, logistic regression.
+    """Logistic regression on TF-IDF of words and word pairs that occur at least twice.
 
-    Pairs, logarithmic counts and C = 10 are the usual choices for reviews; a word must occur twice.
+    Word pairs, logarithmic counts and C = 10 are the usual choices for reviews.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
@@ -129,7 +130,7 @@ def linear(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> System:
 
 
 def fasttext(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> System:
-    """The supervised classifier of Joulin et al. 2017 with word pairs; one thread, so that it can be repeated."""
+    """The supervised classifier of Joulin et al. 2017 with word pairs; one thread, for reproducible results."""
     import fasttext as package  # noqa: PLC0415
 
     def fitted(labels: Labels) -> Callable[[Sequence[str]], Scores]:
@@ -144,8 +145,8 @@ def fasttext(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> Syste
             )
 
         def score(texts: Sequence[str]) -> Scores:
-            # Asked for every label, this package repeats the first one's probability with numpy 2; what the first
-            # leaves is shared evenly by the others, which changes none of the figures.
+            # With numpy 2 the package repeats the first label's probability for all labels. The others get equal
+            # shares of the rest, which changes none of the figures.
             names, values = model.predict([_words(text) for text in texts], k=1)
             chosen = [labels.index(name.removeprefix("__label__")) for (name,) in names]
             highest = np.array([value[0] for value in values], dtype=float).clip(max=1.0)
@@ -159,14 +160,14 @@ def fasttext(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> Syste
 
 
 def _words(text: str) -> str:
-    """On one line, lower-cased, punctuation apart: fastText splits at white space alone."""
+    """Lower-case text on one line, with spaces around punctuation: fastText splits at white space only."""
     return " ".join(_NOT_WORD.sub(r" \1 ", text.lower()).split())
 
 
 def _by_labels(
     fitted: Callable[[Labels], Callable[[Sequence[str]], Scores]], kinds: Sequence[Labels]
 ) -> Callable[[Sequence[str], Labels], Scores | None]:
-    """A model of its own for two and for three labels, trained when first asked for."""
+    """A scorer with one model for two labels and one for three, each trained at its first use."""
     models: dict[Labels, Callable[[Sequence[str]], Scores]] = {}
 
     def score(texts: Sequence[str], labels: Labels) -> Scores | None:

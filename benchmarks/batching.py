@@ -1,10 +1,10 @@
-"""What a batcher across requests would gain: the model behind a pool of threads, with one and without.
+"""Throughput of the model behind a pool of threads, with and without batching across requests.
 
     python -m benchmarks.batching [--seconds 0.5] [--rounds 5]
 
-Clients send one text each, short, middling and long in turn, and the next one when they have their answer. Alone, each
-text is a task of the pool. Batched, a thread takes all that waits, up to the padded tokens of one run, and waits for
-nothing. Both take turns; the figures are medians of the rounds. No HTTP, no limits.
+Each client sends one text at a time and waits for its answer; texts are short, medium and long in turn. Alone, each
+text is one task of the pool. Batched, a thread takes all waiting texts, up to the padded tokens of one run, and never
+waits for more. Both variants take turns, and the figures are medians over the rounds. There is no HTTP and no limit.
 """
 
 import argparse
@@ -36,10 +36,10 @@ Waiting = tuple[str, asyncio.Future[Prediction]]
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=0.5, help="a turn's length")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.5, help="length of a turn")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each variant")
     options = parser.parse_args()
     model = SentimentModel.load()
     tokens = ", ".join(str(len(model.tokenize(text))) for text in TEXTS)
@@ -48,16 +48,16 @@ def main() -> None:
     )
     for threads in THREADS:
         for clients in CLIENTS:
-            alone, batched = asyncio.run(race(model, threads, clients, options=options))
+            alone, batched = asyncio.run(compare(model, threads, clients, options=options))
             ratio = median(b / a for a, b in zip(alone, batched, strict=True))
             table.add_row(str(threads), str(clients), f"{median(alone):.0f}", f"{median(batched):.0f}", f"{ratio:.2f}")
     Console().print(table)
 
 
-async def race(
+async def compare(
     model: SentimentModel, threads: int, clients: int, *, options: argparse.Namespace
 ) -> tuple[list[float], list[float]]:
-    """Texts a second of both, for each round, after one that is not counted."""
+    """Texts per second of both variants in each round, after an uncounted one."""
     loop = asyncio.get_running_loop()
     pool = ThreadPoolExecutor(threads)
     waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -84,7 +84,7 @@ async def race(
 
 
 def batch(model: SentimentModel, waiting: "queue.SimpleQueue[Waiting | None]", loop: asyncio.AbstractEventLoop) -> None:
-    """Answers what waits, as much together as fits one run of the model, until it is told to end."""
+    """Answer the waiting texts, as many together as fit one run of the model, until None arrives."""
     while (first := waiting.get()) is not None:
         taken = [first]
         texts = [model.tokenize(first[0])]
@@ -94,7 +94,7 @@ def batch(model: SentimentModel, waiting: "queue.SimpleQueue[Waiting | None]", l
             except queue.Empty:
                 break
             if another is None:
-                waiting.put(None)  # for whoever it was meant; this thread ends at the next one
+                waiting.put(None)  # each thread takes one None; this thread takes its own after this batch
                 break
             taken.append(another)
             texts.append(model.tokenize(another[0]))
@@ -103,7 +103,7 @@ def batch(model: SentimentModel, waiting: "queue.SimpleQueue[Waiting | None]", l
 
 
 async def hammer(ask: Ask, clients: int, seconds: float) -> float:
-    """Texts a second that so many clients are answered."""
+    """Texts per second that are answered to this many clients."""
     texts = cycle(TEXTS)
     started = time.perf_counter()
     answered = 0

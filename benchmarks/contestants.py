@@ -16,7 +16,7 @@ from training.network.embedding import make_embedding
 from training.network.padded_kernels import has_bfloat16_units
 
 LABELS = 3
-DROPOUT = 0.2  # the task's default, the same for every contestant
+DROPOUT = 0.2  # the task's default, the same for all contestants
 CLIP = 1.0
 LEARNING_RATE = 1e-4
 WITHOUT_ONEDNN = "encoder without oneDNN"
@@ -27,7 +27,7 @@ Precision = Literal["fp32", "bf16"]
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What all contestants have in common."""
+    """The options that all contestants share."""
 
     device: str
     batch_size: int
@@ -37,7 +37,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One way of training on one set of texts; ``step`` takes the training step on its n-th batch."""
+    """A network with its batches; ``step`` takes a training step on the batch of an index."""
 
     name: str
     tokens: int
@@ -53,7 +53,7 @@ class PaddedBatch:
 
 
 class FusedStack(nn.Module):
-    """Torch's own two-layer bidirectional LSTM in the encoder's place."""
+    """Torch's two-layer bidirectional LSTM in place of the encoder."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -65,18 +65,18 @@ class FusedStack(nn.Module):
 
 
 class Unpacked(nn.Module):
-    """The encoder's network, step for step, on padded tensors: what a training loop without packing does."""
+    """The encoder's network on padded tensors, as in a training loop without packing."""
 
     def __init__(self, network: SentimentNetwork) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, batch: PaddedBatch) -> Tensor:
-        """(texts, labels) logits. The backward direction starts in the padding, as ever without packing."""
+        """Logits of shape (texts, labels). The backward direction starts in the padding."""
         network, encoder = self.network, self.network.encoder
         below = network.embedding_dropout(network.embedding(batch.ids))  # (tokens, texts, embedding size)
-        for number, (layer, connection) in enumerate(zip(encoder.layers, encoder.connections, strict=True)):
-            output, _ = layer(encoder.dropout(below) if number else below)  # (tokens, texts, 2 * hidden)
+        for index, (layer, connection) in enumerate(zip(encoder.layers, encoder.connections, strict=True)):
+            output, _ = layer(encoder.dropout(below) if index else below)  # (tokens, texts, 2 * hidden)
             representation, below = connection(below, output)
         pooled = network.pooling(representation.transpose(0, 1), batch.mask)
         logits: Tensor = network.head(network.dropout(pooled))
@@ -86,7 +86,7 @@ class Unpacked(nn.Module):
 def make_contestants(
     bucketed: list[list[Tensor]], shuffled: list[list[Tensor]], *, vocabulary: int, setup: Setup
 ) -> list[Contestant]:
-    """Everyone, with weights, optimiser and batches on the device."""
+    """All contestants, with weights, optimizer and batches on the device."""
     packed = [pack_sequence(texts, enforce_sorted=False).to(setup.device) for texts in bucketed]
     padded = [pad(texts, setup.device) for texts in shuffled]
     tokens = count_tokens(bucketed)
@@ -117,20 +117,20 @@ def make_contestants(
 
 
 def without_onednn(step: Callable[[int], None]) -> Callable[[int], None]:
-    """The same step on torch's other kernels."""
+    """The same step with torch's own kernels."""
 
-    def switched_off(number: int) -> None:
+    def step_without(index: int) -> None:
         torch.backends.mkldnn.enabled = False
         try:
-            step(number)
+            step(index)
         finally:
             torch.backends.mkldnn.enabled = True
 
-    return switched_off
+    return step_without
 
 
 def make_network(vocabulary: int, setup: Setup, *, cell: CellName = "lstm") -> SentimentNetwork:
-    """The published configuration's shape; a frozen embedding, so that its optimiser step hides no difference."""
+    """A network of the published shape. Its embedding is frozen: an optimizer step of it would hide differences."""
     torch.manual_seed(0)
     vectors = torch.randn(vocabulary, setup.embedding_size)
     return SentimentNetwork(
@@ -149,15 +149,15 @@ def make_network(vocabulary: int, setup: Setup, *, cell: CellName = "lstm") -> S
 def make_step(
     network: nn.Module, batches: Sequence[PackedSequence | PaddedBatch], *, precision: Precision, setup: Setup
 ) -> Callable[[int], None]:
-    """A function that takes one training step on the batch of a number."""
+    """A function that takes one training step on the batch of an index."""
     network = network.to(setup.device).train()
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE)
     labels = torch.randint(LABELS, (setup.batch_size,), device=setup.device)
 
-    def step(number: int) -> None:
+    def step(index: int) -> None:
         with autocast(precision, setup.device):
-            logits = network(batches[number])
+            logits = network(batches[index])
         functional.cross_entropy(logits.float(), labels).backward()
         nn.utils.clip_grad_norm_(parameters, CLIP)
         optimizer.step()
@@ -167,12 +167,12 @@ def make_step(
 
 
 def autocast(precision: Precision, device: str) -> AbstractContextManager[object]:
-    """Mixed precision where asked for."""
+    """Autocast for bf16; otherwise nothing."""
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def pad(texts: list[Tensor], device: str) -> PaddedBatch:
-    """A batch filled with zeros to its longest text."""
+    """A batch padded with zeros to its longest text."""
     ids = pad_sequence(texts)  # (tokens, texts)
     lengths = torch.tensor([len(text) for text in texts])
     mask = torch.arange(len(ids)) < lengths.unsqueeze(1)  # (texts, tokens)
@@ -180,5 +180,5 @@ def pad(texts: list[Tensor], device: str) -> PaddedBatch:
 
 
 def count_tokens(batches: list[list[Tensor]]) -> int:
-    """Real tokens."""
+    """The number of tokens, without padding."""
     return sum(len(text) for texts in batches for text in texts)

@@ -1,9 +1,9 @@
-"""How much memory and time a large file takes to be read and tokenized, and how little once that is done.
+"""Memory and time to read and tokenize a large file, without and with the cache.
 
     python -m benchmarks.data_preparation [--rows 1000000] [--tokenizers word subword pretrained]
 
-Writes made-up reviews to a temporary folder and prepares them in processes of their own, first with an empty cache,
-then with a full one. Memory is a process's peak; what its imports take is given apart. All of it is deleted at the end.
+Writes random reviews to a temporary folder and prepares each in a new process, first with an empty cache, then with a
+full one. Memory is the peak of the process; the memory after the imports is a separate column.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from rich.progress import track
 from rich.table import Table
 
 WORDS_A_ROW = (5, 35)  # 20 on average, as in the Stanford Sentiment Treebank's sentences
-DIFFERENT_WORDS = 500_000  # a web crawl's long tail; their frequencies fall as 1 / rank (Zipf's law)
+DIFFERENT_WORDS = 500_000  # as in a web crawl; frequencies are proportional to 1 / rank (Zipf's law)
 LABELS = ("negative", "neutral", "positive")
 TOKENIZERS = ("word", "subword", "pretrained")
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the training file")
     parser.add_argument("--tokenizers", nargs="+", choices=TOKENIZERS, default=TOKENIZERS)
@@ -38,12 +38,12 @@ def main() -> None:
     if options.prepare:
         prepare(Path(options.prepare[0]), options.prepare[1])
         return
-    table = Table("tokenizer", "cache", "seconds", "peak MB", "of it imports", "tokens", title=f"{options.rows:,} rows")
+    table = Table("tokenizer", "cache", "seconds", "peak MB", "imports MB", "tokens", title=f"{options.rows:,} rows")
     with tempfile.TemporaryDirectory(prefix="benchmark-data-") as folder:
         write_reviews(Path(folder) / "train.csv", options.rows)
         write_reviews(Path(folder) / "validation.csv", 1000)
         for tokenizer, cache in itertools.product(options.tokenizers, ("empty", "full")):
-            measured = in_its_own_process(folder, tokenizer)
+            measured = measure_in_subprocess(folder, tokenizer)
             table.add_row(
                 tokenizer,
                 cache,
@@ -56,30 +56,30 @@ def main() -> None:
 
 
 def write_reviews(path: Path, rows: int) -> None:
-    """Rows of random words, common ones often and most of them rarely; the same each time."""
-    chance = random.Random(rows)  # noqa: S311 - no secret
-    words = [spelled(number) for number in range(DIFFERENT_WORDS)]
+    """Write rows of random words by Zipf's law. The same number of rows gives the same file."""
+    generator = random.Random(rows)  # noqa: S311 - not for cryptography
+    words = [word_of(rank) for rank in range(DIFFERENT_WORDS)]
     weights = list(itertools.accumulate(1 / (rank + 1) for rank in range(DIFFERENT_WORDS)))
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["text", "label"])
         for _ in track(range(rows), description=f"Writing {path.name}", transient=True):
-            chosen = chance.choices(words, cum_weights=weights, k=chance.randint(*WORDS_A_ROW))
-            writer.writerow([" ".join(chosen) + ".", chance.choice(LABELS)])
+            chosen = generator.choices(words, cum_weights=weights, k=generator.randint(*WORDS_A_ROW))
+            writer.writerow([" ".join(chosen) + ".", generator.choice(LABELS)])
 
 
-def spelled(number: int) -> str:
-    """A made-up word of its own for every number, the longer the rarer."""
+def word_of(rank: int) -> str:
+    """A distinct word for each rank: two letters for each digit of the rank in base 100."""
     syllables = ""
     while True:
-        number, syllable = divmod(number, 100)
+        rank, syllable = divmod(rank, 100)
         syllables += "bcdfghklmnprstvwzjxq"[syllable // 5] + "aeiou"[syllable % 5]
-        if not number:
+        if not rank:
             return syllables
 
 
-def in_its_own_process(folder: str, tokenizer: str) -> dict[str, float]:
-    """Peak memory, what imports take of it (bytes), seconds and tokens of one preparation."""
+def measure_in_subprocess(folder: str, tokenizer: str) -> dict[str, float]:
+    """Peak memory and memory after the imports (bytes), seconds and tokens of one preparation."""
     command = [sys.executable, "-m", "benchmarks.data_preparation", "--prepare", folder, tokenizer]
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this module
     if result.returncode:
@@ -89,13 +89,13 @@ def in_its_own_process(folder: str, tokenizer: str) -> dict[str, float]:
 
 
 def prepare(folder: Path, tokenizer: str) -> None:
-    """Does with the files what ``fit`` does before its first step, and prints what it took as JSON."""
-    from training.data import tokenization  # noqa: PLC0415 - the parent stays small, or it would count in the child
+    """Prepare the files as ``fit`` does before its first step, and print the measurements as JSON."""
+    from training.data import tokenization  # noqa: PLC0415 - in the parent, its memory would count in the child
     from training.data.module import SentimentData  # noqa: PLC0415
 
     if tokenizer == "pretrained" and not (folder / "tokenizer.json").is_file():
-        learnt_from = [" ".join(map(spelled, range(start, start + 20))) for start in range(0, 20_000, 20)]
-        tokenization.subword_pipeline(learnt_from, size=5000).save(str(folder / "tokenizer.json"))
+        texts = [" ".join(map(word_of, range(start, start + 20))) for start in range(0, 20_000, 20)]
+        tokenization.subword_pipeline(texts, size=5000).save(str(folder / "tokenizer.json"))
     imports = peak_memory()
     start = time.perf_counter()
     data = SentimentData(
@@ -107,14 +107,14 @@ def prepare(folder: Path, tokenizer: str) -> None:
     )
     data.setup("fit")
     seconds = time.perf_counter() - start
-    next(iter(data.train_dataloader()))  # a sampler's order takes memory too
+    next(iter(data.train_dataloader()))  # the sampler's order takes memory too
     tokens = int(data._examples["train"].lengths.sum())  # noqa: SLF001
     print(json.dumps({"seconds": seconds, "peak": peak_memory(), "imports": imports, "tokens": tokens}))
 
 
 def peak_memory() -> int:
-    """Most bytes this process has had in memory."""
-    unit = 1 if sys.platform == "darwin" else 1024  # as getrusage counts there, and on Linux
+    """The peak resident memory of this process in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kibibytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 

@@ -1,9 +1,9 @@
-"""What writing representations into an answer costs, beside computing them, on one thread.
+"""Time to encode representations into a response, without computing them, on one thread.
 
     python -m benchmarks.encoding [--repeats 200]
 
-For the numbers alone, 256 tokens of 300 numbers as an answer's JSON; and for a whole answer of the shipped model to a
-text of 256 tokens, what is left of the time when tokenizer and model are taken off (``encode`` in ``Server-Timing``).
+Measures the JSON of 256 tokens of 300 numbers, and a whole response of the shipped model to a text of 256 tokens
+without the time of the tokenizer and the model (``encode`` in ``Server-Timing``).
 """
 
 import argparse
@@ -27,9 +27,9 @@ KINDS: tuple[tuple[Encoding, Dtype], ...] = (("base64", "float32"), ("base64", "
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=200, help="responses of each encoding")
     repeats = parser.parse_args().repeats
     settings = Settings()
     model = SentimentModel.load()
@@ -38,9 +38,7 @@ def main() -> None:
     assert len(model.tokenize(text)) == TOKENS
     matrix = np.random.default_rng(0).standard_normal((TOKENS, NUMBERS)).astype(np.float32)
     wide = model.manifest.architecture.representation_size
-    table = Table(
-        "encoding", f"{TOKENS} x {NUMBERS}, ms", "99%", f"answer of {TOKENS} x {wide}, ms", "99%", "its bytes"
-    )
+    table = Table("encoding", f"{TOKENS} x {NUMBERS}, ms", "p99", f"response of {TOKENS} x {wide}, ms", "p99", "bytes")
     for encoding, dtype in KINDS:
         request = RepresentRequest(texts=[text], encoding=encoding, dtype=dtype)
         numbers, whole = [], []
@@ -48,7 +46,7 @@ def main() -> None:
             started = time.perf_counter()
             encode(matrix, layer=1, dtype=dtype, encoding=encoding).model_dump_json()
             numbers.append(time.perf_counter() - started)
-            seconds, size = answered(predictor, request)
+            seconds, size = timed_response(predictor, request)
             whole.append(seconds)
         cells = [
             f"{value:.2f}" for times in (numbers, whole) for value in (1000 * median(times), percentile(times, 0.99))
@@ -57,8 +55,8 @@ def main() -> None:
     Console().print(table)
 
 
-def answered(predictor: Predictor, request: RepresentRequest) -> tuple[float, int]:
-    """The seconds of one answer beside tokenizer and model, and its size."""
+def timed_response(predictor: Predictor, request: RepresentRequest) -> tuple[float, int]:
+    """The seconds of one response without tokenizer and model, and its size in bytes."""
     context = RequestContext(ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=2**40), seconds=60)
     token = request_variable.set(context)
     started = time.perf_counter()

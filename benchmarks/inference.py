@@ -1,11 +1,11 @@
-"""How long the shipped model takes without HTTP, on one processor thread.
+"""Time of the model's calls without HTTP, on one thread.
 
     python -m benchmarks.inference [--bundle default] [--repeats 300]
 
-Medians of calls that are interleaved, so that a busy machine disturbs all of them alike; judge by the ratios. Each
-follows one of its own kind that is not counted, or it would pay for what the others left in the processor's caches. The
-last column counts the multiplications and additions of the recurrent layers alone; the last row, a product of two
-matrices, shows what the same thread reaches at best.
+The calls are interleaved, so that other load on the machine affects all of them alike; the ratios are more stable than
+the times. An uncounted call of the same kind precedes each one, to fill the processor's caches. The last column counts
+the multiplications and additions of the recurrent layers. The last row, a product of two matrices, is an upper bound
+for the same thread.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", default="default", help="a bundle's folder, or default")
     parser.add_argument("--repeats", type=int, default=300, help="calls of each kind")

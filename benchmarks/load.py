@@ -1,13 +1,13 @@
-"""How many requests a running service answers, how fast, and with which statuses: a small closed-loop HTTP client.
+"""Throughput, latency and statuses of a running service, measured with a closed-loop HTTP client.
 
     python -m benchmarks.load --connections 8 --seconds 10
     python -m benchmarks.load --requests 100000 --connections 8 --parts 10 --process 1234
 
-With ``--process``, a worker's id, it also reports that process' memory and the processor time it took for an answer,
-which a busy neighbour disturbs less than the wall clock.
+With ``--process``, the process id of a worker, it also reports the memory of that process and its processor time per
+request, which depends less on other load than the wall clock does.
 
-Every connection sends its next request when it has the answer to the last one. Plain sockets and nothing else, so that
-on a small machine the client leaves the processors to the service.
+Each connection sends a request and waits for the response before the next. The client uses plain sockets, so that it
+takes little processor time from the service on a small machine.
 """
 
 import argparse
@@ -26,7 +26,7 @@ HEAD_END = b"\r\n\r\n"
 
 @dataclass
 class Load:
-    """What is asked, until when, and what came of it."""
+    """The limits of a measurement, and its results."""
 
     until: float
     requests: int
@@ -34,13 +34,13 @@ class Load:
     seconds: list[float] = field(default_factory=list)
 
     def wants_more(self) -> bool:
-        """Whether another request should be sent; counts it."""
+        """Count a request, and say whether it should be sent."""
         self.requests -= 1
         return self.requests >= 0 and time.perf_counter() < self.until
 
 
 def request_bytes(url: str, body: bytes, headers: list[str]) -> bytes:
-    """A whole HTTP/1.1 request: POST where there is a body, else GET."""
+    """An HTTP/1.1 request: POST if there is a body, else GET."""
     parts = urlsplit(url)
     lines = [f"{'POST' if body else 'GET'} {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", *headers]
     if body:
@@ -49,7 +49,7 @@ def request_bytes(url: str, body: bytes, headers: list[str]) -> bytes:
 
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[str, bool]:
-    """Sends one request and reads its whole answer: the status, and whether the connection may be used again."""
+    """Send one request and read the response: its status, and whether the connection stays open."""
     writer.write(request)
     head = (await reader.readuntil(HEAD_END)).lower()
     _, _, length = head.partition(b"content-length: ")
@@ -58,7 +58,7 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
 
 
 async def client(url: str, request: bytes, load: Load) -> None:
-    """One connection's requests, one after the other; it connects again when the server closes."""
+    """The requests of one connection, which reconnects when the server closes it."""
     parts = urlsplit(url)
     writer: asyncio.StreamWriter | None = None
     while load.wants_more():
@@ -80,26 +80,26 @@ async def client(url: str, request: bytes, load: Load) -> None:
 
 
 async def run(url: str, request: bytes, load: Load, connections: int) -> float:
-    """Runs all connections to their end and returns the seconds it took."""
+    """Run all connections to their end and return the seconds it took."""
     started = time.perf_counter()
     await asyncio.gather(*(client(url, request, load) for _ in range(connections)))
     return time.perf_counter() - started
 
 
 def resident_mebibytes(process: int) -> float:
-    """A process' resident memory, from Linux' /proc."""
+    """The resident memory of a process, from /proc of Linux."""
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def processor_seconds(process: int) -> float:
-    """The processor time a process has taken since it started, from Linux' /proc."""
+    """The processor time of a process since its start, from /proc of Linux."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which this share of the values lies, in milliseconds."""
+    """The value in milliseconds that this share of the values, in seconds, does not exceed."""
     return 1000 * sorted(values)[min(int(share * len(values)), len(values) - 1)] if values else float("nan")
 
 
@@ -113,7 +113,7 @@ def report(load: Load, seconds: float) -> str:
 
 
 def main() -> None:
-    """Reads the options, sends the load and prints the figures."""
+    """Send the requests and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:3000/v1/predict")
     parser.add_argument("--connections", type=int, default=8)

@@ -1,11 +1,11 @@
-"""What the layers around a request cost: processor time in the process, without sockets and HTTP parsing.
+"""Processor time of the middleware around a request, without sockets and HTTP parsing.
 
     python -m benchmarks.overhead [--rounds 25] [--requests 60]
 
-One request is sent to the same service in different layers, all in one process: as it is, without the access log, and
-as an API of BentoML with BentoML's layers, one of which goes with each row. They take turns, and each one's figure is
-its least round, which a busy machine disturbs least. Processor time is that of all threads. Subtract the first row, the
-model's own, to see what is left for serving.
+One request is sent to the same service through different middleware, all in one process: the service's own, the same
+without the access log, and BentoML's around an API of BentoML, with one layer fewer in each row. The stacks take turns,
+and the figure of each is its fastest round, which other load affects least. Processor time is that of all threads. The
+first row is the model alone; the difference to it is the cost of serving.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# Before prometheus_client is imported: `bentoml serve` keeps metrics in files too, and that costs something.
+# Set before the import of prometheus_client: metrics are kept in files, as under `bentoml serve`.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="overhead-")
 os.environ |= {"BENTOML_DO_NOT_TRACK": "true", "SENTIMENT_THREADS": "1"}
 import bentoml
@@ -42,13 +42,13 @@ HEADERS = [
 ]
 BENTOML = "BentoML's layers"
 OURS = {"as it is": Settings(), "as it is, without the access log": Settings(access_log=False)}
-# In this order each of these goes, on top of those before it. The metrics go first: a process can have them once.
+# Removed one after the other, in this order. The metrics come first: a process can register them once.
 STRIPPED = ("RunnerTrafficMetricsMiddleware", "OpenTelemetryMiddleware", "AccessLogMiddleware", "TimeoutMiddleware")
 
 
 @dataclass
 class Contestant:
-    """One stack, and the seconds of processor that a request took in its least round."""
+    """A middleware stack, and the processor time per request of its fastest round, in seconds."""
 
     name: str
     ask: Callable[[], object]
@@ -56,26 +56,26 @@ class Contestant:
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--requests", type=int, default=60, help="in each round, of each stack")
+    parser.add_argument("--rounds", type=int, default=25, help="rounds in which all stacks take turns")
+    parser.add_argument("--requests", type=int, default=60, help="requests of each stack in a round")
     options = parser.parse_args()
-    with written_to_nowhere():
+    with discarded_output():
         contestants = asyncio.run(measure(options.rounds, options.requests))
-    table = Table("stack", "ms of processor", title=f"One request with the text “{TEXT}”, in the process")
-    for one in contestants:
-        table.add_row(one.name, f"{1000 * one.least:.3f}")
+    table = Table("stack", "ms of processor time", title=f"One request with the text “{TEXT}”, in the process")
+    for contestant in contestants:
+        table.add_row(contestant.name, f"{1000 * contestant.least:.3f}")
     Console().print(table)
 
 
 @contextmanager
-def written_to_nowhere() -> Iterator[None]:
-    """Lines of the log are written, as in a server, but not to this terminal."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def discarded_output() -> Iterator[None]:
+    """Write standard output and standard error to the null device, so that logging costs what it costs in a server."""
+    null_device = os.open(os.devnull, os.O_WRONLY)
     terminals = {number: os.dup(number) for number in (1, 2)}
     for number in terminals:
-        os.dup2(nowhere, number)
+        os.dup2(null_device, number)
     try:
         yield
     finally:
@@ -84,7 +84,7 @@ def written_to_nowhere() -> Iterator[None]:
 
 
 async def measure(rounds: int, requests: int) -> list[Contestant]:
-    """Lets all stacks take turns, after one round that is not counted."""
+    """Measure all stacks in turn, after an uncounted round."""
     model = SentimentModel.load()
     served = routes.serve(model, Settings())
 
@@ -104,20 +104,20 @@ async def measure(rounds: int, requests: int) -> list[Contestant]:
             *(Contestant(name, asker(built(app, stack))) for name, stack in stacks(app.user_middleware).items()),
             *(Contestant(name, asker(ours(served, settings))) for name, settings in OURS.items()),
         ]
-        for number in range(rounds + 1):
-            for one in contestants:
+        for round_index in range(rounds + 1):
+            for contestant in contestants:
                 started = time.process_time()
                 for _ in range(requests):
-                    answer = one.ask()
+                    answer = contestant.ask()
                     if asyncio.iscoroutine(answer):
                         await answer
-                if number > 0:
-                    one.least = min(one.least, (time.process_time() - started) / requests)
+                if round_index > 0:
+                    contestant.least = min(contestant.least, (time.process_time() - started) / requests)
     return contestants
 
 
 def stacks(bentomls: Sequence[Middleware]) -> dict[str, list[Middleware]]:
-    """Every stack by its name."""
+    """BentoML's layers by name, with fewer of them in each entry."""
     stacks_by_name = {BENTOML: list(bentomls)}
     for name in STRIPPED:
         _, last = list(stacks_by_name.items())[-1]
@@ -141,7 +141,7 @@ def built(app: Starlette, stack: list[Middleware]) -> ASGIApp:
 
 
 def asker(app: ASGIApp) -> Callable[[], object]:
-    """What sends one request and fails where the answer is not 200."""
+    """A function that sends one request and fails unless the status is 200."""
 
     async def ask() -> None:
         arriving: list[Message] = [{"type": "http.request", "body": BODY, "more_body": False}]

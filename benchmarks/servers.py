@@ -1,6 +1,6 @@
-"""The servers that ``serving.py`` compares: each started as its users start it, in a process of its own.
+"""The servers that ``serving`` compares, each started as its users start it, in its own process.
 
-As a script it is FastAPI's and LitServe's: ``python -m benchmarks.servers NAME PORT``.
+``python -m benchmarks.servers NAME PORT`` runs the server of FastAPI or of LitServe.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ TEXT = (
     "The movie was terribly exciting from the first scene to the last, and I would gladly see it again "
     "with all of my friends."
 )
-CEILING = "bentoml"
+EMPTY = "bentoml"
 READY_SECONDS = 90.0  # on a busy machine; otherwise about 10
 FIRST_ANSWER_SECONDS = 10.0
 END_SECONDS = 10.0
@@ -41,54 +41,54 @@ HIDE = 'import sys\nsys.modules["uvloop"] = None\n'
 
 
 class EmptyRequest(BaseModel):
-    """The same body as the service's."""
+    """The request body of the service."""
 
     texts: list[str]
 
 
 class EmptyResponse(BaseModel):
-    """As little as an answer can be."""
+    """A minimal response."""
 
     label: str
 
 
 @bentoml.service(name="empty")
-class Empty:
-    """BentoML and nothing else."""
+class EmptyService:
+    """An endpoint of BentoML that computes nothing."""
 
     @bentoml.api(route="/v1/predict")
     async def predict(self, _request: EmptyRequest, /) -> EmptyResponse:
-        """Nothing is computed."""
+        """Return a constant."""
         return EmptyResponse(label="positive")
 
 
 class SentimentAPI(litserve.LitAPI):
-    """The model as LitServe wants it; in its own process there."""
+    """The model as an API of LitServe, which runs it in another process."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002
-        """Loads the model."""
+        """Load the model."""
         self.predictor = make_predictor()
 
     def decode_request(self, request: PredictRequest) -> PredictRequest:
-        """LitServe reads the body's type here."""
+        """Declare the type of the body to LitServe."""
         return request
 
     def predict(self, x: PredictRequest) -> PredictResponse:
-        """One request's answer."""
+        """Answer one request."""
         return self.predictor.predict(x)
 
     def encode_response(self, output: PredictResponse) -> PredictResponse:
-        """LitServe writes the JSON."""
+        """Leave the JSON to LitServe."""
         return output
 
 
 def make_predictor() -> Predictor:
-    """The bare model behind the service's schemas, without its limits on work and without its metrics."""
+    """The model behind the service's schemas, without a request's limits."""
     return Predictor(SentimentModel.load(), Settings())
 
 
 def serve(name: str, port: int) -> None:
-    """Runs one of the two servers that this script is, until the process ends."""
+    """Run the server of LitServe or of FastAPI until the process ends."""
     if name == "litserve":
         server = litserve.LitServer(SentimentAPI(api_path="/v1/predict"), accelerator="cpu", workers_per_device=1)
         server.run(host="127.0.0.1", port=port, num_api_servers=1, generate_client_file=False)
@@ -104,14 +104,14 @@ def serve(name: str, port: int) -> None:
 
 @contextmanager
 def running(name: str, folder: Path, *, uvloop: bool) -> Iterator[str]:
-    """A server's address while the block runs; at its end the server's processes end, and no others."""
+    """Run a server for the block, and give its address. Its processes end with the block."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SENTIMENT_")}
     environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
     environment |= {"SENTIMENT_WORKERS": "1", "SENTIMENT_THREADS": "1", "BENTOML_DO_NOT_TRACK": "true"}
-    environment["BENTOML_HOME"] = str(folder / name)  # the second server would empty the first one's metrics
+    environment["BENTOML_HOME"] = str(folder / name)  # servers with one home would clear each other's metrics
     if not uvloop and name != "litserve":
         hidden = folder / "hidden"
         hidden.mkdir(exist_ok=True)
@@ -120,7 +120,7 @@ def running(name: str, folder: Path, *, uvloop: bool) -> Iterator[str]:
     bento = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", port]
     command = {
         "service": [*bento, "."],
-        CEILING: [*bento, "benchmarks.servers:Empty"],
+        EMPTY: [*bento, "benchmarks.servers:EmptyService"],
     }.get(name, [sys.executable, "-m", "benchmarks.servers", name, port])
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603
@@ -139,26 +139,26 @@ def running(name: str, folder: Path, *, uvloop: bool) -> Iterator[str]:
 
 
 def kill_group(leader: int) -> None:
-    """Ends what a server left behind in the session it was started in."""
+    """End what is left of a server's processes, by their process group."""
     try:
         os.killpg(leader, signal.SIGKILL)
     except ProcessLookupError:
         return
 
 
-def wait_until_it_answers(url: str, *, log: Path) -> None:
-    """Waits for the first answer, and shows the log where there is none."""
+def wait_until_ready(url: str, *, log: Path) -> None:
+    """Wait for the first response; the error has the log if there is none."""
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until:
-        if answers_now(url):
+        if is_ready(url):
             return
         time.sleep(0.2)
     message = f"{log.stem} does not answer after {READY_SECONDS:.0f} s:\n{log.read_text(errors='replace')}"
     raise TimeoutError(message)
 
 
-def answers_now(url: str) -> bool:
-    """Whether the address answers a request with 200; while a server starts, it refuses."""
+def is_ready(url: str) -> bool:
+    """Whether the address answers a request with status 200."""
     load = Load(until=time.perf_counter() + READY_SECONDS, requests=1)
     try:
         asyncio.run(asyncio.wait_for(run(url, request_bytes(url, body(1), []), load, 1), FIRST_ANSWER_SECONDS))
@@ -168,7 +168,7 @@ def answers_now(url: str) -> bool:
 
 
 def body(texts: int) -> bytes:
-    """A request's JSON."""
+    """The JSON of a request."""
     return json.dumps({"texts": [TEXT] * texts}).encode()
 
 

@@ -1,24 +1,25 @@
-"""What serving costs beside computing: this service, BentoML with nothing in it, and two other frameworks, in one run.
+"""Throughput and latency of the service beside an empty BentoML endpoint, FastAPI and LitServe, in one run.
 
     pip install -e ".[benchmarks]" -c constraints.txt
     python -m benchmarks.serving --json figures.json
 
-- service: this project's ``POST /v1/predict`` as ``bentoml serve`` starts it.
-- bentoml: an endpoint that does nothing, typed with pydantic, as BentoML ships it: what the framework allows at best.
-- fastapi: plain FastAPI on uvicorn, the same model in a pool of threads, the same request and response.
-- litserve: LitServe, the same model, the same request and response.
-- engine: ``SentimentModel.predict`` in this process; no HTTP. With 32 texts, it bounds what large requests can gain.
+- service: ``POST /v1/predict`` of this project, started with ``bentoml serve``.
+- bentoml: an endpoint of BentoML that computes nothing, with pydantic types: the upper bound for the framework.
+- fastapi: FastAPI on uvicorn with the same model in a pool of threads, the same request and the same response.
+- litserve: LitServe with the same model, the same request and the same response.
+- engine: ``SentimentModel.predict`` in this process, without HTTP. With 32 texts, it is the upper bound for large
+  requests.
 
-Every server is a process of its own with one worker and one thread for the model, and logs its requests to a file, as
-it does by default. All run at the same time, but only one is asked at a time: they take turns, each round in another
-order, so that a busy machine troubles all alike. A ratio is the median of the rounds' ratios; latencies are the
-percentiles of all rounds together, and contain the opening of a connection, once a turn.
+Each server runs in its own process with one worker and one thread for the model, and logs its requests to a file, as by
+default. All run at the same time and are measured in turn, each round in another order, so that other load affects all
+alike. A ratio is the median of the ratios of the rounds. Latencies are percentiles over all rounds and include opening
+one connection per turn.
 
-All servers parse HTTP with httptools, which this project and LitServe require, and with which uvicorn is faster: it is
-given to BentoML's empty endpoint and to FastAPI as well, whose users would have to install it. uvloop, which LitServe
-alone requires, is hidden from the others unless ``--uvloop`` gives it to all.
+All servers parse HTTP with httptools, which this project and LitServe require and with which uvicorn is faster; users
+of plain BentoML and FastAPI have to install it. uvloop, which only LitServe requires, is hidden from the others unless
+``--uvloop`` gives it to all.
 
-``--goals`` spends all the time on what the two goals are about, at one connection.
+``--goals`` measures only what the two goals need, at one connection.
 """
 
 import argparse
@@ -42,15 +43,15 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, percentile, request_bytes, run
-from benchmarks.servers import CEILING, TEXT, body, running, wait_until_it_answers
+from benchmarks.servers import EMPTY, TEXT, body, running, wait_until_ready
 from model_store import SentimentModel
 
 TOKENS = 26
 MANY = 32  # texts in the large request
 CONNECTIONS = (1, 8, 64)
 ROUNDS = 6
-OVERHEAD_GOAL = 1.2  # the service's p50 over that of the empty endpoint plus the engine, at most
-BATCH_GOAL = 5.0  # texts a second of large requests over single ones, at least
+OVERHEAD_GOAL = 1.2  # upper bound of the p50 of the service over that of the empty endpoint plus the engine
+BATCH_GOAL = 5.0  # lower bound of texts per second in large requests over single ones
 BATCHED = f"service, {MANY} texts"
 ENGINE = "engine"
 ENGINE_BATCHED = f"engine, {MANY} texts"
@@ -58,7 +59,7 @@ ENGINE_BATCHED = f"engine, {MANY} texts"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The command line."""
 
     seconds: float
     requests: int
@@ -68,18 +69,18 @@ class Options:
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """Those that are started."""
-        return ("service", CEILING) if self.goals else ("service", CEILING, "fastapi", "litserve")
+        """The servers to start."""
+        return ("service", EMPTY) if self.goals else ("service", EMPTY, "fastapi", "litserve")
 
     @property
     def connections(self) -> tuple[int, ...]:
-        """How many clients ask at the same time."""
+        """The numbers of concurrent clients."""
         return CONNECTIONS[:1] if self.goals else CONNECTIONS
 
 
 @dataclass(slots=True)
 class Figures:
-    """One contestant at one number of connections: every round's rate and p50, and all latencies in seconds."""
+    """One contestant at one number of connections: rate and p50 of each round, and all latencies in seconds."""
 
     rates: list[float] = field(default_factory=list)
     p50s: list[float] = field(default_factory=list)
@@ -87,7 +88,7 @@ class Figures:
     failures: int = 0
 
     def add(self, seconds: list[float], *, elapsed: float, failures: int = 0) -> None:
-        """A round's outcome."""
+        """Add the results of a round."""
         self.rates.append(len(seconds) / elapsed)
         self.p50s.append(percentile(seconds, 0.5))
         self.seconds += seconds
@@ -96,7 +97,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A ratio's median and quartiles over the rounds, and the bound it is held against."""
+    """Median and quartiles of a ratio over the rounds, and its bound."""
 
     name: str
     figure: float
@@ -111,9 +112,9 @@ Turn = tuple[str, int]
 
 
 def main() -> None:
-    """Starts the servers, lets them take turns, and prints what they did."""
+    """Start the servers, measure them in turn, and print the figures."""
     options = read_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or the servers would live on
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the servers end too
     model = SentimentModel.load()
     tokens = model.predict([TEXT])[0].token_count
     assert tokens == TOKENS, f"the text has {tokens} tokens, expected {TOKENS}: change the text"
@@ -122,8 +123,8 @@ def main() -> None:
             name: servers.enter_context(running(name, Path(folder), uvloop=options.uvloop)) for name in options.servers
         }
         for name, url in urls.items():
-            wait_until_it_answers(url, log=Path(folder) / f"{name}.log")
-        figures = race(urls, model, options)
+            wait_until_ready(url, log=Path(folder) / f"{name}.log")
+        figures = measure(urls, model, options)
     ratios = compare(figures)
     goals = judge(figures)
     conditions = describe(options)
@@ -137,16 +138,18 @@ def main() -> None:
 def read_options() -> Options:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="time for all turns together, without the start")
-    parser.add_argument("--requests", type=int, default=5000, help="at most so many in one turn")
-    parser.add_argument("--uvloop", action="store_true", help="uvloop for all servers")
-    parser.add_argument("--goals", action="store_true", help="only what the two goals need")
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="time for all turns together, after the servers have started"
+    )
+    parser.add_argument("--requests", type=int, default=5000, help="largest number of requests in a turn")
+    parser.add_argument("--uvloop", action="store_true", help="use uvloop in all servers")
+    parser.add_argument("--goals", action="store_true", help="measure only what the two goals need")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return Options(**vars(parser.parse_args()))
 
 
-def race(urls: dict[str, str], model: SentimentModel, options: Options) -> dict[Turn, Figures]:
-    """Everyone's figures, after one round of short turns that is not counted."""
+def measure(urls: dict[str, str], model: SentimentModel, options: Options) -> dict[Turn, Figures]:
+    """The figures of all turns, after an uncounted round of short turns."""
     turns = [(name, connections) for name in urls for connections in options.connections] + [
         (BATCHED, 1),
         (ENGINE, 1),
@@ -169,7 +172,7 @@ def race(urls: dict[str, str], model: SentimentModel, options: Options) -> dict[
 
 
 def take(turn: Turn, figures: Figures, *, urls: dict[str, str], model: SentimentModel, load: Load) -> None:
-    """One turn."""
+    """Take one turn and add its results to ``figures``."""
     name, connections = turn
     if name in {ENGINE, ENGINE_BATCHED}:
         texts = [TEXT] * (1 if name == ENGINE else MANY)
@@ -188,24 +191,24 @@ def take(turn: Turn, figures: Figures, *, urls: dict[str, str], model: Sentiment
 
 
 def compare(figures: dict[Turn, Figures]) -> dict[Turn, tuple[float, float]]:
-    """Rate and p50 over those of the empty endpoint at as many connections."""
+    """Rate and p50 relative to the empty endpoint at the same number of connections."""
     ratios = {}
     for (name, connections), own in figures.items():
         if name in {BATCHED, ENGINE, ENGINE_BATCHED}:
             continue
-        empty = figures[CEILING, connections]
-        ratios[name, connections] = (divided(own.rates, empty.rates), divided(own.p50s, empty.p50s))
+        empty = figures[EMPTY, connections]
+        ratios[name, connections] = (median_ratio(own.rates, empty.rates), median_ratio(own.p50s, empty.p50s))
     return ratios
 
 
-def divided(values: list[float], others: list[float]) -> float:
-    """The median of the rounds' ratios."""
+def median_ratio(values: list[float], others: list[float]) -> float:
+    """The median of the ratios of the rounds."""
     return median(value / other for value, other in zip(values, others, strict=True))
 
 
 def judge(figures: dict[Turn, Figures]) -> list[Goal]:
-    """The two goals, round by round."""
-    single, empty = figures["service", 1], figures[CEILING, 1]
+    """The two goals, from the ratios of each round."""
+    single, empty = figures["service", 1], figures[EMPTY, 1]
     engine, many = figures[ENGINE, 1], figures[BATCHED, 1]
     overhead = [a / (b + c) for a, b, c in zip(single.p50s, empty.p50s, engine.p50s, strict=True)]
     gain = [MANY * a / b for a, b in zip(many.rates, single.rates, strict=True)]
@@ -217,7 +220,7 @@ def judge(figures: dict[Turn, Figures]) -> list[Goal]:
 
 
 def describe(options: Options) -> dict[str, object]:
-    """Under which conditions the figures hold."""
+    """The conditions of the measurement."""
     packages = ("bentoml", "fastapi", "litserve", "uvicorn", "httptools", "uvloop", "onnxruntime")
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -232,7 +235,7 @@ def describe(options: Options) -> dict[str, object]:
 
 
 def row(turn: Turn, figures: Figures, ratio: tuple[float, float] | None) -> dict[str, object]:
-    """One line of figures."""
+    """The figures of one turn, for JSON."""
     return {
         "contestant": turn[0],
         "connections": turn[1],
@@ -254,7 +257,7 @@ def show(
     ratios: dict[Turn, tuple[float, float]],
     goals: list[Goal],
 ) -> None:
-    """The conditions and two tables."""
+    """Print the conditions and two tables."""
     console = Console()
     for name, value in conditions.items():
         console.print(f"{name}: {value}", highlight=False)

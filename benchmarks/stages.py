@@ -1,8 +1,9 @@
-"""What an answer costs beside the model's own run: processor time for 1 text and for 32, in the process, without HTTP.
+"""Processor time of a response without the model's run, for 1 text and for 32, in the process, without HTTP.
 
     python -m benchmarks.stages [--rounds 9]
 
-The model's run is answered from memory, so what is left is all the rest. Each figure is the least of the rounds.
+The output of the model's run is taken from memory, so the figures are those of everything else. Each figure is the
+fastest round.
 """
 
 import argparse
@@ -12,9 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(
-    prefix="stages-"
-)  # metrics in files, as `bentoml serve` has it
+# Metrics are kept in files, as under `bentoml serve`.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="stages-")
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer
@@ -31,15 +31,15 @@ TEXT = (
 SIZES = {1: 300, 32: 20}  # texts in a request, and calls in a round
 
 
-class Remembering:
-    """Stands in for a session of ONNX Runtime: runs once for each kind of input, and then answers the same."""
+class CachedSession:
+    """A session of ONNX Runtime that runs once for each input shape and then returns the same output."""
 
-    def __init__(self, session: Any) -> None:  # noqa: ANN401 - a type of onnxruntime's, which has none
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - onnxruntime has no types
         self._session = session
         self._known: dict[tuple[str, ...], list[Any]] = {}
 
     def run(self, outputs: list[str], inputs: Mapping[str, Any]) -> list[Any]:
-        """What the first run with as many texts gave."""
+        """The output of the first run with this input shape."""
         key = (*outputs, str(inputs["ids"].shape))
         if key not in self._known:
             self._known[key] = self._session.run(outputs, inputs)
@@ -47,13 +47,13 @@ class Remembering:
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9, help="measurements of each part")
     rounds = parser.parse_args().rounds
     model, settings = SentimentModel.load(), Settings()
-    runs = [least(lambda count=count: model.predict([TEXT] * count), rounds, calls) for count, calls in SIZES.items()]
-    model._session = Remembering(model._session)  # noqa: SLF001 - there is no other way in
+    runs = [fastest(lambda count=count: model.predict([TEXT] * count), rounds, calls) for count, calls in SIZES.items()]
+    model._session = CachedSession(model._session)  # noqa: SLF001 - a model has no option for it
     predictor = Predictor(model, settings)
     pipeline = Tokenizer.from_buffer(bundle.read(bundle.resolve("default")).tokenizer)
     columns = [timed(model, predictor, pipeline, count, rounds=rounds) for count in SIZES]
@@ -67,7 +67,7 @@ def main() -> None:
 def timed(
     model: SentimentModel, predictor: Predictor, pipeline: Tokenizer, count: int, *, rounds: int
 ) -> dict[str, float]:
-    """Seconds of each part for a request of so many texts."""
+    """Seconds of each part for a request of ``count`` texts."""
     texts = [TEXT] * count
     request = PredictRequest(texts=texts)
     tokenized = [model.tokenize(text) for text in texts]
@@ -82,11 +82,11 @@ def timed(
         "the whole answer, with checks and metrics": lambda: predictor.predict(request),
         "writing its JSON": answer.model_dump_json,
     }
-    return {name: least(part, rounds, SIZES[count]) for name, part in parts.items()}
+    return {name: fastest(part, rounds, SIZES[count]) for name, part in parts.items()}
 
 
-def least(part: Callable[[], object], rounds: int, calls: int) -> float:
-    """Seconds of processor that a call takes in the least of the rounds."""
+def fastest(part: Callable[[], object], rounds: int, calls: int) -> float:
+    """Processor time of a call in the fastest round, in seconds."""
     part()
     seconds = []
     for _ in range(rounds):

@@ -1,15 +1,15 @@
-"""What storing a trained model's weights in less space costs and saves, each way beside the others in one run.
+"""Size, accuracy and speed of a trained model by the storage of its weights, in one run.
 
     python -m benchmarks.storage runs/default/seed-1/checkpoints/best.ckpt data/sst/test.txt.gz [--repeats 300]
 
-- float32 throughout: the token embeddings widened too, which a frozen table never is (it is rounded to 8 bits before
-  training, so that the network learns on the very numbers that are shipped).
-- float32, float16, int8: ``export --storage``; matrices are rounded once and widened on loading.
-- int8 arithmetic: ``export --storage int8 --arithmetic int8``, the recurrent layers multiply in 8 bits.
+- float32 throughout: frozen token embeddings are dequantized too. They are quantized to 8 bits before training, so that
+  the network is trained with the numbers that are shipped.
+- float32, float16, int8: ``export --storage``; matrices are rounded once and converted back on loading.
+- int8 arithmetic: ``export --storage int8 --arithmetic int8``; the recurrent layers multiply in 8 bits.
 
-Accuracy is of the labelled file, read as the checkpoint's run read its own, of all its labels. "Alone or not" is the
-largest difference that a text's company in a call makes to a probability. Times are medians of one 26-token text on
-one thread; the ways take turns, so that a busy machine troubles all alike.
+The labelled file is read with the options of the checkpoint's run. "Batch difference" is the largest difference of a
+probability between a text alone and the same text in a batch. Times are medians of one text of 26 tokens on one thread.
+The variants take turns, so that other load affects all alike.
 """
 
 import argparse
@@ -46,42 +46,42 @@ from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding
 
-WIDE = "float32 throughout"
-ARITHMETIC = "int8 arithmetic"
+FLOAT32_THROUGHOUT = "float32 throughout"
+INT8_ARITHMETIC = "int8 arithmetic"
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One way of storing.
+    """The figures of one variant.
 
     Attributes:
         megabytes: of the graph's file.
         accuracy: share of texts whose most probable label is the true one.
-        moved: texts whose most probable label is another one than with float32.
-        company: the largest difference in a probability between a text alone and in a batch.
+        changed_labels: texts whose most probable label differs from that with float32.
+        batch_difference: the largest difference of a probability between a text alone and in a batch.
         milliseconds: of one text.
     """
 
     megabytes: float
     accuracy: float
-    moved: int
-    company: float
+    changed_labels: int
+    batch_difference: float
     milliseconds: float
 
 
 def main() -> None:
-    """Measures and prints a table."""
+    """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path, help="of a training run")
-    parser.add_argument("texts", type=Path, help="labelled file, in the form of the run's own")
-    parser.add_argument("--repeats", type=int, default=300, help="timed calls of each way")
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint of a training run")
+    parser.add_argument("texts", type=Path, help="labelled file in the format of the run's own files")
+    parser.add_argument("--repeats", type=int, default=300, help="timed calls of each variant")
     options = parser.parse_args()
     loaded = load_checkpoint(options.checkpoint)
     reading = ReadingOptions.among(loaded.data_options, trees="root", on_bad_row="skip")
     examples = list(read_examples(options.texts, reading, allowed_labels=loaded.task.labels))
-    graphs = dict(stored(loaded.task.network))
+    graphs = dict(variants(loaded.task.network))
     models = {
-        name: model_of(loaded, graph, arithmetic="int8" if name == ARITHMETIC else "float32")
+        name: model_of(loaded, graph, arithmetic="int8" if name == INT8_ARITHMETIC else "float32")
         for name, graph in graphs.items()
     }
     seconds = take_turns(models, repeats=options.repeats)
@@ -92,8 +92,8 @@ def main() -> None:
             name: Measured(
                 megabytes=len(graphs[name]) / 1e6,
                 accuracy=float((scores[name].argmax(1) == true).mean()),
-                moved=int((scores[name].argmax(1) != scores["float32"].argmax(1)).sum()),
-                company=company(model, examples, scores[name]),
+                changed_labels=int((scores[name].argmax(1) != scores["float32"].argmax(1)).sum()),
+                batch_difference=batch_difference(model, examples, scores[name]),
                 milliseconds=1000 * median(seconds[name]),
             )
             for name, model in models.items()
@@ -102,23 +102,23 @@ def main() -> None:
     )
 
 
-def stored(network: SentimentNetwork) -> Iterator[tuple[str, bytes]]:
-    """Each way's name and graph, of a copy of the network where the way changes it."""
+def variants(network: SentimentNetwork) -> Iterator[tuple[str, bytes]]:
+    """The name and the graph of each variant."""
     if isinstance(network.embedding, QuantizedEmbedding):
-        widened = copy.deepcopy(network)
-        widened.embedding = nn.Embedding.from_pretrained(network.embedding.vectors)
-        yield WIDE, build_graph(widened)
+        dequantized = copy.deepcopy(network)
+        dequantized.embedding = nn.Embedding.from_pretrained(network.embedding.vectors)
+        yield FLOAT32_THROUGHOUT, build_graph(dequantized)
     for storage in get_args(Storage):
         rounded = copy.deepcopy(network)
         quantize_weights(rounded, storage)
         yield storage, build_graph(rounded, storage=storage)
     rounded = copy.deepcopy(network)
     quantize_weights(rounded, "int8", arithmetic="int8")
-    yield ARITHMETIC, build_graph(rounded, storage="int8", arithmetic="int8")
+    yield INT8_ARITHMETIC, build_graph(rounded, storage="int8", arithmetic="int8")
 
 
 def model_of(loaded: Checkpoint, graph: bytes, *, arithmetic: Arithmetic) -> SentimentModel:
-    """A bundle around the graph that is written nowhere."""
+    """A model of the graph, without writing a bundle."""
     files = {bundles.TOKENIZER: loaded.task.tokenizer_json.encode(), bundles.GRAPH: graph}
     manifest = make_manifest(
         loaded.task,
@@ -134,40 +134,42 @@ def model_of(loaded: Checkpoint, graph: bytes, *, arithmetic: Arithmetic) -> Sen
 
 
 def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, list[float]]:
-    """Seconds of every call."""
+    """Seconds of each call by variant."""
     seconds: dict[str, list[float]] = {name: [] for name in models}
     for _ in track(range(repeats), description="Timing", transient=True):
         for name, model in models.items():
-            model.predict([TEXT])  # not counted: the weights of the others are in the processor's caches
+            model.predict([TEXT])  # not counted: it fills the processor's caches
             seconds[name].append(timed(lambda model=model: model.predict([TEXT])))
     return seconds
 
 
 def probabilities(model: SentimentModel, examples: Sequence[Example]) -> NDArray[np.float64]:
-    """(texts, labels), asked for many at a time."""
+    """Probabilities of texts in batches, (texts, labels)."""
     texts = [example.text for example in examples]
     return softmax(bundle_logits(model.runner, texts, labels=len(model.manifest.labels)))
 
 
-def company(model: SentimentModel, examples: Sequence[Example], together: NDArray[np.float64]) -> float:
-    """How far a probability is from what the same text gets alone, at most; of 500 texts."""
+def batch_difference(model: SentimentModel, examples: Sequence[Example], together: NDArray[np.float64]) -> float:
+    """The largest difference of a probability between 500 texts one by one and ``together``."""
     texts = [example.text for example in examples[:500]]
     alone = np.array([list(answer.scores.values()) for text in texts for answer in model.predict([text])])
     return float(np.abs(alone - together[: len(texts)]).max())
 
 
 def show(measured: dict[str, Measured], *, texts: int) -> None:
-    """A row a way."""
-    table = Table("stored as", "MB", "accuracy", "other label", "alone or not", "ms a text", title=f"{texts:,} texts")
+    """Print a row for each variant."""
+    table = Table(
+        "stored as", "MB", "accuracy", "changed labels", "batch difference", "ms per text", title=f"{texts:,} texts"
+    )
     table.columns[0].no_wrap = True
-    for name, one in measured.items():
+    for name, figures in measured.items():
         table.add_row(
             name,
-            f"{one.megabytes:.1f}",
-            f"{one.accuracy:.2%}",
-            str(one.moved),
-            f"{one.company:.0e}",
-            f"{one.milliseconds:.2f}",
+            f"{figures.megabytes:.1f}",
+            f"{figures.accuracy:.2%}",
+            str(figures.changed_labels),
+            f"{figures.batch_difference:.0e}",
+            f"{figures.milliseconds:.2f}",
         )
     Console().print(table)
 

@@ -1,4 +1,4 @@
-"""What several test folders share: a small real bundle, and the folder of real data where there is one."""
+"""Fixtures of several folders, and the markers that say what a test starts."""
 
 import os
 import tempfile
@@ -10,6 +10,8 @@ import pytorch_lightning as lightning
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.manifest import Arithmetic, Calibration, Training
+from tests.support.paths import SAMPLE
+from tests.support.server import StartServer, running
 from training.data import tokenization
 from training.data.readers import read_examples
 from training.evaluation.polarity import default_polarities
@@ -17,12 +19,38 @@ from training.export.bundle import Description, make_manifest
 from training.export.onnx_graph import build_graph
 from training.fit.task import SentimentTask
 
-# Before prometheus_client is imported by whichever test comes first; `bentoml serve` sets one for its workers too.
+# Set before the first import of prometheus_client, as `bentoml serve` does for its workers.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="sentiment-metrics-")
 
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")  # tests tell nobody that they ran
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 
-SAMPLE = Path(__file__).parents[1] / "training" / "data" / "sample"
+MARKERS = {
+    "start_server": ("server",),
+    "browser": ("browser",),
+    "real_data": ("data", "slow"),
+    "findings": ("slow",),  # every experiment of the lecture
+}
+"""Fixture to the markers of the tests that use it, directly or through another fixture."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start a server or a browser, or read real data, by their fixtures.
+
+    The tests of a folder that start servers run in one process, so that a shared server starts once.
+    """
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        for fixture, markers in MARKERS.items():
+            for marker in markers if fixture in fixtures else ():
+                item.add_marker(marker)
+        if item.get_closest_marker("server") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> StartServer:
+    """``running`` with a folder of its own: ``with start_server(model=..., threads=1) as server``."""
+    return lambda **options: running(tmp_path_factory.mktemp("server"), **options)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +61,7 @@ def sample_texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny_task(sample_texts: list[str]) -> SentimentTask:
-    """An untrained two-layer bidirectional LSTM over the sample's words; its numbers are random, its shape is real."""
+    """An untrained two-layer bidirectional LSTM over the sample's words."""
     lightning.seed_everything(7)
     words = sorted(tokenization.count_words(sample_texts))
     return SentimentTask(
@@ -47,7 +75,7 @@ def tiny_task(sample_texts: list[str]) -> SentimentTask:
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That network as a bundle. Tests that damage one work on a copy."""
+    """The network of ``tiny_task`` as a bundle. A test that changes it copies it first."""
     folder = tmp_path_factory.mktemp("bundles") / "tiny"
     _write_tiny_bundle(folder, tiny_task, Calibration(temperature=1.5, data=None, rows=0))
     return folder
@@ -55,7 +83,7 @@ def tiny_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def sure_bundle(tiny_task: SentimentTask, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a threshold, which "cold soup" reaches and "fine" does not, or the other way round."""
+    """The same with a threshold between the scores of "cold soup" and "fine"."""
     folder = tmp_path_factory.mktemp("bundles") / "sure"
     scores = [answer.score for answer in SentimentModel.load(tiny_bundle).predict(["cold soup", "fine"])]
     calibration = Calibration(
@@ -67,7 +95,7 @@ def sure_bundle(tiny_task: SentimentTask, tiny_bundle: Path, tmp_path_factory: p
 
 @pytest.fixture(scope="session")
 def tiny_8_bit_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same network, which computes in 8 bits."""
+    """The same network with 8-bit arithmetic."""
     folder = tmp_path_factory.mktemp("bundles") / "tiny-8-bit"
     _write_tiny_bundle(folder, tiny_task, Calibration(temperature=1.5, data=None, rows=0), arithmetic="int8")
     return folder
@@ -93,7 +121,7 @@ def _write_tiny_bundle(
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real data named by SENTIMENT_DATA; tests that need it are skipped where it is absent."""
+    """The folder of real data named by SENTIMENT_DATA; a test that needs it is skipped without it."""
     folder = os.environ.get("SENTIMENT_DATA")
     if not folder or not Path(folder).is_dir():
         pytest.skip("SENTIMENT_DATA names no folder of real data")

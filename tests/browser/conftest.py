@@ -1,18 +1,17 @@
-"""A real server over the shipped model, and a headless Chromium to look at it."""
+"""A real server over the shipped model, and a headless Chromium."""
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.support.real_server import Server, running
+from tests.support.server import Server, StartServer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
-    "--no-sandbox",  # it runs as root in a container, and sees nothing but our own page
+    "--no-sandbox",  # needed as root in a container; only the project's own page is opened
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -22,12 +21,11 @@ ARGUMENTS = [
 ]
 
 
-# Of a module and not of the session: while Playwright lives, its event loop counts as running, and no other test of the
-# process could start one.
+# Module scope: while Playwright lives, its event loop counts as running, and no other test could start one.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("there is no chromium to look at the page with; on Debian: apt-get install chromium")
+        pytest.skip("chromium is not installed; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -35,8 +33,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: ARG001 - skips without one
-    with running(tmp_path_factory.mktemp("site") / "log", threads=1) as server:
+def site(browser: Browser, start_server: StartServer) -> Iterator[Server]:  # noqa: ARG001 - skips without a browser
+    with start_server(threads=1) as server:
         yield server
 
 
@@ -69,11 +67,3 @@ def ask(site: Server):
         return response.json()
 
     return post
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One server and one browser are enough where tests run in several processes."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))

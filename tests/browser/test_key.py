@@ -5,16 +5,14 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.real_server import running
-
 KEY = "a-key-of-the-browser-tests"
 OTHER = "schlüssel-für-die-andere-tür"  # of more than ASCII
 STORED = "Object.entries(sessionStorage)"
 
 
 @pytest.fixture(scope="module")
-def locked(browser, tmp_path_factory):  # noqa: ARG001 - skips without a browser
-    with running(tmp_path_factory.mktemp("locked") / "log", threads=1, api_keys=f"{KEY},{OTHER}") as server:
+def locked(browser, start_server):  # noqa: ARG001 - skips without a browser
+    with start_server(threads=1, api_keys=f"{KEY},{OTHER}") as server:
         yield server
 
 

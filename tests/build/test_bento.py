@@ -10,13 +10,12 @@ import httpx
 import pytest
 
 from model_store import SentimentModel
-from tests.support.real_server import PROJECT, running
+from tests.support.paths import ROOT
 
 SERVED = ["service", "model_store", "pyproject.toml", "README.md", "LICENSE"]
-NOWHERE = "http://127.0.0.1:9"  # the port that discards: whoever asks the network gets an error at once
+NOWHERE = "http://127.0.0.1:9"  # the discard port: every request to the network fails at once
 
-
-pytestmark = pytest.mark.xdist_group("bento")  # built once, where tests run in several processes
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bento")]  # one process, so that it is built once
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), NOWHERE)
     command = [sys.executable, "-m", "bentoml", "build", "."]
     built = subprocess.run(  # noqa: S603
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return home
@@ -55,7 +54,7 @@ def files_below(folder: Path) -> Iterator[str]:
 def test_it_carries_what_serving_needs_and_nothing_else(bento):
     # What a clean clone has of it, as git tells: no cache, no run, no test, no training, no benchmark, no data.
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *SERVED]
-    expected = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    expected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
     assert sorted(files_below(bento / "src")) == sorted([*expected.rstrip("\0").split("\0"), "bentofile.yaml"])
     assert {path.name for path in bento.iterdir()} == {"src", "env", "apis", "bento.yaml", "README.md"}
 
@@ -66,9 +65,9 @@ def test_it_asks_for_no_package_of_training(bento):
     assert not {"torch", "pytorch-lightning", "onnx", "pytest"} & {line.split(">")[0] for line in asked.splitlines()}
 
 
-def test_what_it_serves_equals_the_model(home, bento):
+def test_what_it_serves_equals_the_model(home, bento, start_server):
     texts = ["A warm, funny evening.", "The soup was cold."]
-    with running(home / "log", bento_home=home, threads=1) as server:
+    with start_server(bento_home=home, threads=1) as server:
         answer = httpx.post(f"{server.url}/v1/predict", json={"texts": texts})
     assert answer.status_code == httpx.codes.OK
     predictions = SentimentModel.load(bento / "src" / "model_store" / "default").predict(texts)

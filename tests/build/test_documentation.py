@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from service.errors import ERRORS
+from tests.support.paths import ROOT
 from training.commands.main import COMMANDS
 from training.data.readers import FORMATS
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob(".github/**/*.md")])
 ROOMS = "training|model_store|service|tests|benchmarks|deploy|docs"
 PATH = re.compile(rf"`((?:{ROOMS})/[\w./-]*)`")

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.real_server import PROJECT, running
+from tests.support.paths import ROOT
+from tests.support.server import free_port
 
-DEPLOY = PROJECT / "deploy"
+DEPLOY = ROOT / "deploy"
 PANELS = json.loads((DEPLOY / "grafana" / "sentiment.json").read_text())["panels"]
 EXPRESSIONS = sorted({target["expr"] for panel in PANELS for target in panel["targets"]})
 METRIC = re.compile(r"\bsentiment_[a-z0-9_]+")
@@ -22,8 +22,8 @@ SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def server(tiny_bundle, tmp_path_factory):
-    with running(tmp_path_factory.mktemp("monitored") / "log", model=tiny_bundle, threads=1) as server:
+def server(tiny_bundle, start_server):
+    with start_server(model=tiny_bundle, threads=1) as server:
         yield server
 
 
@@ -48,9 +48,7 @@ def prometheus(server, folder: Path):
     assert '"sentiment:3000"' in config
     changed = config.replace("sentiment:3000", f"127.0.0.1:{server.port}").replace("10s", "1s")
     (folder / "prometheus.yml").write_text(changed)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [
         "prometheus",
         "--config.file=prometheus.yml",

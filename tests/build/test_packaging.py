@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
@@ -10,11 +9,11 @@ from packaging.requirements import Requirement
 
 import model_store
 from model_store import cli
+from tests.support.paths import ROOT
 from training.commands import main as training_commands
 
-ROOT = Path(__file__).parents[2]
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PYROOT = CONFIGURATION["project"]
+PYPROJECT = CONFIGURATION["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 
@@ -51,7 +50,7 @@ def test_a_package_carries_its_types(package):
 
 def test_the_lock_file_pins_every_dependency_to_the_version_that_is_tested():
     locked = pins(LOCK)
-    assert names(PYROOT["dependencies"]) <= set(locked)
+    assert names(PYPROJECT["dependencies"]) <= set(locked)
     tested = pins((ROOT / "constraints.txt").read_text())
     assert {name: version for name, version in locked.items() if tested.get(name, version) != version} == {}
 
@@ -65,11 +64,11 @@ def test_every_package_of_the_lock_file_has_hashes_and_none_names_an_index():
 
 def test_a_bento_asks_for_the_packages_of_the_project():
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["python"]["packages"]
-    assert sorted(bento) == sorted(PYROOT["dependencies"])
+    assert sorted(bento) == sorted(PYPROJECT["dependencies"])
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12"])
 def test_the_workflow_runs_every_python_that_is_promised(python):
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     assert python in workflow["jobs"]["all"]["strategy"]["matrix"]["python"]
-    assert f"Programming Language :: Python :: {python}" in PYROOT["classifiers"]
+    assert f"Programming Language :: Python :: {python}" in PYPROJECT["classifiers"]

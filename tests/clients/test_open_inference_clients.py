@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from model_store import SentimentModel
-from tests.support.real_server import Server, running
+from tests.support.server import Server, StartServer
 
 PYTHON = os.environ.get("CLIENTS_PYTHON", sys.executable)
 HERE = Path(__file__).parent
@@ -24,8 +24,8 @@ TEXTS = ["The soup was cold.", "Très bien 🎉 fine"]
 
 
 @pytest.fixture(scope="module")
-def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("server") / "log", model=tiny_bundle, threads=1) as server:
+def server(tiny_bundle: Path, start_server: StartServer) -> Iterator[Server]:
+    with start_server(model=tiny_bundle, threads=1) as server:
         yield server
 
 

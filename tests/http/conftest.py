@@ -1,4 +1,4 @@
-"""The whole service over the tiny bundle, with limits small enough to reach."""
+"""The whole service over the tiny bundle, with limits that tests can reach."""
 
 import importlib
 import os
@@ -10,19 +10,19 @@ import pytest
 from starlette.testclient import TestClient
 
 from model_store import SentimentModel
-from tests.support.real_server import Server, running
+from tests.support.server import Server, StartServer
 
 MAX_BODY_BYTES = 65_536
 MAX_TEXTS = 8
 MAX_CHARACTERS = 4_000
 
-
 BENTO_HOME = Path(os.environ["BENTO_HOME"]) if "BENTO_HOME" in os.environ else None
-"""Where a built bento lies: with it, every test here asks that bento over a real connection (``make test-bento``)."""
+"""The BENTOML_HOME of a built bento. If set, the tests here send their requests to that bento (``make test-bento``)."""
 
 
 @pytest.fixture(scope="session")
-def client(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def client(tiny_bundle: Path, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """An HTTP client of the service: in this process, or of the bento in ``BENTO_HOME``."""
     settings = {
         "model": tiny_bundle,
         "max_body_bytes": MAX_BODY_BYTES,
@@ -31,9 +31,9 @@ def client(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "threads": 2,
     }
     if BENTO_HOME is not None:
-        log = tmp_path_factory.mktemp("bento") / "log"
+        start_server: StartServer = request.getfixturevalue("start_server")
         with (
-            running(log, bento_home=BENTO_HOME, **settings) as server,
+            start_server(bento_home=BENTO_HOME, **settings) as server,
             httpx.Client(base_url=server.url, timeout=30) as client,
         ):
             yield client
@@ -48,26 +48,19 @@ def client(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def inside(client: httpx.Client) -> None:
-    """For tests that reach into the serving process, which a built bento's lets nobody do."""
+    """Skip a test that patches the service where the service runs in another process."""
     if not isinstance(client, TestClient):
-        pytest.skip("the bento serves in a process of its own")
+        pytest.skip("the bento serves in its own process")
 
 
 @pytest.fixture(scope="session")
 def model(tiny_bundle: Path) -> SentimentModel:
-    """The same bundle without HTTP: what every answer is compared with."""
+    """The same bundle without HTTP, for expected answers."""
     return SentimentModel.load(tiny_bundle)
 
 
 @pytest.fixture(scope="session")
-def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server over the same bundle, with the limits it has by default."""
-    with running(tmp_path_factory.mktemp("server") / "log", model=tiny_bundle, threads=1) as server:
+def server(tiny_bundle: Path, start_server: StartServer) -> Iterator[Server]:
+    """A real server over the same bundle, with the default limits."""
+    with start_server(model=tiny_bundle, threads=1) as server:
         yield server
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One real server is enough where tests run in several processes."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent and "server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("server"))

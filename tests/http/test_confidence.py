@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from model_store import SentimentModel
-from tests.support.real_server import running
 
 TEXTS = ["cold soup", "fine"]
 
@@ -22,11 +21,10 @@ def expected(sure):
 
 
 @pytest.fixture(scope="module")
-def http(sure_bundle, tmp_path_factory) -> Iterator[httpx.Client]:
-    """A real server over a bundle that has a threshold; a process serves one bundle, and the tests' own has none."""
-    log = tmp_path_factory.mktemp("sure-server") / "log"
+def http(sure_bundle, start_server) -> Iterator[httpx.Client]:
+    """A real server over a bundle with a threshold. The service in this process has a bundle without one."""
     with (
-        running(log, model=sure_bundle, threads=1) as server,
+        start_server(model=sure_bundle, threads=1) as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         yield client

@@ -1,17 +1,15 @@
 """What is served is what was trained: the API's scores equal the Lightning module's on real sentences."""
 
 import csv
-from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
+from tests.support.paths import SAMPLE
 from training.data.readers import read_examples
 
-SAMPLE = Path(__file__).parents[2] / "training" / "data" / "sample"
 TEXTS_A_REQUEST = 8  # what the test service allows
 TEMPERATURE = 1.5  # the tiny bundle's
 
@@ -41,7 +39,6 @@ def test_on_the_repositorys_sentences(client, tiny_task):
     np.testing.assert_allclose(served(client, texts), lightning(tiny_task, texts), atol=1e-5)
 
 
-@pytest.mark.data
 def test_on_500_sentences_of_the_treebank(client, tiny_task, real_data):
     examples = read_examples(real_data / "sst" / "test.txt.gz")
     texts = [example.text for example, _ in zip(examples, range(500), strict=False)]

@@ -90,7 +90,6 @@ def test_one_unknown_word_in_a_sentence_does_not_make_it_unsure(model):
     assert (answer.unknown_count, answer.confident, answer.reasons) == (1, True, ())
 
 
-@pytest.mark.data
 @pytest.mark.parametrize("file", ["test.txt.gz", "stsa.binary.test"])
 def test_it_is_right_on_nine_of_ten_sentences_of_sst_2(model, real_data, file):
     # Tai et al. 2015, table 3: bidirectional LSTM 87.5. Trees give natural text, the other file lower case.

@@ -2,14 +2,13 @@
 
 import json
 import re
-from pathlib import Path
 
 from prometheus_client import REGISTRY
 
 import service.metrics  # noqa: F401 - registers them
 from service.settings import Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "operations.md").read_text()
 DASHBOARD = (ROOT / "deploy" / "grafana" / "sentiment.json").read_text()
 METRIC = re.compile(r"\bsentiment_[a-z0-9_]+")

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,16 +13,16 @@ from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
+from tests.support.paths import CONFIGS, ROOT, SAMPLE
 from training.commands.main import main
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "training" / "data" / "sample"
+pytestmark = pytest.mark.slow
 
 
 def fit(folder, *more, config="sample.yaml"):
     """Runs fit in ``folder``, so that everything a run writes lands there."""
-    arguments = ["--config", str(ROOT / "training" / "configs" / config), *more]
+    arguments = ["--config", str(CONFIGS / config), *more]
     return subprocess.run(  # noqa: S603 - our own command line
         [sys.executable, "-m", "training", "fit", *arguments],
         cwd=folder,

@@ -7,7 +7,7 @@ import pytest
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 
 BEHAVIOUR = [

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 
 

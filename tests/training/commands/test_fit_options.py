@@ -3,7 +3,7 @@
 import pytest
 from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
 
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 
 CONFIG = SAMPLE.parents[1] / "configs" / "sample.yaml"

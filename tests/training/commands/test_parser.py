@@ -1,13 +1,11 @@
 """An unknown option is refused, with the one that was meant."""
 
-from pathlib import Path
-
 import pytest
 
+from tests.support.paths import CONFIGS
 from training.commands.main import main
 from training.commands.parser import nearest
 
-SAMPLE = Path(__file__).parents[3] / "training" / "configs" / "sample.yaml"
 KNOWN = ["model.hidden_size", "model.layers", "data.max_words", "trainer.max_epochs", "trainer.max_steps"]
 
 
@@ -27,7 +25,7 @@ def test_the_nearest_key(key, meant):
 
 def refused(capsys, *arguments):
     with pytest.raises(SystemExit) as end:
-        main(["fit", "--config", str(SAMPLE), *arguments])
+        main(["fit", "--config", str(CONFIGS / "sample.yaml"), *arguments])
     assert end.value.code == 2
     return capsys.readouterr().err
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands import repeat as repeat_command
 from training.commands.main import main
 

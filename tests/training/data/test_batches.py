@@ -111,7 +111,6 @@ def test_a_token_budget_wastes_little():
     assert ratio < 1.10
 
 
-@pytest.mark.data
 @pytest.mark.parametrize("size", [{"batch_size": 64}, {"batch_size": 64, "tokens_per_batch": 8192}])
 @pytest.mark.parametrize(("file", "trees"), [("sst/train.txt.gz", "phrases"), ("imdb/train.jsonl.gz", "root")])
 def test_padding_of_real_data_is_at_most_a_tenth(real_data, file, trees, size):

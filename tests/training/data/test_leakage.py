@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from tests.support.programs import run
+from tests.support.fit_program import run
 from training.data.examples import DataError, Example
 from training.data.leakage import LeakageFilter, Location, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.module import SentimentData
@@ -182,6 +182,7 @@ def test_what_was_left_out_adds_up(tmp_path, measured_on):
     assert str(pickle.loads(pickle.dumps(first.first[0]))) == str(first.first[0])  # noqa: S301 - our own
 
 
+@pytest.mark.slow
 def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
     run_folder = tmp_path / "run"
     options = ["--trainer.max_steps=1", "--trainer.limit_val_batches=1"]
@@ -200,7 +201,6 @@ def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
     assert "Traceback" not in fit.stderr
 
 
-@pytest.mark.data
 def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
     # Counted by whoever gathered the data, with a narrower notion of the same: 1,702 of 2,210 and 1,431 of 1,821.
     mr = LeakageFilter([real_data / "mr" / "rt-polarity.txt.gz"], min_words=1)
@@ -213,7 +213,6 @@ def test_mr_holds_most_of_the_treebanks_test_sentences(real_data):
         assert leaks.count + len(kept) == len(sentences)
 
 
-@pytest.mark.data
 def test_imdb_train_is_stopped_for_its_test_file(real_data):
     # 123 rows are on both sides (data/README.md).
     train, test = (real_data / "imdb" / f"{part}.jsonl.gz" for part in ("train", "test"))
@@ -223,7 +222,6 @@ def test_imdb_train_is_stopped_for_its_test_file(real_data):
     assert leaks.count == 123
 
 
-@pytest.mark.data
 def test_the_treebanks_phrases_repeat_no_test_sentence_of_four_words(real_data):
     train, test = (real_data / "sst" / f"{part}.txt.gz" for part in ("train", "test"))
 

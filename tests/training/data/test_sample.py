@@ -2,11 +2,11 @@
 
 import csv
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-SAMPLE = Path(__file__).parents[3] / "training" / "data" / "sample"
+from tests.support.paths import SAMPLE
+
 LABELS = ("negative", "neutral", "positive")
 ROWS = {"train": 360, "validation": 60, "test": 60}  # as the sample's README.md states them
 

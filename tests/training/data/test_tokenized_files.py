@@ -13,12 +13,11 @@ import pytest
 from pyarrow import parquet
 from tokenizers import Tokenizer
 
+from tests.support.paths import SAMPLE
 from training.data import tokenization, tokenized_files
 from training.data.examples import DataError, Example
 from training.data.module import SentimentData
 from training.data.readers import read_examples
-
-SAMPLE = Path(__file__).parents[3] / "training" / "data" / "sample"
 
 ROWS = [("a good film", "pos"), ("a bad film, very bad", "neg"), ("not good", "neg"), ("good, good!", "pos")] * 3
 
@@ -291,6 +290,7 @@ class Text(str):  # a str that weak references can watch
     __slots__ = ("__weakref__",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ["word", "subword"])
 def test_only_a_chunk_of_texts_is_held_at_a_time(files, monkeypatch, tokenizer):
     alive, most = set(), 0

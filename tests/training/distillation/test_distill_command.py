@@ -6,7 +6,7 @@ import math
 import pytest
 from pyarrow import parquet
 
-from tests.support.programs import SAMPLE
+from tests.support.paths import SAMPLE
 from training.commands.main import main
 from training.distillation.teacher import load_teacher
 
@@ -33,6 +33,7 @@ def test_a_finished_teacher_is_not_trained_again(teacher, base_folder):
     assert (teacher / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_labels_and_scores(teacher, tmp_path):
     unlabelled = tmp_path / "texts.txt"
     unlabelled.write_text("The soup was cold.\n\nA film that nobody asked for.\n")

@@ -6,6 +6,7 @@ import torch
 from training.evaluation.calibration import BOUNDS, fit_temperature
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_it_recovers_the_temperature_labels_were_drawn_with(temperature):
     generator = torch.Generator().manual_seed(0)

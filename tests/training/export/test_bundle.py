@@ -10,6 +10,7 @@ from training.export.onnx_graph import build_graph
 from training.export.quantization import quantize_weights
 
 
+@pytest.mark.slow
 def test_8_bit_arithmetic_may_change_probabilities_a_little_and_no_more(tiny_task):
     task = copy.deepcopy(tiny_task)
     quantize_weights(task.network, "int8", arithmetic="int8")
@@ -22,6 +23,7 @@ def test_8_bit_arithmetic_may_change_probabilities_a_little_and_no_more(tiny_tas
         bundle.check_rounding(task, graph, batches)
 
 
+@pytest.mark.slow
 def test_a_graph_of_other_weights_is_not_written(tiny_task):
     graph = build_graph(tiny_task.network)
     batches = bundle.random_batches(tiny_task)

@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -11,15 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.programs import TIMEOUT, program, spy
+from tests.support.fit_program import TIMEOUT, program, spy
+from tests.support.server import free_port
+
+pytestmark = pytest.mark.slow
 
 TOGETHER = ("--trainer.devices=2", "--trainer.strategy=ddp", "--data.batch_size=8", "--trainer.max_epochs=2")
-
-
-def free_port():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 def run_pair(folder, *arguments, spies=""):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tests.support.programs import SAMPLE, run, spy
+from tests.support.fit_program import run, spy
+from tests.support.paths import SAMPLE
 from training.commands.fit import fit
 from training.data.module import describe_labels
 from training.data.tokenized import UNLABELED

@@ -135,7 +135,8 @@ def test_a_checkpoint_from_before_the_newer_options_still_loads():
     assert not any(newer.values())  # each of them off
 
 
-def test_the_plateau_schedule_halves_every_rate_after_two_validations_without_a_lower_loss():
+@pytest.mark.slow
+def test_the_plateau_schedule_halves_rates_after_two_stalled_validations():
     recorder = Recorder()
     task = make(schedule="plateau", learning_rate=0.05, embedding_learning_rate=0.01)
     fit(task, epochs=3, steps=4, wrong=True, callbacks=[recorder], val_check_interval=0.5)
@@ -151,6 +152,7 @@ def test_the_plateau_schedule_halves_every_rate_after_two_validations_without_a_
     assert all(embedding == pytest.approx(others / 5) for others, _, embedding in recorder.rates)
 
 
+@pytest.mark.slow
 def test_a_run_resumed_under_the_plateau_schedule_ends_as_if_never_stopped(tmp_path):
     def run(folder, *, epochs, ckpt_path=None):
         keep = ModelCheckpoint(dirpath=folder, save_last=True, monitor="validation/loss")
@@ -165,6 +167,7 @@ def test_a_run_resumed_under_the_plateau_schedule_ends_as_if_never_stopped(tmp_p
     assert all(value.equal(whole.state_dict()[name]) for name, value in resumed.state_dict().items())
 
 
+@pytest.mark.slow
 def test_the_constant_schedule_is_constant_and_one_cycle_shapes_both_rates_alike():
     for schedule in ("constant", "one_cycle"):
         recorder = Recorder()

@@ -6,7 +6,8 @@ import re
 import pytest
 import torch
 
-from tests.support.programs import run, spy
+from tests.support.checkpoints import write_checkpoint
+from tests.support.fit_program import run, spy
 from training.data import tokenization
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 from training.fit.task import SentimentTask
@@ -30,6 +31,7 @@ def weights(path):
     return load_checkpoint(path).task.network.state_dict()
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_that_export_takes(earlier, tmp_path):
     result = run(tmp_path, *STILL, f"--start_from={earlier}", "--seed_everything=2")
     assert result.returncode == 0, result.stderr
@@ -105,10 +107,7 @@ def test_an_embedding_that_was_frozen_may_learn_from_now_on(tmp_path):
     labels, pipeline = ["bad", "good"], tokenization.word_pipeline(["fine", "cold"]).to_str()
     vectors = torch.randn(4, 6, generator=torch.Generator().manual_seed(1))
     frozen = SentimentTask(labels, pipeline, vectors, freeze_embedding=True, hidden_size=3, layers=1).eval()
-    path = tmp_path / "best.ckpt"
-    loops = {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}}
-    content = {"state_dict": frozen.state_dict(), "hyper_parameters": dict(frozen.hparams), "loops": loops}
-    torch.save({**content, "datamodule_hyper_parameters": {}}, path)
+    path = write_checkpoint(tmp_path / "best.ckpt", frozen)
     learning = SentimentTask(labels, pipeline, torch.zeros(4, 6), hidden_size=3, layers=1).eval()
     start_from(learning, path)
     assert learning.network.embedding.weight.requires_grad

@@ -9,6 +9,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pack_sequence
 from torch.testing import assert_close
 
+from tests.support.checkpoints import write_checkpoint
 from training.commands.main import main
 from training.data.readers import ReadingOptions
 from training.data.tokenization import word_pipeline
@@ -23,22 +24,12 @@ TEXTS = ["the movie was good", "a terribly boring day", "the day was bad", "a go
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A checkpoint with everything that loading one looks for."""
+    """A checkpoint of an untrained network."""
     torch.manual_seed(0)
     task = SentimentTask(
         ["negative", "positive"], word_pipeline(WORDS).to_str(), embedding_size=6, hidden_size=4, layers=2
     )
-    path = tmp_path_factory.mktemp("run") / "best.ckpt"
-    hyper = dict(task.hparams)
-    content = {
-        "state_dict": task.state_dict(),
-        "hyper_parameters": hyper,
-        "datamodule_hyper_parameters": {},
-        "loops": {"fit_loop": {"epoch_progress": {"current": {"ready": 1}}}},
-        "global_step": 1,
-    }
-    torch.save(content, path)
-    return path
+    return write_checkpoint(tmp_path_factory.mktemp("run") / "best.ckpt", task)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +39,7 @@ def texts(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_report(tmp_path, capsys):
     main(["diagnose", "--out", str(tmp_path / "report"), "--only", "linear", "--quick"])
     numbers = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))

@@ -123,7 +123,7 @@ def test_the_counting_unit_is_found_whichever_way_it_counts():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_in_one_layer_the_forward_half_is_equal_up_to_the_word_and_the_backward_half_is_not(sentences, cell):
+def test_only_the_forward_half_of_one_layer_is_equal_up_to_the_word(sentences, cell):
     options = {"cell": cell, "layers": 1, "connection": "none"}
     network = new_network(sentences, Settings(), seed=3, **options).eval()
     pair = compare(network, ([2, 3, 4, 5, 6], [2, 3, 4, 5, 7]), name=cell)

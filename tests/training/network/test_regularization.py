@@ -186,7 +186,7 @@ def test_training_under_weight_drop_moves_the_weights_of_both_directions(cell, l
         assert not value.equal(before[name]), name
 
 
-def test_a_unit_dropped_between_layers_reaches_the_next_as_zero_after_layer_norm_too():
+def test_a_dropped_unit_stays_zero_after_layer_norm():
     encoder = StackedEncoder(
         5, cell="lstm", layers=2, hidden_size=50, bidirectional=True, connection="none", layer_norm=True, dropout=0.5
     )

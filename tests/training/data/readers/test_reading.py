@@ -38,7 +38,7 @@ def test_a_label_that_needs_no_other_name_passes_a_map_meant_for_other_files(wri
     assert read(named, **options) == [(1, "positive", "fine"), (2, "mixed", "odd")]
 
 
-def test_what_a_map_makes_of_labels_needs_no_entry_even_where_no_model_says_its_labels(write, read_past):
+def test_a_name_that_the_map_gives_needs_no_entry_of_its_own(write, read_past):
     good, (error,) = read_past(write("a.txt", "negative bad\n4 good\nmixed odd\n"), label_map=FINE_TO_BINARY)
     assert good == [(1, "negative", "bad"), (2, "positive", "good")]
     assert 'the label "mixed" is not in the label map.' in str(error)

@@ -1,20 +1,13 @@
 """The real Stanford Sentiment Treebank, read whole."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from training.data.readers import ReadingOptions, read_examples
 
-pytestmark = pytest.mark.data
-
 
 @pytest.fixture(scope="module")
-def treebank():
-    if "SENTIMENT_DATA" not in os.environ:
-        pytest.skip("SENTIMENT_DATA does not name the folder with sst/train.txt.gz, dev and test")
-    return Path(os.environ["SENTIMENT_DATA"]) / "sst"
+def treebank(real_data):
+    return real_data / "sst"
 
 
 # Socher et al. 2013, section 5: 8,544 training, 1,101 development and 2,210 test sentences.

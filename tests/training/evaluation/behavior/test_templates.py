@@ -7,16 +7,15 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from training.evaluation.behavior.changes import CHANGES
 from training.evaluation.behavior.expansion import cases
 from training.evaluation.behavior.families import Family, TemplateError, read_families
 
 FAMILIES = read_families()
-ROOT = Path(__file__).parents[4]
 
 
 def family(*templates, expect="positive", kind="MFT", change=None, **words):
@@ -54,6 +53,7 @@ def test_every_word_list_is_used_by_some_template():
     assert {name for family in FAMILIES for name in family.words} == used
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_cases_and_another_seed_others():
     # Python hashes strings otherwise in each process, and the order of a set with them.
     program = f"from {__name__} import digest; print(digest())"

@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
-from tests.support.one_matrix import Rows
+from tests.support.least_squares import Rows
 from training.fit.callbacks.checkpoint_files import DurableCheckpoints
 
 

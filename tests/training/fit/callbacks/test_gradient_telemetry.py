@@ -7,7 +7,7 @@ import pytest
 import torch
 from pytorch_lightning.loggers import CSVLogger
 
-from tests.support.one_matrix import Matrix
+from tests.support.least_squares import Matrix
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry
 from training.fit.callbacks.recovery import Recovery
 

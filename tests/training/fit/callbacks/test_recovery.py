@@ -8,8 +8,9 @@ import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
 
-from tests.support.one_matrix import Matrix
-from tests.support.programs import SAMPLE, run
+from tests.support.fit_program import run
+from tests.support.least_squares import Matrix
+from tests.support.paths import SAMPLE
 from training.data.module import SentimentData
 from training.fit.callbacks.recovery import DivergedError, Recovery, fit_with_recovery
 from training.fit.callbacks.resume import Resume
@@ -198,6 +199,7 @@ def test_options_out_of_range_are_refused():
         Recovery(factor=2.0)
 
 
+@pytest.mark.slow
 def test_the_program_says_what_happened_and_exits_with_1(tmp_path):
     options = ("--model.learning_rate", "1e30", "--model.schedule", "constant", "--trainer.precision", "bf16-mixed")
     done = run(tmp_path, *options, "--recovery.rollbacks", "1")

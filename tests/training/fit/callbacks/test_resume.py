@@ -7,11 +7,14 @@ import signal
 import pytest
 import torch
 
-from tests.support.programs import SAMPLE, run, spy
+from tests.support.fit_program import run, spy
+from tests.support.paths import SAMPLE
 from training.data.examples import DataError
 from training.data.module import SentimentData
 from training.fit.callbacks.resume import steps_taken
 from training.fit.checkpoint import CheckpointError
+
+pytestmark = pytest.mark.slow
 
 KILLED_AT, TERMINATED_AT = 17, 34
 """Optimizer steps: in the middle of the first epoch of 23, and right after a validation in the middle of the second."""

@@ -12,8 +12,11 @@ import pytest
 import torch
 import yaml
 
-from tests.support.programs import ROOT, SAMPLE, run, spy
+from tests.support.fit_program import run, spy
+from tests.support.paths import ROOT, SAMPLE
 from training.fit.provenance import git_commit
+
+pytestmark = pytest.mark.slow
 
 TEST = ("--data.test", str(SAMPLE / "test.csv"))
 
@@ -95,7 +98,7 @@ def test_a_checkpoint_has_the_record_and_the_history(folder):
     assert [step for step, _ in state["series"]["gradient_norm"]] == list(range(1, checkpoint["global_step"] + 1))
 
 
-def test_a_run_that_was_told_to_stop_leaves_its_figures_and_its_resumption_the_whole_story(tmp_path, folder):
+def test_a_stopped_run_keeps_its_metrics_and_its_resumption_continues_them(tmp_path, folder):
     stopped = run(tmp_path, *TEST, spies=spy("EndAt", step=30))
     assert stopped.returncode == 143
     metrics = read(tmp_path / "run/metrics.json")

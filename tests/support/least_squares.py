@@ -1,4 +1,4 @@
-"""A model of one matrix that trains in milliseconds, on batches that say which rows they are."""
+"""A linear model that trains in milliseconds, on batches that carry their row numbers."""
 
 import pytorch_lightning as lightning
 import torch
@@ -10,7 +10,16 @@ ROWS, TEXTS = 24, 3  # texts a batch: 8 batches an epoch
 
 
 class Matrix(lightning.LightningModule):
-    """Least squares; ``spoil`` maps (optimiser steps so far, loss) to the loss that is trained on."""
+    """Least squares with one matrix.
+
+    Args:
+        learning_rate: of the optimizer.
+        spoil: maps the number of optimizer steps so far and the loss to the loss that is trained on.
+        optimizer: its class.
+
+    Attributes:
+        seen: optimizer step and rows of every batch.
+    """
 
     def __init__(self, *, learning_rate=0.1, spoil=None, optimizer=torch.optim.AdamW):
         super().__init__()
@@ -31,9 +40,11 @@ class Matrix(lightning.LightningModule):
 
 
 class Rows(torch.utils.data.Dataset):
+    """Batches of consecutive rows; the label is the row's parity."""
+
     def __len__(self):
         return ROWS // TEXTS
 
-    def __getitem__(self, number):
-        rows = torch.arange(number * TEXTS, (number + 1) * TEXTS)
+    def __getitem__(self, index):
+        rows = torch.arange(index * TEXTS, (index + 1) * TEXTS)
         return Batch(PackedSequence(rows, torch.tensor([TEXTS])), rows % 2, rows)

@@ -1,13 +1,12 @@
-"""Runs ``python -m training fit`` on the repository's sample with a small network, as a program of its own."""
+"""``python -m training fit`` on the repository's sample with a small network, in its own process."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "training" / "data" / "sample"
-TIMEOUT = 120
+from tests.support.paths import ROOT, SAMPLE
+
+TIMEOUT = 120  # seconds, on a busy machine; a run takes about 10
 
 CONFIG = """
 seed_everything: 1
@@ -27,12 +26,19 @@ trainer:
   callbacks:
     - class_path: pytorch_lightning.callbacks.EMAWeightAveraging
       init_args: {{decay: 0.9, use_buffers: false}}
-    - class_path: tests.support.spies.Watch
+    - class_path: tests.support.callbacks.Watch
 """
 
 
 def program(folder, *arguments, spies="", environment=None):
-    """The command and its surroundings, for ``subprocess``; ``spies`` are more callbacks, as YAML list items."""
+    """The arguments of ``subprocess.run``.
+
+    Args:
+        folder: the working folder, made if absent.
+        arguments: of ``fit``, after its configuration.
+        spies: more callbacks as YAML list items, made with ``spy``.
+        environment: variables to set.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "fit.yaml").write_text(CONFIG.format(sample=SAMPLE) + spies, encoding="utf-8")
     return {
@@ -44,10 +50,12 @@ def program(folder, *arguments, spies="", environment=None):
 
 
 def run(folder, *arguments, spies="", environment=None):
+    """Run it to its end; see ``program``."""
     command = program(folder, *arguments, spies=spies, environment=environment)
     return subprocess.run(**command, capture_output=True, timeout=TIMEOUT, check=False)
 
 
 def spy(name, **options):
+    """A callback of ``tests.support.callbacks`` as a YAML list item."""
     settings = ", ".join(f"{option}: {value}" for option, value in options.items())
-    return f"    - {{class_path: tests.support.spies.{name}, init_args: {{{settings}}}}}\n"
+    return f"    - {{class_path: tests.support.callbacks.{name}, init_args: {{{settings}}}}}\n"

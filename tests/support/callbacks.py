@@ -1,4 +1,4 @@
-"""Callbacks that tests put into a training program: they watch it, end it, or spoil it."""
+"""Callbacks that record, stop or disturb a training program."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import pytorch_lightning as lightning
 
 
 class Watch(lightning.Callback):
-    """Appends the step and rows of each batch to rows-RANK.jsonl in the working folder."""
+    """Append the step and the rows of each batch to rows-RANK.jsonl in the working folder."""
 
     def on_train_batch_start(self, trainer, _model, batch, _batch_idx):
         entry = {"step": trainer.global_step, "epoch": trainer.current_epoch, "rows": batch.rows.tolist()}
@@ -17,7 +17,7 @@ class Watch(lightning.Callback):
 
 
 class EndAt(lightning.Callback):
-    """Sends this very program a signal in the middle of a step."""
+    """Send the program a signal in the middle of a step."""
 
     def __init__(self, step: int, number: int = 15, rank: int | None = None) -> None:
         self.step, self.number, self.rank = step, number, rank
@@ -28,7 +28,7 @@ class EndAt(lightning.Callback):
 
 
 class SpoilLoss(lightning.Callback):
-    """Makes the loss NaN at the given steps, each as many times as asked, on one process or on all."""
+    """Make the loss NaN at the given steps, each up to ``times`` times, on one process or on all."""
 
     def __init__(self, steps: list[int], rank: int | None = None, times: int = 1_000_000) -> None:
         self.left = dict.fromkeys(steps, times)
@@ -47,7 +47,7 @@ class SpoilLoss(lightning.Callback):
 
 
 class FillDisk(lightning.Callback):
-    """From a step on nothing more than a little fits into a file, as on a disk that is nearly full."""
+    """Fail writes of more than 100 kB after a step, as a nearly full disk does."""
 
     def __init__(self, step: int) -> None:
         self.step = step
