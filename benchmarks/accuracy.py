@@ -44,7 +44,7 @@ class Measured:
     labels: tuple[str, ...]
     rows: int
     system: str
-    learnt_from: str | None
+    training_data: str | None
     figures: dict[str, Estimate]
 
 
@@ -128,7 +128,7 @@ def measure(
     figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
-    return Measured(labelled.name, labels, len(labelled), system.name, system.learnt_from, figures)
+    return Measured(labelled.name, labels, len(labelled), system.name, system.training_data, figures)
 
 
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _table(shown: Sequence[Measured], name: str) -> Iterator[str]:
 
 def _column(result: Measured) -> str:
     trained_here = result.system in {"TF-IDF + LR", "fastText"}
-    return f"{result.system} ({result.learnt_from})" if trained_here else result.system
+    return f"{result.system} ({result.training_data})" if trained_here else result.system
 
 
 def _cell(figure: Estimate) -> str:

@@ -37,14 +37,14 @@ class System:
 
     Attributes:
         name: its name in tables.
-        learnt_from: the name of its training data; None for a lexicon.
+        training_data: the name of its training data; None for a lexicon.
         score: maps texts and labels, ``TWO`` or ``THREE``, to (texts, labels) scores, or to None if it cannot choose
             among these labels.
         probabilities: whether the scores are probabilities, and so have a calibration error.
     """
 
     name: str
-    learnt_from: str | None
+    training_data: str | None
     score: Callable[[Sequence[str], Labels], Scores | None]
     probabilities: bool
 

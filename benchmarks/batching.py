@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model_store import Prediction, SentimentModel
-from model_store.model import PADDED_TOKENS_A_BATCH
+from model_store.graph_runner import PADDED_TOKENS_A_BATCH
 
 TEXTS = (
     "It is not bad.",

@@ -53,7 +53,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     model, settings = SentimentModel.load(), Settings()
     runs = [fastest(lambda count=count: model.predict([TEXT] * count), rounds, calls) for count, calls in SIZES.items()]
-    model._session = CachedSession(model._session)  # noqa: SLF001 - a model has no option for it
+    model.runner._session = CachedSession(model.runner._session)  # noqa: SLF001 - a model has no option for it
     predictor = Predictor(model, settings)
     pipeline = Tokenizer.from_buffer(bundle.read(bundle.resolve("default")).tokenizer)
     columns = [timed(model, predictor, pipeline, count, rounds=rounds) for count in SIZES]

@@ -82,6 +82,14 @@ def test_show_has_the_most_important_and_the_whole_card_on_request(capsys):
     assert "SHA-256" in capsys.readouterr().out
 
 
+def test_show_prints_identity_and_evaluation_as_json(capsys):
+    assert main(["show", "default", "--json"]) == 0
+    printed, shipped = json.loads(capsys.readouterr().out), bundles.read(bundles.DEFAULT)
+    evaluation = printed.pop("evaluation")
+    assert printed == json.loads((bundles.DEFAULT / "manifest.json").read_text())
+    assert len(evaluation["metrics"]) == len(shipped.evaluation.metrics) > 0
+
+
 @pytest.mark.parametrize("command", ["show", "verify"])
 def test_show_and_verify_speak_to_both(tiny_bundle, capsys, command):
     assert main([command, str(tiny_bundle)]) == 0

@@ -1,5 +1,6 @@
 """What the service relies on inside BentoML and uvicorn. After an upgrade, a failure here says what has changed."""
 
+import asyncio
 import inspect
 
 import bentoml
@@ -24,8 +25,19 @@ def test_uvicorn_has_the_methods_that_are_overridden(name):
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
 
 
-def test_uvicorns_protocol_has_the_state_that_is_used():
-    protocol = HttpToolsProtocol(Config(lambda: None), ServerState(), {})
+@pytest.fixture
+def loop():
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+async def application(_scope, _receive, _send):
+    raise NotImplementedError
+
+
+def test_uvicorns_protocol_has_the_state_that_is_used(loop):
+    protocol = HttpToolsProtocol(Config(application), ServerState(), {}, _loop=loop)
     used = {"parser", "timeout_keep_alive", "transport", "cycle", "server_state", "headers"}
     assert used <= vars(protocol).keys()
     protocol.on_message_begin()
@@ -36,14 +48,14 @@ def test_uvicorns_protocol_has_the_state_that_is_used():
     assert all(f"self.{name}" in source for name in ("disconnected", "response_started", "response_complete"))
 
 
-def test_uvicorn_takes_the_default_protocol_from_the_table():
+def test_uvicorn_takes_the_default_protocol_from_the_table(loop):
     previous = (config.HTTP_PROTOCOLS["auto"], BoundedProtocol.access_lines, BoundedProtocol.keep_alive_seconds)
     try:
         internals.install_protocol(access_log=False, keep_alive_seconds=42.0)
-        loaded = Config(lambda: None)  # as BentoML starts it: without a choice of protocol
+        loaded = Config(application)  # as BentoML starts it: without a choice of protocol
         loaded.load()
         assert loaded.http_protocol_class is BoundedProtocol
-        assert BoundedProtocol(loaded, ServerState(), {}).timeout_keep_alive == 42.0
+        assert BoundedProtocol(loaded, ServerState(), {}, _loop=loop).timeout_keep_alive == 42.0
     finally:
         config.HTTP_PROTOCOLS["auto"], BoundedProtocol.access_lines, BoundedProtocol.keep_alive_seconds = previous
 
@@ -70,12 +82,9 @@ def test_requests_go_to_the_application_inside_bentomls_tracing(monkeypatch, exp
     monkeypatch.setattr("service.middleware.stack.exports_traces", lambda: exports)
     tracers = []
 
-    async def app(_scope, _receive, _send):
-        raise NotImplementedError
-
     def create_app(tracer):
         tracers.append(tracer)
-        return app
+        return application
 
     @bentoml.service(name="probe", service_class=service_class(create_app))
     class Probe:
@@ -85,4 +94,4 @@ def test_requests_go_to_the_application_inside_bentomls_tracing(monkeypatch, exp
     served = inspect.getclosurevars(joined).nonlocals["app"]
     assert (tracers[0] is not None) == exports
     assert isinstance(served, OpenTelemetryMiddleware) == exports
-    assert (served.app if exports else served) is app
+    assert (served.app if exports else served) is application

@@ -104,7 +104,7 @@ def test_clipping_does_not_hold_where_it_changes_nothing():
 def test_a_loss_that_is_no_number_has_diverged():
     (run, _) = courses({(1.0, None): math.nan})
     assert run.diverged
-    assert not run.learnt
+    assert not run.learned
 
 
 def memories(accuracies):
