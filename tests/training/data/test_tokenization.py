@@ -292,10 +292,10 @@ NEGATIVE = (
 
 def test_at_least_22_of_24_lengthened_words_keep_their_sign(tmp_path):
     shipped = bundles.read(bundles.DEFAULT)
-    files = bundles.read_files(shipped.folder, shipped.manifest)
     pipeline = tokenization.upgrade(Tokenizer.from_str(shipped.tokenizer.decode()))
-    files[bundles.TOKENIZER] = pipeline.to_str().encode()
-    bundles.write(tmp_path / "upgraded", shipped.manifest, files)
+    files = {bundles.TOKENIZER: pipeline.to_str().encode(), bundles.GRAPH: shipped.graph}
+    manifest = shipped.manifest.model_copy(update={"files": bundles.hashes(files)})
+    bundles.write(tmp_path / "upgraded", manifest, files)
     expected = dict.fromkeys(POSITIVE.split(), "positive") | dict.fromkeys(NEGATIVE.split(), "negative")
     assert len(expected) == 24
     predictions = SentimentModel.load(tmp_path / "upgraded").predict([f"It was {word}." for word in expected])
