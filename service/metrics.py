@@ -51,7 +51,10 @@ TEXTS_A_REQUEST = Histogram("sentiment_texts_per_batch", "Texts given to the mod
 TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buckets=POWERS_OF_TWO)
 TEXTS = Counter("sentiment_texts", "Texts answered, by label.", ["label"])
 CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", buckets=SHARES)
-UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose score is below the model's threshold.")
+UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose answer is not confident.")
+UNREAD = Counter(
+    "sentiment_unread_texts", "Texts of which so many tokens are unknown that the answer is not confident."
+)
 TOKENS = Counter("sentiment_tokens", "Tokens read.")
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.")
@@ -124,6 +127,8 @@ def answered(predictions: Sequence[Prediction]) -> None:
         UNKNOWN_TOKENS.inc(unknown)
     if unconfident := sum(prediction.confident is False for prediction in predictions):
         UNCONFIDENT.inc(unconfident)
+    if unread := sum("unknown_tokens" in prediction.reasons for prediction in predictions):
+        UNREAD.inc(unread)
     if truncated := sum(prediction.truncated for prediction in predictions):
         TRUNCATED.inc(truncated)
 

@@ -245,6 +245,7 @@ def _scored(prediction: Prediction) -> dict[str, Any]:
         "label": prediction.label,
         "score": prediction.score,
         "confident": prediction.confident,
+        "reasons": list(prediction.reasons),
         "scores": prediction.scores,
         "polarity": prediction.polarity,
     }

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from model_store.evaluation import Behavior, Comparison, KnownFailure, Measurement, RiskCoverage
-from model_store.manifest import Architecture, Arithmetic, Calibration, Label, TokenizerCard, Training
+from model_store.manifest import Architecture, Arithmetic, Calibration, Label, Reason, TokenizerCard, Training
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
 
@@ -161,9 +161,19 @@ class ExplainedToken(Token):
 Confident = Annotated[
     bool | None,
     Field(
-        description="Whether the score reaches the model's `calibration.threshold` in `GET /v1/model`. Answers that do "
-        "were right in `calibration.target_accuracy` of the texts it was chosen on. Null where the model has none.",
+        description="Whether the score reaches the model's `calibration.threshold` in `GET /v1/model` and the model has "
+        "read the text: at most `calibration.max_unknown_share` of its tokens are unknown. Answers that reach the "
+        "threshold were right in `calibration.target_accuracy` of the texts it was chosen on. Null where the model has "
+        "no threshold.",
         examples=[True],
+    ),
+]
+
+Reasons = Annotated[
+    list[Reason],
+    Field(
+        description="Why the answer is not confident: `low_score`, `unknown_tokens`, or both. Empty otherwise.",
+        examples=[[]],
     ),
 ]
 
@@ -173,6 +183,7 @@ class _Sentiment(_Response):
     label: str = Field(description="The label with the highest score.", examples=["positive"])
     score: float = Field(description="That label's calibrated probability.", examples=[0.97])
     confident: Confident
+    reasons: Reasons
     scores: dict[str, float] = Field(
         description="Every label's calibrated probability; they sum to 1.",
         examples=[{"negative": 0.01, "neutral": 0.02, "positive": 0.97}],
@@ -195,6 +206,7 @@ class Sentence(_Response):
     label: str = Field(description="The label with the highest score.", examples=["positive"])
     score: float = Field(description="That label's calibrated probability.", examples=[0.97])
     confident: Confident
+    reasons: Reasons
     scores: dict[str, float] = Field(
         description="Every label's calibrated probability; they sum to 1.",
         examples=[{"negative": 0.01, "neutral": 0.02, "positive": 0.97}],

@@ -44,6 +44,21 @@ def test_every_answer_says_whether_it_reaches_the_threshold(http, sure, expected
     assert calibration["target_accuracy"] == 0.95
 
 
+def test_a_text_that_was_not_read_is_not_confident_says_why_and_is_counted(http, sure):
+    def unread():
+        text = http.get("/metrics").text
+        return float(text.partition("\nsentiment_unread_texts_total ")[2].split()[0])
+
+    before = unread()
+    (result,) = http.post("/v1/predict", json={"texts": ["привет мир 日本"]}).json()["results"]
+    assert result["unknown_count"] == result["token_count"]
+    assert result["confident"] is False
+    assert "unknown_tokens" in result["reasons"]
+    assert unread() == before + 1
+    (low,) = (r for r in http.post("/v1/predict", json={"texts": TEXTS}).json()["results"] if not r["confident"])
+    assert low["reasons"] == ["low_score"]
+
+
 def test_every_sentence_says_so_for_itself(http, sure):
     text = "The soup was cold. The movie was terribly exciting!"
     (result,) = http.post("/v1/predict", json={"texts": [text], "sentences": True}).json()["results"]

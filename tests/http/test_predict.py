@@ -22,6 +22,7 @@ def test_the_answer_is_the_models_answer(client, model):
             "label": direct.label,
             "score": direct.score,
             "confident": direct.confident,
+            "reasons": list(direct.reasons),
             "scores": direct.scores,
             "polarity": direct.polarity,
             "token_count": direct.token_count,

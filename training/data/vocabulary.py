@@ -40,10 +40,10 @@ class TokenizerOptions:
     max_tokens: int = 512
 
     def check(self) -> None:
-        """Refuse values that cannot be used, before any file is read.
+        """Refuse values that cannot be used.
 
         Raises:
-            OptionError: a number is out of its range, options do not fit together, or a folder is not there.
+            OptionError: a number is out of its range, or options do not fit together.
         """
         check_choice("tokenizer", self.tokenizer, choices=get_args(TokenizerName))
         check_int("max_words", self.max_words, minimum=0)
@@ -60,14 +60,7 @@ class TokenizerOptions:
             message = f"word_vectors fit the tokenizer word, not {self.tokenizer}; leave one of the two out"
             raise OptionError(message)
         if self.tokenizer == "pretrained":
-            for name in ("tokenizer.json", "model.safetensors"):
-                path = self.pretrained_folder() / name
-                if not path.is_file():
-                    message = (
-                        f"{path}: no such file; --data.tokenizer_folder needs a folder with a tokenizer.json and a "
-                        "model.safetensors"
-                    )
-                    raise OptionError(message)
+            self.pretrained_folder()
 
     def pretrained_folder(self) -> Path:
         """The folder of a pretrained tokenizer.

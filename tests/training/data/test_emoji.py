@@ -8,6 +8,7 @@ from training.data import tokenization
 from training.data.emoji import WORDS, read_as_words, reads_emoji
 from training.data.module import SentimentData
 from training.data.text_normalization import normalize_text
+from training.network.validation import OptionError
 
 VOCABULARY = [*WORDS, "i", "it", "star", "*"]
 
@@ -77,6 +78,5 @@ def test_it_survives_being_written_to_a_bundle(pipeline):
 
 def test_a_vocabulary_that_is_learnt_has_no_say_in_it(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\ngood,pos\nbad,neg\n")
-    data = SentimentData(str(tmp_path / "a.csv"), str(tmp_path / "a.csv"), emoji_words=True)
-    with pytest.raises(ValueError, match="emoji_words needs the words of a pretrained vocabulary"):
-        data.setup("fit")
+    with pytest.raises(OptionError, match="emoji_words needs the words of a pretrained vocabulary"):
+        SentimentData(str(tmp_path / "a.csv"), str(tmp_path / "a.csv"), emoji_words=True)

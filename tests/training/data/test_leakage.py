@@ -195,7 +195,8 @@ def test_a_run_is_stopped_from_the_command_line_or_keeps_the_count(tmp_path):
     text = "The soup was cold, the waiter colder"
     (tmp_path / "train.csv").write_text(csv([(text, "negative"), ("fine", "positive"), ("so", "neutral")]))
     (tmp_path / "test.csv").write_text(f'text\n"{text}!"\n', encoding="utf-8")
-    fit = run(tmp_path, f"--data.held_out={tmp_path}/test.csv", f"--data.train={tmp_path}/train.csv", *options)
+    files = [f"--data.held_out={tmp_path}/test.csv", f"--data.train={tmp_path}/train.csv"]
+    fit = run(tmp_path, *files, *options, "--overwrite")
     assert fit.returncode == 1
     assert "train.csv, line 2: the text" in fit.stderr
     assert "Traceback" not in fit.stderr

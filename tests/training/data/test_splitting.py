@@ -65,6 +65,6 @@ def test_split_writes_parts_that_share_nothing_with_the_test_file(tmp_path, caps
 
 def test_split_refuses_shares_that_leave_nothing_to_train_on(tmp_path, capsys):
     (tmp_path / "all.csv").write_text("text,label\na,0\nb,1\n", encoding="utf-8")
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(SystemExit, match="2"):
         main(["split", str(tmp_path / "all.csv"), "--to", str(tmp_path), "--validation", "0.6", "--test", "0.6"])
     assert "leave nothing to train on" in capsys.readouterr().err

@@ -65,7 +65,7 @@ def test_ngrams_are_fitted_and_score_together_with_a_transformer(teacher, tmp_pa
     rows = parquet.read_table(scores).to_pylist()
     labels = ["negative", "neutral", "positive"]
     sums = [sum(math.exp(row[f"teacher: {label}"]) for label in labels) for row in rows]
-    assert sums == pytest.approx([1.0] * 60, abs=1e-5)
+    assert sums == pytest.approx([1.0] * 60, abs=2e-3)  # a probability below 0.001 is written as 0.001
 
 
 def test_ngrams_under_another_name_are_refused(tmp_path, capsys):
