@@ -53,7 +53,7 @@ TEXTS = Counter("sentiment_texts", "Texts answered, by label.", ["label"])
 CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", buckets=SHARES)
 UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose answer is not confident.")
 UNREAD = Counter(
-    "sentiment_unread_texts", "Texts of which so many tokens are unknown that the answer is not confident."
+    "sentiment_unread_texts", "Texts with so many unknown tokens that the answer is not confident."
 )
 TOKENS = Counter("sentiment_tokens", "Tokens read.")
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")

@@ -161,8 +161,8 @@ class ExplainedToken(Token):
 Confident = Annotated[
     bool | None,
     Field(
-        description="Whether the score reaches the model's `calibration.threshold` in `GET /v1/model` and the model has "
-        "read the text: at most `calibration.max_unknown_share` of its tokens are unknown. Answers that reach the "
+        description="Whether the score reaches the model's `calibration.threshold` in `GET /v1/model` and the model "
+        "has read the text: at most `calibration.max_unknown_share` of its tokens are unknown. Answers that reach the "
         "threshold were right in `calibration.target_accuracy` of the texts it was chosen on. Null where the model has "
         "no threshold.",
         examples=[True],

@@ -44,7 +44,7 @@ def test_every_answer_says_whether_it_reaches_the_threshold(http, sure, expected
     assert calibration["target_accuracy"] == 0.95
 
 
-def test_a_text_that_was_not_read_is_not_confident_says_why_and_is_counted(http, sure):
+def test_a_text_that_was_not_read_is_not_confident_says_why_and_is_counted(http):
     def unread():
         text = http.get("/metrics").text
         return float(text.partition("\nsentiment_unread_texts_total ")[2].split()[0])

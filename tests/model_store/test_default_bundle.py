@@ -75,14 +75,35 @@ def test_of_some_answers_it_is_sure_and_of_some_not(model):
         "הסרט היה מצוין",
         "영화는 정말 좋았어요",
         "Этот фильм был ужасен!",
-        "\N{BLACK HEART SUIT}" * 3,
-        "\N{BLACK STAR}" + "\N{WHITE STAR}" * 4,
+        "\N{SNOWMAN}" * 3,
     ],
 )
 def test_it_is_not_sure_of_what_it_cannot_read(model, text):
     (answer,) = model.predict([text])
     assert answer.confident is False
     assert "unknown_tokens" in answer.reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("\N{BLACK HEART SUIT}" * 3, "positive"),
+        ("The food was terrible\N{UPSIDE-DOWN FACE}", "negative"),
+        ("Great\N{TRADE MARK SIGN} soup\N{BLACK STAR}\N{BLACK STAR}", "positive"),
+        ("I don\N{ACUTE ACCENT}t like it.", "negative"),
+        ("I don\u00e2\u20ac\u2122t like it.", "negative"),
+        ("It was woooonderful.", "positive"),
+        ("Terrible\u65e5\u672c", "negative"),
+    ],
+)
+def test_symbols_and_long_letters_do_not_hide_a_word(model, text, label):
+    (answer,) = model.predict([text])
+    assert answer.label == label
+
+
+def test_a_rating_in_stars_that_it_has_not_learned_leaves_it_unsure(model):
+    (answer,) = model.predict(["\N{BLACK STAR}" + "\N{WHITE STAR}" * 4])
+    assert answer.confident is False
 
 
 def test_one_unknown_word_in_a_sentence_does_not_make_it_unsure(model):
