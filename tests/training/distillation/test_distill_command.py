@@ -8,6 +8,7 @@ from pyarrow import parquet
 
 from tests.support.paths import SAMPLE
 from training.commands.main import main
+from training.distillation.scorers import SMALLEST
 from training.distillation.teacher import load_teacher
 
 FILES = {part: str(SAMPLE / f"{part}.csv") for part in ("train", "validation")}
@@ -64,7 +65,9 @@ def test_ngrams_are_fitted_and_score_together_with_a_transformer(teacher, tmp_pa
     rows = parquet.read_table(scores).to_pylist()
     labels = ["negative", "neutral", "positive"]
     sums = [sum(math.exp(row[f"teacher: {label}"]) for label in labels) for row in rows]
-    assert sums == pytest.approx([1.0] * 60, abs=1e-5)
+    # Probabilities below the floor are raised to it, at most two of three.
+    assert len(sums) == 60
+    assert all(1 - 1e-5 <= total <= 1 + 2 * SMALLEST for total in sums)
 
 
 def test_ngrams_under_another_name_are_refused(tmp_path, capsys):
