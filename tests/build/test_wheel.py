@@ -37,14 +37,15 @@ def test_the_wheel_has_every_file_of_the_packages(tmp_path):
 
 
 def entries(package: str) -> tuple[set[str], set[str]]:
-    """Names of the modules and of the folders at the top of a package."""
+    """Names of the modules, beside ``__init__``, and of the folders at the top of a package."""
     paths = [Path(path).relative_to(package) for path in tracked(package)]
-    return {path.stem for path in paths if len(path.parts) == 1}, {path.parts[0] for path in paths if path.parts[1:]}
+    modules = {path.stem for path in paths if len(path.parts) == 1 and path.suffix == ".py"}
+    return modules - {"__init__"}, {path.parts[0] for path in paths if path.parts[1:]}
 
 
 def test_the_top_of_training_holds_folders_only():
     modules, folders = entries("training")
-    assert modules - {"py"} == {"__init__", "__main__"}
+    assert modules == {"__main__"}
     assert {"commands", "data", "network"} <= folders
 
 

@@ -326,6 +326,7 @@ print(len(files), data.labels, data._examples["train"].ids.tolist(), data._examp
 """
 
 
+@pytest.mark.slow
 def test_two_runs_that_start_together_read_once_and_train_on_the_same(files):
     command = [sys.executable, "-c", PREPARE, files["train"], files["validation"]]
     runs = [

@@ -23,6 +23,7 @@ def teacher(base_folder, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_teacher_is_fine_tuned_to_the_labels_of_its_data(teacher):
     assert load_teacher(str(teacher), max_tokens=24).labels == ["negative", "neutral", "positive"]
 

@@ -54,9 +54,8 @@ def test_what_is_multiplied_in_8_bits_fits_16_after_two_products():
 
 @pytest.mark.parametrize("layer", [nn.GRU(3, 2), nn.RNN(3, 2)])
 def test_8_bit_arithmetic_is_for_lstm_cells(layer):
-    with pytest.raises(
-        OptionError, match=f"only the cell lstm has, and this network has {type(layer).__name__} layers"
-    ):
+    cell = type(layer).__name__
+    with pytest.raises(OptionError, match=f"only the cell lstm has, and this network has {cell} layers"):
         quantize_weights(nn.ModuleList([layer]), "int8", arithmetic="int8")
 
 

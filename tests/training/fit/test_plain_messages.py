@@ -11,6 +11,8 @@ from training.data.tokenized import UNLABELED
 from training.fit.callbacks.resume import steps_taken
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def fit_with(tmp_path, capsys):

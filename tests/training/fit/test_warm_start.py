@@ -62,6 +62,7 @@ def test_a_run_that_goes_on_keeps_its_own_weights(earlier, tmp_path):
         torch.testing.assert_close(kept[name], value, msg=name)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_not_there_ends_the_command_plainly(tmp_path):
     result = run(tmp_path, "--start_from=nowhere.ckpt")
     assert result.returncode == 1
