@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
-from importlib.metadata import version
 
 import pytest
 
+from model_store.version import __version__
 from training.commands.main import COMMANDS, main
 
 
@@ -16,9 +16,9 @@ def test_the_help_has_a_line_for_every_command(capsys):
         assert f"  {name:{16}}{line}" in shown
 
 
-def test_the_version_is_the_packages(capsys):
+def test_the_version_is_the_one_of_the_software(capsys):
     main(["--version"])
-    assert capsys.readouterr().out.strip() == version("sentiment-encoder")
+    assert capsys.readouterr().out == f"{__version__}\n"
 
 
 def test_an_unknown_command_is_refused_with_the_nearest(capsys):
