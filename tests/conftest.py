@@ -87,7 +87,12 @@ def sure_bundle(tiny_task: SentimentTask, tiny_bundle: Path, tmp_path_factory: p
     folder = tmp_path_factory.mktemp("bundles") / "sure"
     scores = [answer.score for answer in SentimentModel.load(tiny_bundle).predict(["cold soup", "fine"])]
     calibration = Calibration(
-        temperature=1.5, data="some/texts.csv", rows=60, threshold=sum(scores) / 2, target_accuracy=0.95
+        temperature=1.5,
+        data="some/texts.csv",
+        rows=60,
+        threshold=sum(scores) / 2,
+        target_accuracy=0.95,
+        max_unknown_share=0.3,
     )
     _write_tiny_bundle(folder, tiny_task, calibration)
     return folder
