@@ -52,9 +52,7 @@ TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buck
 TEXTS = Counter("sentiment_texts", "Texts answered, by label.", ["label"])
 CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", buckets=SHARES)
 UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose answer is not confident.")
-UNREAD = Counter(
-    "sentiment_unread_texts", "Texts with so many unknown tokens that the answer is not confident."
-)
+UNREAD = Counter("sentiment_unread_texts", "Texts with so many unknown tokens that the answer is not confident.")
 TOKENS = Counter("sentiment_tokens", "Tokens read.")
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.")
