@@ -68,7 +68,7 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "made": _made(),
         "command": report.command,
-        "settings": report.settings.described(),
+        "settings": report.settings.to_json(),
         "cpu_seconds": round(report.cpu_seconds, 1),
         "wall_seconds": round(report.wall_seconds, 1),
         "claims": [
