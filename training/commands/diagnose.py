@@ -84,7 +84,7 @@ def diagnose(
     started = time.monotonic()
     findings = _run(names, settings, workers=workers or usable_cores())
     command = shlex.join(["python", "-m", "training", *sys.argv[1:]])
-    whole = report.Report(findings, settings, command=command, wall_seconds=time.monotonic() - started)
+    whole = report.DiagnosisReport(findings, settings, command=command, wall_seconds=time.monotonic() - started)
     page = report.write(whole, out)
     console = Console(stderr=True)
     for finding in findings:

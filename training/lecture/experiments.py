@@ -43,14 +43,24 @@ class Experiment(Generic[SizesT]):
 
 
 _IN_ORDER = (
-    Experiment(vanishing.CLAIM, vanishing.investigate, vanishing.Sizes(), vanishing.QUICK),
-    Experiment(linear.CLAIM, linear.investigate, linear.Sizes(), linear.QUICK),
-    Experiment(cliff.CLAIM, cliff.investigate, cliff.Sizes(), cliff.QUICK),
-    Experiment(memory.CLAIM, memory.investigate, memory.Sizes(), memory.QUICK),
-    Experiment(counting.CLAIM, counting.investigate, counting.Sizes(), counting.QUICK),
-    Experiment(depth.CLAIM, depth.investigate, depth.Sizes(), depth.QUICK),
-    Experiment(bidirectionality.CLAIM, bidirectionality.investigate, bidirectionality.Sizes(), bidirectionality.QUICK),
-    Experiment(lstm_against_gru.CLAIM, lstm_against_gru.investigate, lstm_against_gru.Sizes(), lstm_against_gru.QUICK),
+    Experiment(vanishing.CLAIM, vanishing.investigate, vanishing.VanishingSizes(), vanishing.QUICK),
+    Experiment(linear.CLAIM, linear.investigate, linear.LinearSizes(), linear.QUICK),
+    Experiment(cliff.CLAIM, cliff.investigate, cliff.CliffSizes(), cliff.QUICK),
+    Experiment(memory.CLAIM, memory.investigate, memory.MemorySizes(), memory.QUICK),
+    Experiment(counting.CLAIM, counting.investigate, counting.CountingSizes(), counting.QUICK),
+    Experiment(depth.CLAIM, depth.investigate, depth.DepthSizes(), depth.QUICK),
+    Experiment(
+        bidirectionality.CLAIM,
+        bidirectionality.investigate,
+        bidirectionality.BidirectionalitySizes(),
+        bidirectionality.QUICK,
+    ),
+    Experiment(
+        lstm_against_gru.CLAIM,
+        lstm_against_gru.investigate,
+        lstm_against_gru.LstmAgainstGruSizes(),
+        lstm_against_gru.QUICK,
+    ),
 )
 
 EXPERIMENTS = {experiment.claim.name: experiment for experiment in _IN_ORDER}
