@@ -125,7 +125,7 @@ def main() -> None:
 def read_options() -> Options:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=SAMPLE, help="labelled file (default: the project's sample)")
+    parser.add_argument("--data", type=Path, default=SAMPLE, help="labeled file (default: the project's sample)")
     parser.add_argument(
         "--trees",
         choices=["root", "phrases"],

@@ -55,9 +55,9 @@ class ExportOptions:
     Args:
         checkpoint: what ``fit`` wrote, such as runs/sample/checkpoints/best.ckpt.
         to: the bundle's folder.
-        validation: labelled file, or several as '[a, b]', for calibration and the parity check; by default the run's.
-        test: further labelled file, or several as '[a, b]', whose metrics go on the card.
-        calibrate: fit temperature and threshold; --no_calibrate keeps temperature 1 and needs no labelled text.
+        validation: labeled file, or several as '[a, b]', for calibration and the parity check; by default the run's.
+        test: further labeled file, or several as '[a, b]', whose metrics go on the card.
+        calibrate: fit temperature and threshold; --no_calibrate keeps temperature 1 and needs no labeled text.
         target_accuracy: accuracy that confident answers should reach, between 0 and 1.
         format: of all those files; by default that of the run. Pass auto where they differ.
         label_map: label in the files to the model's label; null leaves rows out. By default the run's.

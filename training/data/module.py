@@ -177,7 +177,7 @@ class SentimentData(lightning.LightningDataModule):
         return {"files": files, "order": self._order(), "place": self._place_now()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on where a checkpoint left off.
+        """Resume where a checkpoint left off.
 
         Raises:
             DataError: its training files were others, or it is from the middle of an epoch whose batches were others.

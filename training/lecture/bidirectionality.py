@@ -86,7 +86,7 @@ class TrainedClassifier:
 
 
 def investigate(settings: Settings, sizes: BidirectionalitySizes) -> Finding:
-    """Compares the representations in fresh and trained networks, and both kinds of reading by accuracy."""
+    """Compare the representations in fresh and trained networks, and both kinds of reading by accuracy."""
     sentences = read_sentences(settings)
     pairs, classifiers = [], []
     for cell in sizes.cells:
@@ -120,7 +120,7 @@ def investigate(settings: Settings, sizes: BidirectionalitySizes) -> Finding:
 def compare(
     network: SentimentNetwork, ids: tuple[list[int], list[int]], *, name: str, tokens: list[str] | None = None
 ) -> Pair:
-    """Runs both sentences and measures every layer, token by token, as far as the shorter one goes."""
+    """Run both sentences and measure every layer, token by token, as far as the shorter one goes."""
     with torch.no_grad():
         both = [network.explain(pack_sequence([torch.tensor(one)])).layers for one in ids]
     length = min(map(len, ids))

@@ -76,7 +76,7 @@ class SurfaceResult:
 
 
 def investigate(settings: Settings, sizes: CliffSizes) -> Finding:
-    """Looks at the one-unit surface, descends it, and trains an rnn at many learning rates."""
+    """Look at the one-unit surface, descend it, and train an rnn at many learning rates."""
     surface = one_unit.surface(sizes.points)
     threshold = THRESHOLD_IN_MEDIANS * float(surface.norm.median())
     starts = one_unit.random_starts(sizes.starts, seed=settings.seeds[0])

@@ -67,7 +67,7 @@ class Counter:
 
 
 def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
-    """Trains both cells for every seed, tests them on longer texts, and looks for the unit that counts."""
+    """Train both cells for every seed, test them on longer texts, and look for the unit that counts."""
     cells: tuple[CellName, ...] = ("lstm", "gru")
     counters = [measure(cell, seed=seed, sizes=sizes) for cell in cells for seed in settings.seeds]
     by_hand = right_by_hand(longer(sizes))
@@ -114,7 +114,7 @@ def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
 
 
 def measure(cell: CellName, *, seed: int, sizes: CountingSizes) -> Counter:
-    """Trains one network and tests it."""
+    """Train one network and test it."""
     torch.manual_seed(seed)
     reader = SymbolReader(cell, symbols=brackets.SYMBOLS, hidden_size=sizes.units, classes=brackets.SYMBOLS)
     generator = torch.Generator().manual_seed(seed)

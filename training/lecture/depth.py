@@ -77,7 +77,7 @@ class Stack:
 
 
 def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
-    """Builds every depth with every connection, looks at the fresh gradient, and trains."""
+    """Build every depth with every connection, look at the fresh gradient, and train."""
     sentences = read_sentences(settings)
     stacks = list(measure(sentences, settings, sizes))
     return Finding(

@@ -38,7 +38,7 @@ class Experiment(Generic[SizesT]):
     quick: SizesT
 
     def run(self, settings: Settings) -> Finding:
-        """Runs at the size the settings ask for."""
+        """Run at the size the settings ask for."""
         return self.investigate(settings, self.quick if settings.quick else self.full)
 
 
@@ -89,7 +89,7 @@ def chosen(only: str | None) -> list[str]:
 
 
 def run_one(name: str, settings: Settings) -> Finding:
-    """Runs one experiment on one thread, and notes the CPU seconds it took."""
+    """Run one experiment on one thread, and note the CPU seconds it took."""
     torch.set_num_threads(1)
     before = time.process_time()
     finding = EXPERIMENTS[name].run(settings)
@@ -104,7 +104,7 @@ def run_all(
     started: Callable[[str], None],
     finished: Callable[[str, Finding], None],
 ) -> list[Finding]:
-    """Runs the experiments, ``workers`` at a time, and returns the findings in the order of ``names``.
+    """Run the experiments, ``workers`` at a time, and return the findings in the order of ``names``.
 
     Args:
         names: which to run.

@@ -67,7 +67,7 @@ class Start:
 
 
 def investigate(settings: Settings, sizes: LinearSizes) -> Finding:
-    """Runs the linear recurrence at several spectral radii, and looks at the encoder's own starting matrices."""
+    """Run the linear recurrence at several spectral radii, and look at the encoder's own starting matrices."""
     decays = [measure_decay(radius, seed=seed, sizes=sizes) for radius in RADII for seed in settings.seeds]
     starts = [start for seed in settings.seeds for start in encoder_starts(sizes.units, seed=seed)]
     return Finding(

@@ -70,7 +70,7 @@ class SizedCell:
 
 
 def investigate(settings: Settings, sizes: LstmAgainstGruSizes) -> Finding:
-    """Counts parameters, times training steps in turns, and trains all three variants."""
+    """Count parameters, time training steps in turns, and train all three variants."""
     sentences = read_sentences(settings)
     variants = list(make_variants(sentences, settings))
     speeds = measure_speed(sentences, settings, variants, sizes)

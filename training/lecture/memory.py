@@ -97,7 +97,7 @@ class Memory:
 
 
 def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
-    """Trains every variant at every distance."""
+    """Train every variant at every distance."""
     memories = list(measure(settings, sizes))
     return Finding(
         claim=CLAIM,

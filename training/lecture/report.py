@@ -37,7 +37,7 @@ class DiagnosisReport:
 
 
 def write(report: DiagnosisReport, folder: Path) -> Path:
-    """Writes ``report.html``, ``report.json`` and ``plots/``; returns the page."""
+    """Write ``report.html``, ``report.json`` and ``plots/``; return the page."""
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
     for finding in report.findings:

@@ -100,7 +100,7 @@ class Reach:
 
 
 def investigate(settings: Settings, sizes: VanishingSizes) -> Finding:
-    """Measures every variant fresh and trained, and the user's own checkpoint where there is one."""
+    """Measure every variant fresh and trained, and the user's own checkpoint where there is one."""
     fresh, trained = [], []
     for seed in settings.seeds:
         for variant in VARIANTS:

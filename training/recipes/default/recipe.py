@@ -49,12 +49,12 @@ class Recipe:
         return self.texts / "measured"
 
     @property
-    def labelled(self) -> Path:
+    def labeled(self) -> Path:
         """Labeled texts of all domains but the treebank's."""
         return self.texts / "labelled.jsonl"
 
     @property
-    def unlabelled(self) -> Path:
+    def unlabeled(self) -> Path:
         """Texts that only the teacher labels: reviews, posts and sentences."""
         return self.texts / "unlabelled.jsonl"
 
