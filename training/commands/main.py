@@ -31,7 +31,8 @@ python -m training COMMAND [options]
   python -m training export runs/sample/checkpoints/best.ckpt --to my-model
 
 Each command explains its options with --help. A flag takes no value (--overwrite); no_ switches it off
-(--no_overwrite). Several files are a list: '[one.csv, other.csv]'. --config names a YAML file with further options. --version prints the version.
+(--no_overwrite). Several files are a list: '[one.csv, other.csv]'. --config names a YAML file with further options.
+--version prints the version.
 """
 
 
