@@ -13,7 +13,7 @@ from model_store.evaluation import Evaluation
 from model_store.manifest import FORMAT_VERSION, Manifest
 
 SPLIT_SINCE = 3
-"""The first format whose evaluation stands in a file of its own."""
+"""The first format with the evaluation in a file of its own."""
 
 _log = logging.getLogger(__name__)
 

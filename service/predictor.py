@@ -83,7 +83,7 @@ class Predictor:
         """One text's tokens.
 
         Raises:
-            UnansweredTextError: the text cannot be answered; those beside it can.
+            UnansweredTextError: the text cannot be answered; the others can.
             RequestError: all texts of the request together have too many tokens, or the request is over.
         """
         if len(text) > self._settings.max_characters:

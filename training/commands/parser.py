@@ -83,7 +83,7 @@ def parse(
     """The keyword arguments for ``function`` that a command line asks for.
 
     Parameters before ``*`` are positional, the others options. A ``bool`` is a flag: ``--name`` and ``--no_name``. A
-    parameter whose type is a dataclass stands for the dataclass's fields, each an option of its own. One annotated
+    parameter whose type is a dataclass is expanded to the dataclass's fields, each an option of its own. One annotated
     ``Annotated[dict[str, Any], SomeDataclass]`` gets only the fields that were given, by name.
 
     Args:
@@ -91,7 +91,7 @@ def parse(
         arguments: the command line after the command's name.
         command: as on the command line, such as "distill score".
         description: shown by ``--help``, as it is written.
-        renamed: old names of options to their new ones; None where an option is no longer needed.
+        renamed: old names of options to their new ones; None if an option is no longer needed.
 
     Raises:
         SystemExit: with 0 after ``--help``, with 2 for an argument that cannot be used.

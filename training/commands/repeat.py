@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> None:
             raise UsageError(message)
         config = resolved_config(fit_options, command="repeat", options=RepeatOptions)
         if config["data"]["test"] is None:
-            message = "the runs are compared on a test file: pass --data.test FILE"
+            message = "a test file is needed to compare the runs: pass --data.test FILE"
             raise UsageError(message)
         root = Path(config["trainer"]["default_root_dir"])
         seeds = range(1, options.seeds + 1)

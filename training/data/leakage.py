@@ -62,7 +62,8 @@ def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
 class LeakageFilter:
     """Finds the texts of test files in other files; ``text_fingerprint`` says when two texts are the same.
 
-    The files are read at the first lookup. A text takes 16 bytes: a hash, and the location of the first text with it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
+    The files are read at the first lookup. A text takes 16 bytes: a hash, and the location of the first text
+    with it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
     sentences.
 
     Attributes:
@@ -106,7 +107,7 @@ class LeakageFilter:
         }
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file's content when it was first asked for."""
+        """SHA-256 of a file's content at the first call."""
         if path not in self._sha256:
             with open_data(path):  # for its readable errors
                 pass
@@ -138,7 +139,7 @@ class LeakageFilter:
         return [unit_of(path, self.format) for path in self.paths]
 
     def _texts(self, path: Path) -> Iterator[Example]:
-        # The text is named as the label too, since the readers want one and a file of texts alone has none.
+        # The text column also serves as label column: readers need one, and a file of texts may have no labels.
         options = ReadingOptions(
             format=self.format, text_column=self.text_column, label_column=self.text_column, on_bad_row="skip"
         )
@@ -181,7 +182,7 @@ def _leak(path: Path, example: Example, location: Location, *, unit: Unit) -> Da
     return DataError(
         path,
         example.line,
-        problem=f'the text "{quoted}" is held out: it stands in {location.path}, {location.unit} {location.line:,}.',
+        problem=f'the text "{quoted}" is held out: it is in {location.path}, {location.unit} {location.line:,}.',
         fix="A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
         "count them, or take that file out of --data.held_out.",
         unit=unit,

@@ -71,7 +71,7 @@ class LabeledFile:
         }
 
     def check_unchanged(self) -> None:
-        """Raise an error where the file, or a held-out one, is no longer the one whose hash was taken."""
+        """Raise an error if the file, or a held-out one, has changed since its hash was computed."""
         if self.held_out is not None:
             self.held_out.check_unchanged()
         if content_hash(self.path) != self.sha256:

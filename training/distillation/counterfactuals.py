@@ -44,8 +44,8 @@ def with_counterfactuals(
 
     Args:
         texts: what to vary.
-        groups: terms that may stand for each other; matched as whole words, whatever their case.
-        variants: how many other terms are put in the place of a text's first term, wherever it stands.
+        groups: exchangeable terms; matched as whole words, ignoring case.
+        variants: number of other terms that replace a text's first term, in all its positions.
         seed: decides which.
     """
     group_of = {term.lower(): group for group in groups for term in group}
@@ -63,7 +63,7 @@ def with_counterfactuals(
 
 
 def exchange(text: str, term: str, other: str) -> str:
-    """The text with ``other`` wherever ``term`` stood, in its case, and with the article that suits it."""
+    """The text with ``term`` replaced by ``other``, in the same case and with the matching article."""
 
     def replaced(match: re.Match[str]) -> str:
         word, article = match["word"], match["article"]

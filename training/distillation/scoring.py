@@ -39,7 +39,7 @@ def score_texts(
 ) -> None:
     """Write text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 
-    Until it is whole, finished parts stand in a folder beside it, from which a stopped run goes on.
+    Until it is complete, finished parts are in a folder next to it, from which a stopped run resumes.
 
     Args:
         texts: what to score.
@@ -87,7 +87,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
     expected = json.dumps(dict(settings), sort_keys=True, default=str)
     if path.is_file() and path.read_text(encoding="utf-8") != expected:
         message = (
-            f"{folder}: parts of an earlier scoring stand there, of other texts, another teacher or other options.\n"
+            f"{folder}: contains parts of an earlier scoring with other texts, another teacher or other options.\n"
             f"Delete that folder to begin anew, or choose another file than {to}."
         )
         raise ScoringError(message)
@@ -98,7 +98,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
 def write_scores(
     texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, to: Path, teachers: str
 ) -> None:
-    """Write a file like ``score_texts`` from (texts, labels) scores at hand."""
+    """Write a file like that of ``score_texts`` from given (texts, labels) scores."""
     description = json.dumps({"teachers": teachers})
     write_table(to, _table(texts, scores, labels).replace_schema_metadata({"distillation": description}))
 

@@ -12,7 +12,7 @@ GRADIENT_NORM = "gradient_norm"
 """Before clipping."""
 
 LONGEST = 4000
-"""Points a series may have: when it is full, every second one goes. More than a plot can show, and 100 kB at most."""
+"""Maximum number of points of a series. A full series drops every second point. More than a plot shows; 100 kB."""
 
 
 class History:

@@ -1,4 +1,4 @@
-"""The run folder, ``trainer.default_root_dir``, which everything that a run writes goes into by default."""
+"""The run folder, ``trainer.default_root_dir``: by default everything that a run writes is in it."""
 
 from collections.abc import Sequence
 from pathlib import Path

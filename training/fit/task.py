@@ -296,8 +296,8 @@ def training_loss(
 
     Args:
         logits: (texts, labels).
-        labels: (texts,) label numbers, ``UNLABELED`` where there is none.
-        teacher: (texts, labels) log-probabilities, rows of NaN where there are none; None where there are none at all.
+        labels: (texts,) label numbers, ``UNLABELED`` if there is none.
+        teacher: (texts, labels) log-probabilities, rows of NaN if there are none; None if there are none at all.
         label_smoothing: part of the target given to all labels alike.
         teacher_weight: weight of the distance relative to cross-entropy.
     """

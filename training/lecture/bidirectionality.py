@@ -1,4 +1,4 @@
-"""Claim: reading from both ends gives a word a representation in the light of what follows it."""
+"""Claim: reading in both directions lets a word's representation depend on what follows it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ CLAIM = Claim(
     statement=(
         "In “the movie was terribly exciting” a left-to-right reader must represent “terribly” before it has seen "
         "“exciting”. The second direction adds what follows, so that the same word gets another representation in "
-        "“terribly boring”; and where the whole text is at hand, both directions classify better than one."
+        "“terribly boring”; and if the whole text is available, both directions classify better than one."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs", bidirectional RNNs; Schuster and Paliwal 1997',
 )
@@ -122,9 +122,9 @@ def compare(
 ) -> Pair:
     """Run both sentences and measure every layer, token by token, as far as the shorter one goes."""
     with torch.no_grad():
-        both = [network.explain(pack_sequence([torch.tensor(one)])).layers for one in ids]
+        both = [network.explain(pack_sequence([torch.tensor(sentence)])).layers for sentence in ids]
     length = min(map(len, ids))
-    word = next(position for position, (one, other) in enumerate(zip(*ids, strict=False)) if one != other) - 1
+    word = next(index for index, (left, right) in enumerate(zip(*ids, strict=False)) if left != right) - 1
     layers, largest = [], 0.0
     for index, (first, second) in enumerate(zip(*both, strict=True)):
         one, other = first[0, :length], second[0, :length]  # (tokens, 2 * hidden)
@@ -185,7 +185,7 @@ def _directions(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def _every_word_known(sentences: Sentences, network: SentimentNetwork) -> tuple[list[int], list[int]]:
-    """Ids for the pair in a fresh network, where any distinct ids do: words the vocabulary lacks get unused ones."""
+    """Ids of the pair for a fresh network: words that the vocabulary lacks get unused ids."""
     words = sorted({word for text in PAIR for word in text.split()})
     last = network.embedding.num_embeddings - 1
     known = {word: sentences.pipeline.token_to_id(word) for word in words}
@@ -302,19 +302,19 @@ def _accuracy_table(classifiers: list[TrainedClassifier]) -> Table:
 def _meaning(classifiers: list[TrainedClassifier], own: list[Pair]) -> str:
     means = {name: sum(_accuracies(classifiers, name)) for name in ("both", "forward", "forward, twice as wide")}
     best = max(means, key=lambda name: means[name])
-    first = (
-        "Use both directions wherever the whole text is at hand, as it is for sentiment, and one direction only where "
-        "text must be read as it arrives. "
+    advice = (
+        "Use both directions if the whole text is available, as it is for sentiment, and one direction only if text "
+        "must be read as it arrives. "
     )
-    found = (
+    comparison = (
         f"On this data {best} {'were' if best == 'both' else 'was'} the most accurate on average"
         f" ({percent(means[best] / len(_accuracies(classifiers, best)))}); a gain below the interval above is not "
-        "settled by it."
+        "significant."
     )
-    ours = (
+    own_model = (
         f" In your model's first layer the backward halves at “{WORD}” differ by "
         f"{short(own[0].layers[0].backward[own[0].word])} of their norm."
         if own
         else ""
     )
-    return first + found + ours
+    return advice + comparison + own_model

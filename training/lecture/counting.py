@@ -78,7 +78,7 @@ def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
                 "Task",
                 (
                     "Predict the next symbol of aⁿbⁿ. A text is right where every prediction from the first b on is, "
-                    "the end included; until then nobody can know."
+                    "the end included; until then the next symbol is unknown."
                 ),
             ),
             ("Networks", f"One layer of our encoder, left to right, {sizes.units} units, and a linear head."),

@@ -39,8 +39,8 @@ CLAIM = Claim(
     name="memory",
     title="Memory over long distances",
     statement=(
-        "A plain recurrent network learns to use what stands about 7 tokens back; LSTM and GRU learn to use what "
-        "stands much further back, an LSTM about 100."
+        "A plain recurrent network learns to use tokens about 7 steps back; LSTM and GRU learn to use tokens much "
+        "further back, an LSTM about 100."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs"; Hochreiter and Schmidhuber 1997, section 5.2',
 )

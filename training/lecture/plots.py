@@ -19,7 +19,7 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, GRAY = "#0072b2", "#d55e00", "#009e73", "#cc79
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 """Lines differ in more than color, for prints and for eyes that see none."""
 
-_PAPER = "#fdfdfd"  # drawn by no plot; the ground of one that stands alone
+_PAPER = "#fdfdfd"  # background of a plot in a file of its own
 
 _VARIABLES = {
     _PAPER: ("--plot-paper", "#fcfbf8", "#16171a"),
@@ -61,7 +61,7 @@ _STYLE: dict[Any, Any] = {
 
 
 class EndLabel(NamedTuple):
-    """A line's name, to stand beside its last point."""
+    """A line's name, drawn next to its last point."""
 
     x: float
     y: float

@@ -17,7 +17,7 @@ ANSWERS = 4
 """Symbols that may have to be recalled; guessing is right once in four times."""
 
 DISTRACTORS = 4
-"""Symbols that stand between the answer and the question."""
+"""Symbols between the answer and the question."""
 
 RECALL_SYMBOLS = ANSWERS + DISTRACTORS
 

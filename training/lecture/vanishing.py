@@ -33,8 +33,8 @@ CLAIM = Claim(
     title="The gradient vanishes with distance",
     statement=(
         "In a plain recurrent network the gradient of the loss at step i with respect to the hidden state at step j "
-        "shrinks exponentially with the distance i - j, so that what is far away is not learned. The gates of LSTM and "
-        "GRU let the gradient through; an LSTM's forget gate does it best when it starts open."
+        "shrinks exponentially with the distance i - j, so that distant dependencies are not learned. The gates of "
+        "LSTM and GRU let the gradient through; an LSTM's forget gate does it best when it starts open."
     ),
     source=(
         'Lecture "Vanishing Gradients and Fancy RNNs"; Hochreiter and Schmidhuber 1997; '
@@ -50,7 +50,7 @@ FLOOR = 1e-30  # below it single precision has only rounding; also keeps logarit
 
 @dataclass(frozen=True, slots=True)
 class VanishingVariant:
-    """A cell and how it starts."""
+    """A cell and its initialization."""
 
     name: str
     cell: CellName
@@ -89,7 +89,7 @@ class Reach:
 
     Attributes:
         cell_state: the same for an LSTM's cell state; empty for others.
-        accuracy: on the task it was trained on; None where it is fresh.
+        accuracy: on the task it was trained on; None if it is fresh.
     """
 
     variant: str
@@ -204,7 +204,7 @@ def _keeps_more(reaches: list[Reach], more: str, *, than: str, when: str) -> Che
     return Check(
         rule=f"{when}: {more} keeps more {NEAR} steps back than {than}, in every seed.",
         measured=f"{spread(left, share=True)} against {spread(right, share=True)}",
-        held=all(one > other for one, other in zip(left, right, strict=True)),
+        held=all(more > less for more, less in zip(left, right, strict=True)),
     )
 
 
@@ -296,7 +296,7 @@ def _meaning(fresh: list[Reach], trained: list[Reach]) -> str:
         f"Before training, {best_fresh} lets the most through {NEAR} steps back; after training, {best_trained} "
         "does. The start matters as much as the cell: our rnn starts orthogonal, torch's does not. An LSTM carries "
         "its memory in the cell state, so the column for it tells more than the one for the hidden state, and once "
-        "a task is learned a small gradient is no fault. See the section on memory for what each cell makes of it. A "
+        "a task is learned a small gradient is expected. See the section on memory for what each cell makes of it. A "
         "forget bias of 1 costs nothing and is how our encoder starts an LSTM."
     )
 

@@ -44,7 +44,7 @@ class QuantizedEmbedding(nn.Module):
 
     @property
     def vectors(self) -> Tensor:
-        """(rows, size) the whole table, as the numbers that it stands for."""
+        """(rows, size) the whole table, dequantized."""
         return dequantize(self.codes, self.scales)
 
     @property

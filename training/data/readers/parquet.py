@@ -44,7 +44,7 @@ def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: S
 
 
 def _teachers(batch: pa.RecordBatch, columns: list[str]) -> Iterator[dict[str, float] | None]:
-    """Of every row each label's score, NaN where the row has none; None of every row of a file without such columns."""
+    """Of every row each label's score, NaN if the row has none; None of every row of a file without such columns."""
     names = [column.removeprefix(TEACHER) for column in columns]
     if not columns:
         yield from repeat(None, batch.num_rows)

@@ -34,7 +34,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class Resume(lightning.Callback):
-    """Writes last.ckpt, from which a run goes on bit by bit (on a CPU) as if it had never stopped.
+    """Writes last.ckpt, from which a run resumes exactly: to the last bit on a CPU.
 
     It is written between two batches, at ``on_train_batch_start``: by then Lightning has done everything of the batch
     before, validation, best checkpoint, schedules and logs included, and nothing of the next. That is why it is not
@@ -53,7 +53,7 @@ class Resume(lightning.Callback):
     average replaces the weights), is not to be in the checkpoint yet.
 
     Args:
-        every_n_steps: optimizer steps between two writes of last.ckpt; 0 writes it at the end and when told to stop.
+        every_n_steps: optimizer steps between two writes of last.ckpt; 0 writes it at the end and on a signal.
     """
 
     def __init__(self, every_n_steps: int = 500) -> None:
@@ -187,7 +187,7 @@ class Resume(lightning.Callback):
 
 
 def last_checkpoint(trainer: lightning.Trainer) -> Path:
-    """Where last.ckpt is: beside the best one, or in checkpoints/ in the run folder."""
+    """The path of last.ckpt: next to the best one, or in checkpoints/ in the run folder."""
     keepers = (keeper for keeper in trainer.checkpoint_callbacks if isinstance(keeper, ModelCheckpoint))
     folders = (keeper.dirpath for keeper in keepers if keeper.dirpath)
     return Path(next(folders, Path(trainer.default_root_dir) / "checkpoints")) / LAST
@@ -203,7 +203,7 @@ def steps_taken(path: Path) -> int:
 
 
 def _check_schedule(trainer: lightning.Trainer, checkpoint: dict[str, Any]) -> None:
-    """Refuse a longer run than the one-cycle schedule was made for, which ends at a learning rate of nothing."""
+    """Refuse a longer run than the one-cycle schedule was made for, which ends at a learning rate of 0."""
     planned = [state["total_steps"] for state in checkpoint["lr_schedulers"] if "total_steps" in state]
     steps = trainer.estimated_stepping_batches
     if planned and steps > planned[0]:

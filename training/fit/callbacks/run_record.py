@@ -85,7 +85,7 @@ class RunRecord(lightning.Callback):
             self.history.add_validation(epoch=trainer.current_epoch, step=trainer.global_step, figures=figures)
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Write what came of the training."""
+        """Write the results of the training."""
         self._write_results(trainer, finished=True)
 
     def on_exception(
@@ -112,7 +112,7 @@ class RunRecord(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
         checkpoint: dict[str, Any],
     ) -> None:
-        """Lightning calls this for every checkpoint: with it goes what it took to come here."""
+        """Add the record of the run so far; Lightning calls this for all checkpoints."""
         took = {"seconds": round(self._seconds(), 1), "machine": machine(trainer).model_dump()}
         checkpoint["run"] = {**self._origin(), **took}
 
@@ -176,7 +176,7 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
     if not isinstance(data, SentimentData):
         return []
     files: list[dict[str, Any]] = list(data.state_dict()["files"])
-    tests = data.files.get("test", [])  # of which checkpoints know nothing
+    tests = data.files.get("test", [])  # not in checkpoints
     apart = [("test", test.path, test.sha256) for test in tests]
     if data.held_out is not None:
         apart += [("held_out", path, data.held_out.sha256(path)) for path in data.held_out.paths]

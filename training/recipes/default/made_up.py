@@ -1,4 +1,4 @@
-"""Texts made up for what reviews hardly hold: plain facts, ratings, news of companies, messages, irony, emoji alone.
+"""Texts generated for what reviews rarely contain: plain facts, ratings, company news, messages, irony, lone emoji.
 
 None of them is a text that the behavioral suite asks. The suite's families about the same things are still easier for
 a model that has read these; which ones, and how it does on the others, docs/reference/behavior.md tells.

@@ -30,7 +30,7 @@ def read_source(path: Path, *, excluded: Collection[str] = ()) -> Iterator[Examp
         excluded: ids of texts to skip.
 
     Yields:
-        Examples whose label is empty where the file has another label or none.
+        Examples whose label is empty if the file has another label or none.
     """
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line_number, line in enumerate(lines, start=1):

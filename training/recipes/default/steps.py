@@ -44,7 +44,7 @@ IDENTITY_TERMS = Path(os.path.relpath(Path(__file__).parent / "identity_terms.ya
 """Texts with an identity term are scored together with others of its group in its place."""
 
 RARE = 8
-"""Word pieces that all training texts together hold fewer times are left out of what is shipped."""
+"""Word pieces that are less frequent in all training texts are pruned from the shipped vocabulary."""
 
 DESCRIPTION = (
     "English sentiment in three classes, for single sentences and for whole reviews: "
@@ -103,7 +103,7 @@ def texts_to_score(recipe: Recipe, name: str) -> list[Text]:
 
 
 def fine_tune(recipe: Recipe) -> None:
-    """The teacher learns five classes from the treebank's phrases, and three of every other labeled text."""
+    """The teacher learns five classes from the treebank's phrases, and three of all other labeled texts."""
     train = [recipe.training_trees, recipe.labeled, recipe.teacher_made_up]
     files = ["--train", _listed(train), "--validation", _listed(_validation(recipe)), "--to", recipe.teacher]
     labels = ["--trees=phrases", "--label_map", json.dumps(TEACHER_LABELS), "--coarse", json.dumps(COARSE)]
@@ -113,7 +113,7 @@ def fine_tune(recipe: Recipe) -> None:
 
 
 def score(recipe: Recipe, name: str) -> None:
-    """The teacher's scores of a file of texts, beside their labels where they have some."""
+    """The teacher's scores of a file of texts, with their labels if they have any."""
     swapped = ["--counterfactuals", IDENTITY_TERMS]
     files: dict[str, list[object]] = {
         "phrases": [recipe.training_trees, "--trees=phrases", "--label_map", json.dumps(FIVE)],

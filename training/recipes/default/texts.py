@@ -23,13 +23,13 @@ TEACHER_MADE_UP = 20_000
 """Made-up texts that the teacher reads, at most; to a student they are one kind of text among many more."""
 
 SEED = 1
-"""Of the splits and draws. The students' seeds change neither."""
+"""Seed of the splits and draws; independent of the students' seeds."""
 
 
 def prepare(recipe: Recipe) -> None:
     """Write labeled texts, unlabeled texts, validation texts, made-up texts, and the sets to measure on.
 
-    A text that stands in a set to measure on or in the treebank's validation file is dropped, and so are the reviews
+    A text that is in a test set or in the treebank's validation file is dropped, and so are the reviews
     that published robustness sets use.
     """
     for measured in MEASURED:
