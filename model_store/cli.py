@@ -141,15 +141,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _answer_lines(model: SentimentModel, stream: BinaryIO, *, explain: bool, as_json: bool) -> Iterator[str]:
     """The answer to each line, as soon as the line is there."""
-    for number, line in enumerate(stream, start=1):
-        content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+    for line_number, line in enumerate(stream, start=1):
+        content = line.removeprefix(BYTE_ORDER_MARK) if line_number == 1 else line
         text = None
         try:
             text = _decode(content.rstrip(b"\r\n"))
             (prediction,) = model.predict_tokenized([model.tokenize(text)], explain=explain)
         except TextError as error:
-            problem = {"line": number, "text": text, "error": {"code": error.code, "message": error.message}}
-            yield json.dumps(problem) if as_json else f"line {number}: {error.message}"
+            problem = {"line": line_number, "text": text, "error": {"code": error.code, "message": error.message}}
+            yield json.dumps(problem) if as_json else f"line {line_number}: {error.message}"
             continue
         if as_json:
             yield _json_line(text, prediction)

@@ -40,8 +40,8 @@ def unpack(path: Path, file: bytes) -> tuple[Manifest, Evaluation | None]:
             evaluation = Evaluation.model_validate(figures)
         return Manifest.model_validate(content), evaluation
     except ValidationError as error:
-        place, problem = first_problem(error)
-        raise BundleError(path, f"is invalid at {place or 'the top level'}: {problem}") from None
+        field, problem = first_problem(error)
+        raise BundleError(path, f"is invalid at {field or 'the top level'}: {problem}") from None
 
 
 def _parse(path: Path, file: bytes) -> dict[str, Any]:

@@ -57,12 +57,12 @@ class DataError(ValueError):
 
     def in_group(self, group: str) -> str:
         """The message with its options under a group's name: ``--data.format`` for ``--format`` in the group "data"."""
-        place = str(self).partition(": ")[0]
-        return f"{place}: {_with_group(self.problem, group)}\n{_with_group(self.fix, group)}"
+        position = str(self).partition(": ")[0]
+        return f"{position}: {_with_group(self.problem, group)}\n{_with_group(self.fix, group)}"
 
     @property
     def headline(self) -> str:
-        """The place and the problem, without the fix."""
+        """The position and the problem, without the fix."""
         return str(self).partition("\n")[0]
 
     def __reduce__(self) -> tuple[Callable[[], "DataError"], tuple[()]]:

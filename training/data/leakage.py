@@ -125,13 +125,13 @@ class LeakageFilter:
     @cached_property
     def _index(self) -> "tuple[array[int], array[int]]":
         """The hashes in ascending order, and for each the file's number << 32 | line."""
-        found: dict[int, int] = {}
+        position_of_hash: dict[int, int] = {}
         for index, path in enumerate(self.paths):
             for example in self._texts(path):
                 if count_words(example.text) >= self.min_words:
-                    found.setdefault(_hash_of(text_fingerprint(example.text)), index << 32 | example.line)
-        hashes = sorted(found)
-        return array("Q", hashes), array("Q", (found[value] for value in hashes))
+                    position_of_hash.setdefault(_hash_of(text_fingerprint(example.text)), index << 32 | example.line)
+        hashes = sorted(position_of_hash)
+        return array("Q", hashes), array("Q", (position_of_hash[value] for value in hashes))
 
     @cached_property
     def _units(self) -> list[Unit]:

@@ -32,8 +32,8 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
     total = sum(shares)
     parts: list[list[Example]] = [[] for _ in shares]
     dealt = [0] * len(shares)
-    for number, group in enumerate(shuffled, start=1):
-        lag = [number * share / total - count for share, count in zip(shares, dealt, strict=True)]
+    for group_count, group in enumerate(shuffled, start=1):
+        lag = [group_count * share / total - count for share, count in zip(shares, dealt, strict=True)]
         behind = lag.index(max(lag))
         parts[behind].extend(group)
         dealt[behind] += 1

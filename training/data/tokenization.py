@@ -122,14 +122,14 @@ def encode_all(
             yield encoding.ids[:max_tokens]
 
 
-def chunks(texts: Iterable[str], most: int = CHUNK_TEXTS) -> Iterator[list[str]]:
+def chunks(texts: Iterable[str], max_texts: int = CHUNK_TEXTS) -> Iterator[list[str]]:
     """The texts in lists of at most so many, and of fewer where they are long, to be tokenized together."""
     batch: list[str] = []
     characters = 0
     for text in texts:
         batch.append(text)
         characters += len(text)
-        if len(batch) == most or characters >= CHUNK_CHARACTERS:
+        if len(batch) == max_texts or characters >= CHUNK_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:

@@ -50,16 +50,16 @@ def with_counterfactuals(
     """
     group_of = {term.lower(): group for group in groups for term in group}
     generator = random.Random(seed)  # noqa: S311 - not a secret
-    for number, text in enumerate(texts):
+    for index, text in enumerate(texts):
         terms = (match["word"] for match in WORD.finditer(text.text) if match["word"].lower() in group_of)
         term = next(terms, None)
         if term is None:
             yield text
             continue
         others = [other for other in group_of[term.lower()] if other.lower() != term.lower()]
-        yield Text(text.text, text.label, group=number)
+        yield Text(text.text, text.label, group=index)
         for other in generator.sample(others, min(variants, len(others))):
-            yield Text(exchange(text.text, term, other), text.label, group=number)
+            yield Text(exchange(text.text, term, other), text.label, group=index)
 
 
 def exchange(text: str, term: str, other: str) -> str:

@@ -57,13 +57,13 @@ def score_texts(
     columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=len(texts))
-        for number, chunk in enumerate(chunks):
-            part = folder / f"{number:06}.parquet"
+        for index, chunk in enumerate(chunks):
+            part = folder / f"{index:06}.parquet"
             if not part.is_file():
                 write_table(part, _table(chunk, scorer.score([text.text for text in chunk]), scorer.labels))
             progress.advance(task, len(chunk))
     description = json.dumps({"teachers": teachers, **(settings or {})})
-    _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
+    _join([folder / f"{index:06}.parquet" for index in range(len(chunks))], to=to, description=description)
     shutil.rmtree(folder)
 
 

@@ -115,6 +115,6 @@ def risk_coverage_curve(confidence: NDArray[np.float64], correct: NDArray[np.boo
 
 def coverage_at(threshold: float, confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> CoveragePoint:
     """The share of answers that reach a threshold, and how many of those are correct."""
-    kept = confidence >= threshold
-    accuracy = float(correct[kept].mean()) if kept.any() else None
-    return CoveragePoint(threshold=threshold, coverage=float(kept.mean()), accuracy=accuracy)
+    accepted = confidence >= threshold
+    accuracy = float(correct[accepted].mean()) if accepted.any() else None
+    return CoveragePoint(threshold=threshold, coverage=float(accepted.mean()), accuracy=accuracy)

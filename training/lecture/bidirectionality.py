@@ -169,9 +169,9 @@ def judge(pairs: list[Pair], classifiers: list[TrainedClassifier]) -> list[Check
     ]
 
 
-def _apart(one: Tensor, other: Tensor) -> list[float]:
-    scale = (one.norm(dim=-1) + other.norm(dim=-1)) / 2
-    apart: list[float] = ((one - other).norm(dim=-1) / scale.clamp_min(1e-12)).tolist()
+def _apart(first: Tensor, second: Tensor) -> list[float]:
+    scale = (first.norm(dim=-1) + second.norm(dim=-1)) / 2
+    apart: list[float] = ((first - second).norm(dim=-1) / scale.clamp_min(1e-12)).tolist()
     return apart
 
 
@@ -189,9 +189,9 @@ def _every_word_known(sentences: Sentences, network: SentimentNetwork) -> tuple[
     words = sorted({word for text in PAIR for word in text.split()})
     last = network.embedding.num_embeddings - 1
     known = {word: sentences.pipeline.token_to_id(word) for word in words}
-    taken = {number for number in known.values() if number is not None}
-    free = iter(number for number in range(last, 0, -1) if number not in taken)
-    ids = {word: next(free) if number is None else number for word, number in known.items()}
+    taken = {index for index in known.values() if index is not None}
+    free = iter(index for index in range(last, 0, -1) if index not in taken)
+    ids = {word: next(free) if index is None else index for word, index in known.items()}
     first, second = ([ids[word] for word in text.split()] for text in PAIR)
     return first, second
 

@@ -177,7 +177,7 @@ def judge(counters: list[Counter], *, by_hand: float) -> list[Check]:
                 f"{spread([counter.outside for counter in lstm], share=True)} against "
                 f"{spread([counter.outside for counter in gru], share=True)}"
             ),
-            held=all(one.outside > other.outside for one, other in zip(lstm, gru, strict=True)),
+            held=all(more.outside > less.outside for more, less in zip(lstm, gru, strict=True)),
         ),
         Check(
             rule=(

@@ -221,8 +221,8 @@ def _of(stacks: list[Stack], connection: str, layers: int, what: str) -> list[fl
     return [getattr(stack, what) for stack in stacks if (stack.connection, stack.layers) == (connection, layers)]
 
 
-def _ordinal(number: int) -> str:
-    return "tenth" if number == LESS else f"{number}th"
+def _ordinal(divisor: int) -> str:
+    return "tenth" if divisor == LESS else f"{divisor}th"
 
 
 def _draw_gradient(stacks: list[Stack], sizes: DepthSizes) -> Plot:
@@ -289,9 +289,9 @@ def _meaning(stacks: list[Stack]) -> str:
     means = {group: fmean(_of(stacks, *group, "accuracy")) for group in groups}
     (connection, layers), best = max(means.items(), key=lambda item: (item[1], -item[0][1]))
     deepest = max(layers for _, layers in groups)
-    kept = {name: fmean(_of(stacks, name, deepest, "reached")) for name in CONNECTIONS}
-    strongest = max(kept, key=lambda name: kept[name])
-    vanished = kept["none"] <= 1 / LESS
+    gradient_left = {name: fmean(_of(stacks, name, deepest, "reached")) for name in CONNECTIONS}
+    strongest = max(gradient_left, key=lambda name: gradient_left[name])
+    vanished = gradient_left["none"] <= 1 / LESS
     fresh = (
         "Without a connection the gradient fades on its way down a fresh stack."
         if vanished
@@ -301,7 +301,8 @@ def _meaning(stacks: list[Stack]) -> str:
     return (
         f"Most accurate on average: {layers} {'layer' if layers == 1 else 'layers'} with connection {connection} "
         f"({percent(best)}); read it together with the interval above. {fresh} At {deepest} layers {strongest} "
-        f"brings the most down ({short(kept[strongest])} of the top's, against {short(kept['none'])} without one), "
+        f"brings the most down ({short(gradient_left[strongest])} of the top's, against "
+        f"{short(gradient_left['none'])} without one), "
         f"and accuracy is {percent(means['none', deepest])} without a connection, "
         + ", ".join(f"{percent(means[name, deepest])} with {name}" for name in CONNECTIONS if name != "none")
         + "."

@@ -97,9 +97,9 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel]) -> None:
     low, high = (edge / points for edge in (axes.bbox.y0, axes.bbox.y1))
     heights = [float(axes.transData.transform((label.x, label.y))[1]) / points for label in labels]
     inside = [min(max(height, low), high) for height in heights]
-    order = sorted(range(len(labels)), key=lambda place: inside[place])
-    for place, moved in zip(order, _moved_apart([inside[place] for place in order], highest=high), strict=True):
-        label = labels[place]
+    order = sorted(range(len(labels)), key=lambda index: inside[index])
+    for index, moved in zip(order, _moved_apart([inside[index] for index in order], highest=high), strict=True):
+        label = labels[index]
         axes.annotate(
             label.text,
             xy=(1.0, (moved - low) / (high - low)),

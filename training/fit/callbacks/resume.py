@@ -153,8 +153,8 @@ class Resume(lightning.Callback):
             progress["is_last_batch"] = False
             progress["total"]["ready"] = progress["total"]["processed"]
 
-    def _note_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
-        if number == signal.SIGINT:
+    def _note_signal(self, signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
+        if signal_number == signal.SIGINT:
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True

@@ -147,13 +147,13 @@ class RunRecord(lightning.Callback):
 
 
 def _callbacks(trainer: lightning.Trainer) -> list[lightning.Callback]:
-    found: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it from outside
-    return found
+    callbacks: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it from outside
+    return callbacks
 
 
 def _is_logged(trainer: lightning.Trainer, step: int) -> bool:
-    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it from outside
-    return every > 0 and step % every == 0
+    interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it from outside
+    return interval > 0 and step % interval == 0
 
 
 def _writes(trainer: lightning.Trainer) -> bool:
@@ -189,16 +189,16 @@ def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:
     if keeper is None or keeper.monitor is None or keeper.best_model_score is None:
         return {}
     value = float(keeper.best_model_score)
-    found = history.first_with(keeper.monitor.removeprefix("validation/"), value)
+    validation = history.first_with(keeper.monitor.removeprefix("validation/"), value)
     return {
         "best": {
             "checkpoint": os.path.relpath(keeper.best_model_path, trainer.default_root_dir),
             "monitor": keeper.monitor,
             "value": value,
-            "epoch": None if found is None else found["epoch"],
-            "step": None if found is None else found["step"],
+            "epoch": None if validation is None else validation["epoch"],
+            "step": None if validation is None else validation["step"],
         },
-        "validation": {} if found is None else found["figures"],
+        "validation": {} if validation is None else validation["figures"],
     }
 
 
@@ -214,8 +214,8 @@ def _telemetry(trainer: lightning.Trainer) -> dict[str, Any]:
 
 
 def _figures(trainer: lightning.Trainer, prefix: str) -> dict[str, float]:
-    every = _numbers(trainer, skip=())
-    return {name.removeprefix(prefix): value for name, value in every.items() if name.startswith(prefix)}
+    numbers = _numbers(trainer, skip=())
+    return {name.removeprefix(prefix): value for name, value in numbers.items() if name.startswith(prefix)}
 
 
 def _numbers(trainer: lightning.Trainer, *, skip: tuple[str, ...]) -> dict[str, float]:

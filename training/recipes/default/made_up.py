@@ -34,5 +34,5 @@ def made_up_texts(*, max_texts: int, seed: int) -> Iterator[Example]:
 @cache
 def suite_texts() -> frozenset[str]:
     """Every text that the behavioral suite asks as it is run by default, in the form in which texts are compared."""
-    every = (case for family in read_families() for case in cases(family, max_cases=CASES_A_FAMILY, seed=SEED))
-    return frozenset(text_fingerprint(text) for case in every for text in case)
+    suite_cases = (case for family in read_families() for case in cases(family, max_cases=CASES_A_FAMILY, seed=SEED))
+    return frozenset(text_fingerprint(text) for case in suite_cases for text in case)
