@@ -22,7 +22,7 @@ class CoveragePoint(StrictModel):
 
     threshold: float = Field(ge=0, le=1)
     coverage: float = Field(
-        ge=0, le=1, description="Share of all texts whose answers are kept; where one was asked for, that one."
+        ge=0, le=1, description="Share of all texts whose answers are kept; the requested share, if there was one."
     )
     accuracy: float | None = Field(ge=0, le=1, description="Share of the kept answers that are right; null: none kept.")
 

@@ -60,7 +60,7 @@ class Endpoint:
         handler: a function from a request to a response.
         body: what is done with the body of a request.
         media_types: what a whole body may be.
-        needs_key: whether an API key is asked for, where the operator has set some.
+        needs_key: whether an API key is needed if the operator has set some.
         metric: the label ``endpoint`` in the metrics; the path by default.
         logged: whether a request leaves a line in the access log.
         operation: what the OpenAPI document says; None leaves the endpoint out of it.

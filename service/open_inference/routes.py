@@ -175,7 +175,7 @@ def _json_length(headers: Headers) -> int | None:
 
 
 def _model(request: Request) -> OpenInferenceModel:
-    """The served model; raises ``RequestError`` where the path names another one."""
+    """The served model; raises ``RequestError`` if the path names another one."""
     served: OpenInferenceModel = request.app.state.served.open_inference
     served.check_name(request.path_params["name"], request.path_params.get("version"))
     return served

@@ -71,7 +71,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         world_size: how many processes share the batches.
 
     Raises:
-        OptionError: a row alone is longer than ``tokens_per_batch``.
+        OptionError: a single row is longer than ``tokens_per_batch``.
     """
 
     def __init__(

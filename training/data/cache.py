@@ -109,7 +109,7 @@ def _is_whole(entry: Path) -> bool:
     try:
         seal = json.loads((entry / _SEAL).read_text(encoding="utf-8"))
         return all(content_hash(entry / name) == expected for name, expected in seal["files"].items())
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # nothing there, or damaged in any way
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # missing, or damaged in any way
         return False
 
 

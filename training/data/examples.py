@@ -20,13 +20,13 @@ _KEPT_FOR_SUMMARY = 5  # enough to recognize one systematic fault, short enough 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and its label, and where they came from.
+    """A text and its label, and their position in a file.
 
     Attributes:
         label: empty for a text that only a teacher has labeled.
         line: 1-based line in its file; for Parquet, which has no lines, the 1-based row.
         teacher: each label's log-probability according to a teacher, NaN if the teacher did not score this text; None
-            where the file has no such scores. See ``distillation``.
+            if the file has no such scores. See ``distillation``.
     """
 
     text: str
@@ -94,7 +94,7 @@ class SkippedRows:
         self.first: list[DataError] = []
 
     def record(self, error: DataError) -> None:
-        """Raise ``error``, or count it and go on, as the policy says."""
+        """Raise ``error`` or count it, as the policy says."""
         if self.policy == "stop":
             raise error
         self.count += 1

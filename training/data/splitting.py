@@ -13,7 +13,7 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
     """Deal the examples out, label by label in a shuffled order, each to the part that lags most behind its share.
 
     Texts that repeat one another go to the same part, so no part knows a text of another. The outcome depends on
-    nothing but the examples, the shares and the seed.
+    only the examples, the shares and the seed.
 
     Args:
         examples: in the order of their file.

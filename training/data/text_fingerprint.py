@@ -9,7 +9,7 @@ _TREEBANK_BRACKET = re.compile(r"-[lr][rsc]b-")
 
 
 class _WordCharacters(dict[int, int | None]):
-    """For ``str.translate``: letters, marks and digits stay (Unicode categories L, M, N), all else goes."""
+    """For ``str.translate``: letters, marks and digits stay (Unicode categories L, M, N); the rest is dropped."""
 
     def __missing__(self, code: int) -> int | None:
         is_word_character = unicodedata.category(chr(code))[0] in "LMN"

@@ -52,7 +52,7 @@ def word_pipeline(words: Sequence[str]) -> Tokenizer:
 
 
 def subword_pipeline(texts: Iterable[str], *, size: int) -> Tokenizer:
-    """A WordPiece pipeline learned from the texts, gone through twice; the same texts always give the same pipeline."""
+    """A WordPiece pipeline learned from the texts in two passes; the same texts always give the same pipeline."""
     pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     pipeline.normalizer = normalizers.Sequence([*_folds(), normalizers.BertNormalizer(lowercase=True)])
     pipeline.pre_tokenizer = pre_tokenizers.Sequence(
@@ -90,7 +90,7 @@ def pretrained_pipeline(folder: Path) -> Tokenizer:
 def upgrade(pipeline: Tokenizer) -> Tokenizer:
     """A pipeline built by an earlier release as this release builds it; vocabulary and ids stay as they are.
 
-    Applied again it changes nothing. A pipeline of whole words is returned as it is.
+    Idempotent. A pipeline of whole words is returned unchanged.
     """
     if isinstance(pipeline.model, models.WordLevel):
         return pipeline
@@ -123,7 +123,7 @@ def encode_all(
 
 
 def chunks(texts: Iterable[str], max_texts: int = CHUNK_TEXTS) -> Iterator[list[str]]:
-    """The texts in lists of at most so many, and of fewer where they are long, to be tokenized together."""
+    """The texts in lists of at most ``max_texts``, and of fewer if they are long, to be tokenized together."""
     batch: list[str] = []
     characters = 0
     for text in texts:

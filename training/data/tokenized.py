@@ -71,7 +71,7 @@ class TokenizedExamples(Dataset[Batch]):
         return len(self.lengths)
 
     def __getitem__(self, rows: list[int]) -> Batch:
-        """The rows, packed once; nothing downstream sees padding."""
+        """The rows, packed once; later steps never see padding."""
         positions = torch.tensor(rows)
         teacher = None if self.teacher is None else self.teacher[positions]
         return Batch(self._packed(positions), self.labels[positions], positions, teacher)

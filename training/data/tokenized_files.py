@@ -31,7 +31,7 @@ class LabeledFile:
 
     Attributes:
         held_out: texts that must not be among the file's.
-        on_leak: what to do where one is.
+        on_leak: what to do with such a text.
     """
 
     path: Path
@@ -89,8 +89,8 @@ class TokenizedFile:
         labels: its labels in the order in which they came.
         bad_rows: what was left out.
         leaks: held-out texts, left out too.
-        teacher_labels: the labels whose log-probabilities the examples have from a teacher; none where they have none.
-        without_tokens: texts of nothing but invisible characters, left out too: a network has nothing to say of them.
+        teacher_labels: the labels of a teacher's log-probabilities; empty if the examples have none.
+        without_tokens: texts of only invisible characters, which are skipped too, since they have no tokens.
     """
 
     examples: TokenizedExamples

@@ -28,7 +28,7 @@ def frequent_words(counts: Counter[str], *, max_words: int, min_count: int) -> l
 
 
 def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None = None) -> Tensor:
-    """(words, size) vectors in the order given; a word that the source lacks gets a random vector with their mean and spread.
+    """(words, size) vectors in the order given; words that the source lacks get random ones of equal mean and spread.
 
     Args:
         source: a GloVe name such as ``6B.300d`` (downloaded once), or the path of a text file in GloVe's or fastText's
@@ -117,7 +117,7 @@ def _load_file(path: Path, cache: Path | None) -> Vectors:
         with _verified_downloads():
             return Vectors(str(path), cache=str(folder))  # reads torchtext's own copy in the folder once there is one
 
-    # torchtext names its copy by the file's name alone, so each version of a file gets its own folder.
+    # torchtext names its copy only by the file's name, so each version of a file gets its own folder.
     state = path.stat()
     version = {"path": str(path.resolve()), "size": state.st_size, "modified": state.st_mtime_ns}
     return cached(cache, kind="vectors", fingerprint=version, build=through, load=through)

@@ -40,7 +40,7 @@ def read_groups(path: Path) -> list[list[str]]:
 def with_counterfactuals(
     texts: Iterable[Text], groups: Sequence[Sequence[str]], *, variants: int = VARIANTS, seed: int
 ) -> Iterator[Text]:
-    """The texts, each followed by ``variants`` of it where it holds a term; these share its label and its group number.
+    """The texts; each with a term is followed by ``variants`` copies with its label and its group number.
 
     Args:
         texts: what to vary.

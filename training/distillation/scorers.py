@@ -105,7 +105,7 @@ def ensemble(scorers: Sequence[TeacherScorer]) -> TeacherScorer:
         if sorted(other.labels) != sorted(first.labels):
             message = (
                 f"The teachers' labels differ: {', '.join(first.labels)}; {', '.join(other.labels)}.\n"
-                'Make them one with --merge, such as {"very negative": negative}, or score with each by itself.'
+                'Make them one with --merge, such as {"very negative": negative}, or score with each separately.'
             )
             raise TeacherError(message)
     if len(scorers) == 1:

@@ -1,4 +1,4 @@
-"""A teacher scores texts once: part by part, so that a stopped run goes on, into one Parquet file for training."""
+"""Scoring of texts by a teacher into a Parquet file for training; in parts, so that a stopped run resumes."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ _SETTINGS = "settings.json"
 
 
 class ScoringError(ValueError):
-    """Scores that cannot be written where they should be: what is there, and what to do."""
+    """Scores that cannot be written to their path; the message says why, and what to do."""
 
 
 def score_texts(
@@ -70,7 +70,7 @@ def score_texts(
 def agreement(path: Path) -> tuple[int, int]:
     """Of a file of scores, the texts whose label its teacher finds the likeliest, and those with a label it has.
 
-    A teacher that has learnt these very texts agrees more than it would with others.
+    A teacher that was trained on these texts agrees more than it would on others.
     """
     names = [name for name in parquet.read_schema(path).names if name.startswith(TEACHER)]
     table = parquet.read_table(path, columns=["label", *names])  # not the texts, which are most of the file

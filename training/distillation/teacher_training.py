@@ -34,7 +34,7 @@ class Schedule:
         batch_size: texts a step, at most.
         tokens_per_batch: fewer texts a step where they are long, so that they hold no more padded tokens than this; 0
             for no such bound.
-        learning_rate: AdamW's, at its highest; it rises over the first steps and falls to nothing at the last.
+        learning_rate: AdamW's maximum; it rises over the first steps and falls to 0 at the last.
         train_embeddings: also the token embeddings, most of a small model's weights; frozen they cost no step.
         precision: Lightning's.
         seed: of the head, the order and dropout.

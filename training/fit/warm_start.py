@@ -20,7 +20,7 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
         path: the checkpoint; the weights are those that export would take from it.
 
     Returns:
-        The checkpoint, which says where the weights come from.
+        The checkpoint, with the origin of the weights.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or is of another tokenizer, other labels or another network.

@@ -50,7 +50,7 @@ def open_data(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     r"""Every line with its 1-based number, up to and with its end; a UTF-8 byte order mark is taken off.
 
-    Lines end in ``\n``, or in ``\r`` where the file begins with such lines.
+    Lines end in ``\n``, or in ``\r`` if the file begins with such lines.
 
     Raises:
         DataError: the file cannot be used, or is UTF-16.

@@ -27,16 +27,16 @@ class FileFormat:
         read: the file's rows; bad ones are recorded.
         note: what ``--help`` adds to the name.
         extensions: by which ``auto`` recognizes it, lower-case.
-        starts_with: whether a line can be the first one of such a file; asked where the extension says nothing.
+        starts_with: whether a line can be the first one of such a file; used if the extension does not decide.
         unit: what a position in the file is counted in.
-        label_place: where a user finds the label, for messages.
+        label_place: the place of the label in the file, for messages.
         joined: whether ``read`` itself joins Penn Treebank tokens.
     """
 
     read: "Callable[[Path, ReadingOptions, SkippedRows], Iterator[Row]]"
     note: str = ""
     extensions: tuple[str, ...] = ()
-    starts_with: Callable[[str], bool] = lambda line: False  # noqa: ARG005 - recognized by its extension alone
+    starts_with: Callable[[str], bool] = lambda line: False  # noqa: ARG005 - recognized only by its extension
     unit: Unit = "line"
     label_place: str = 'in column "{label_column}"'
     joined: bool = False
@@ -140,7 +140,7 @@ def format_of(path: Path, name: Format = "auto") -> FileFormat:
     """The named format, or for ``auto`` the one that the extension (``.gz`` aside) or the first line shows.
 
     Raises:
-        DataError: the format shows in the first line alone, and the file cannot be used.
+        DataError: only the first line shows the format, and the file cannot be used.
     """
     if name != "auto":
         return FORMATS[name]

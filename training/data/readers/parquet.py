@@ -24,7 +24,7 @@ _BATCH_ROWS = 1024
 
 
 def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: SkippedRows) -> Iterator[Row]:
-    """Rows with their 1-based numbers, and a teacher's scores where there are some; bad UTF-8 makes a bad row."""
+    """Rows with their 1-based numbers, and a teacher's scores if there are any; bad UTF-8 makes a bad row."""
     with _open_seekable(path) as file, _parquet_errors(path):
         table = parquet.ParquetFile(file)
         require_columns(path, table.schema_arrow.names, text_column=text_column, label_column=label_column)

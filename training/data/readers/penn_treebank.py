@@ -53,7 +53,7 @@ def _prepared(tokens: Iterable[str]) -> list[str]:
     for token in map(_unescaped, tokens):
         after_opening = not words or previous in _OPENING
         if token == "." and previous.endswith(".") and previous.strip("."):  # noqa: S105 - a token of text
-            continue  # the Treebank writes the full stop of "etc." twice where it ends a sentence
+            continue  # the Treebank writes the full stop of "etc." twice if it ends a sentence
         if token == "'" and previous in _OPENING:  # noqa: S105
             words.append("`")
         elif token.lower() in _JOINED_TO_THE_LEFT and not after_opening:

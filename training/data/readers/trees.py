@@ -52,7 +52,7 @@ def looks_like_a_tree(line: str) -> bool:
 def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: SkippedRows) -> Iterator[Row]:
     """Each sentence with its root's label, or every node's phrase, each distinct one on the first line that has it.
 
-    The treebank's labels were given to distinct phrases, so a phrase that returns brings nothing new. What is distinct
+    The treebank's labels were given to distinct phrases, so a repeated phrase adds no information. What is distinct
     is remembered, so memory grows with the file's phrases.
     """
     seen = _Seen()

@@ -21,7 +21,7 @@ class DurableCheckpoints(TorchCheckpointIO):
 
     Lightning writes to the system's folder for temporary files and moves from there, which is a copy where that is
     another disk, and calls no fsync (fsspec's ``LocalFileOpener.commit``): after a crash the new file may be half there
-    and the old one gone. Paths that are not local, such as s3://, are left to Lightning.
+    and the old one lost. Paths that are not local, such as s3://, are left to Lightning.
 
     Attributes:
         in_memory: the checkpoint that the path ``IN_MEMORY`` loads; see ``Recovery``.
@@ -52,7 +52,7 @@ class DurableCheckpoints(TorchCheckpointIO):
             message = (
                 f"{path}: the checkpoint could not be written ({error.strerror or error}); training has stopped.\n"
                 "The checkpoint written before it is intact. This one needs "
-                f"{buffer.getbuffer().nbytes / 1e6:,.1f} MB beside it: make room,\n"
+                f"{buffer.getbuffer().nbytes / 1e6:,.1f} MB next to it: make room,\n"
                 "then run the same command again with --ckpt_path=last."
             )
             raise CheckpointNotWrittenError(message) from error

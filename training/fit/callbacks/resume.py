@@ -100,7 +100,7 @@ class Resume(lightning.Callback):
         """Restore a resumed run's state, write last.ckpt when it is due, and end the run after a signal.
 
         Raises:
-            SystemExit: after a signal, with 143, or 130 where it was Ctrl-C.
+            SystemExit: after a signal, with 143, or 130 after Ctrl-C.
         """
         if self._loaded is not None:
             self._restore(trainer)
@@ -111,7 +111,7 @@ class Resume(lightning.Callback):
             self._save(trainer)
         if stop:
             path = last_checkpoint(trainer)
-            rank_zero_info(f"Told to stop; go on from {path} with --ckpt_path=last.")
+            rank_zero_info(f"Stopped by a signal; resume from {path} with --ckpt_path=last.")
             raise SystemExit(INTERRUPTED if self._interrupted else EXIT_CODE)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
@@ -158,7 +158,7 @@ class Resume(lightning.Callback):
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True
-            # A handler may run in the middle of another write to the same stream, so this goes past Python's buffers.
+            # A handler may run in the middle of another write to the same stream, so this bypasses Python's buffers.
             os.write(2, b"\nStopping after this step, with a checkpoint. Ctrl-C again stops at once.\n")
         self._told_to_stop = True
 
@@ -181,7 +181,7 @@ class Resume(lightning.Callback):
         if not trainer.checkpoint_callbacks or _in_trial(trainer):
             return
         for logger in trainer.loggers:
-            logger.save()  # a resumed run's logs go on from here
+            logger.save()  # a resumed run appends to these logs
         trainer.save_checkpoint(last_checkpoint(trainer), weights_only=False)
         self._saved_at = trainer.global_step
 

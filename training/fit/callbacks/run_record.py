@@ -184,7 +184,7 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
 
 
 def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:
-    """The best checkpoint and the validation figures it was kept for; nothing before the first validation."""
+    """The best checkpoint and its validation figures; empty before the first validation."""
     keeper = next((callback for callback in _callbacks(trainer) if isinstance(callback, ModelCheckpoint)), None)
     if keeper is None or keeper.monitor is None or keeper.best_model_score is None:
         return {}
@@ -203,7 +203,7 @@ def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:
 
 
 def _telemetry(trainer: lightning.Trainer) -> dict[str, Any]:
-    """Gradient norms and skipped steps, where the callbacks that count them are present."""
+    """Gradient norms and skipped steps, if the callbacks that count them are present."""
     result: dict[str, Any] = {}
     for callback in _callbacks(trainer):
         if isinstance(callback, GradientTelemetry):
