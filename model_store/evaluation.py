@@ -1,4 +1,4 @@
-"""How good a bundle is and what it is for: the content of evaluation.json and, in tables, of the card."""
+"""Measurements and intended use of a bundle: the content of evaluation.json and, in tables, of the card."""
 
 from pydantic import Field, model_validator
 

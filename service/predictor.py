@@ -240,7 +240,7 @@ def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
 
 
 def _scored(prediction: Prediction) -> dict[str, Any]:
-    """What a text and a sentence have in common."""
+    """The fields that results of texts and sentences share."""
     return {
         "label": prediction.label,
         "score": prediction.score,

@@ -130,7 +130,7 @@ def _validation_files(options: ExportOptions, loaded: Checkpoint) -> list[Path]:
 
 
 def _read(paths: Sequence[Path], options: ExportOptions, loaded: Checkpoint) -> list[tuple[str, list[Example]]]:
-    """Each file's name and content, read as the run read its own unless the options say otherwise."""
+    """Name and content of each file, read with the run's options unless others are given."""
     run = loaded.data_options
     names = [short_name(path) for path in paths]
     if len(set(names)) < len(names):
@@ -153,7 +153,7 @@ def _polarities(labels: list[str], chosen: dict[str, float]) -> dict[str, float 
 
 
 def _training(origin: Mapping[str, Any]) -> Training:
-    """Where weights come from, and those that they began with."""
+    """The training of the weights, and that of the weights they started from."""
     machine, earlier = origin.get("machine"), origin.get("began_with")
     return Training(
         command=origin.get("command"),

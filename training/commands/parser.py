@@ -20,7 +20,7 @@ UNKNOWN_ON_COMMAND_LINE = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 UNKNOWN_IN_YAML = re.compile(r"does not accept option '([^']+)'")
 UNKNOWN_IN_CLASS = re.compile(r"class_path '([^']+)':\s+Option '([^']+)' is not accepted")
 UNKNOWN_CLASS = re.compile(r"class_path '[^']+':\s+module '([^']+)' has no attribute '([^']+)'")
-"""How jsonargparse words its errors; where a later version words them otherwise, its own message is shown."""
+"""Patterns of jsonargparse's errors; an error that matches none is shown as it is."""
 
 TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 """Values that a flag may still be given."""

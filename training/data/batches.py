@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 from training.network.validation import OptionError, check_int
 
 POOL_BATCHES = 100
-"""How many batches are sorted by length together: more means less padding, fewer means more shuffling."""
+"""Number of batches sorted by length together: more means less padding, fewer means more shuffling."""
 
 SPARE_BATCHES = 0.01
 """Batches by token budget: their number is fixed at this much more than the first epoch needs, since shuffling makes
@@ -20,7 +20,7 @@ some epochs need a few more than others, and Lightning plans schedules with one 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchingOptions:
-    """How texts come together in batches.
+    """Options of batching.
 
     Args:
         batch_size: texts a step, of each process.
@@ -180,7 +180,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
 
 
 def _split_largest(batches: list[Tensor], count: int) -> list[Tensor]:
-    """As many batches as asked for, the halves of a divided one side by side; repeats some if all are single rows."""
+    """Split batches until there are ``count``, halves next to each other; repeat some if all are single rows."""
     while (missing := count - len(batches)) > 0:
         divisible = [position for position, batch in enumerate(batches) if len(batch) > 1]
         if not divisible:

@@ -86,7 +86,7 @@ def _locked(entry: Path) -> Iterator[None]:
 
 
 def _build_where_needed(entry: Path, fingerprint: Mapping[str, object], build: Callable[[Path], object]) -> None:
-    """Only called under the entry's lock."""
+    """Build the entry; the caller holds its lock."""
     if _is_whole(entry):  # by the job that had the lock before
         return
     partial = entry.with_name(f".{entry.name}.partial")
@@ -105,7 +105,7 @@ def _build_where_needed(entry: Path, fingerprint: Mapping[str, object], build: C
 
 
 def _is_whole(entry: Path) -> bool:
-    """Whether every file is there as it was written; a disk that filled up or a power cut can leave less."""
+    """Whether all files are as they were written; a full disk or a power cut can damage them."""
     try:
         seal = json.loads((entry / _SEAL).read_text(encoding="utf-8"))
         return all(content_hash(entry / name) == expected for name, expected in seal["files"].items())

@@ -80,7 +80,7 @@ class LeakageFilter:
     _sha256: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
-        """How many different texts are held out."""
+        """Number of different held-out texts."""
         return len(self._index[0])
 
     def find(self, text: str) -> Location | None:
@@ -135,7 +135,7 @@ class LeakageFilter:
 
     @cached_property
     def _units(self) -> list[Unit]:
-        """What each file is counted in, found out once and not at every leak."""
+        """The unit of positions in each file, determined once."""
         return [unit_of(path, self.format) for path in self.paths]
 
     def _texts(self, path: Path) -> Iterator[Example]:

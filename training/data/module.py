@@ -162,7 +162,7 @@ class SentimentData(lightning.LightningDataModule):
         return self._loader("test", shuffle=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the checkpoint keeps of the data: each file's name, usable rows and SHA-256, and the place in it."""
+        """State for a checkpoint: name, usable rows and SHA-256 of each file, and the position in the epoch."""
         files = [
             {
                 "part": part,
@@ -288,7 +288,7 @@ class SentimentData(lightning.LightningDataModule):
 
 
 def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
-    """How often each label occurs, and which labels differ only by case or space.
+    """Counts of labels, and labels that differ only by case or space.
 
     Args:
         labels: the classes in the order of the logits.

@@ -1,4 +1,4 @@
-"""When two texts count as the same, and how many words a text has: the one answer that folds and leak checks share."""
+"""Fingerprints that are equal for equal texts, and word counts, for folds and leak checks."""
 
 import html
 import re

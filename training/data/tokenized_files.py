@@ -1,4 +1,4 @@
-"""From a labeled file to token ids on disk: rows stream through, one at a time, and the result is kept."""
+"""From a labeled file to token ids on disk: rows are streamed, and the result is cached."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ class LabeledFile:
         return watched(examples, f"Reading {self.path.name}")
 
     def fingerprint(self) -> dict[str, object]:
-        """All that decides which rows there are. Of the name only the extensions count, which may tell the format."""
+        """Everything that determines the rows. Of the name only the extensions count, which may decide the format."""
         return {
             "content": self.sha256,
             "extensions": [suffix.lower() for suffix in self.path.suffixes],
@@ -82,7 +82,7 @@ class LabeledFile:
 
 @dataclass(frozen=True)
 class TokenizedFile:
-    """What a file gave.
+    """A tokenized file.
 
     Attributes:
         examples: its rows; labels are numbers into ``labels``.

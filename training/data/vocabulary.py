@@ -16,7 +16,7 @@ TokenizerName = Literal["word", "subword", "pretrained"]
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerOptions:
-    """How text becomes tokens, and the vectors that they start with.
+    """Options of tokenization, and of the initial vectors.
 
     Args:
         tokenizer: word (a vocabulary from the training file), subword (WordPiece learned from it), or pretrained.

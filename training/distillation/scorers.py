@@ -38,7 +38,7 @@ class TeacherScorer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceOptions:
-    """How a Hugging Face teacher runs: ``max_tokens`` a text, ``tokens_per_batch`` at once, in bfloat16 or not."""
+    """Options of a Hugging Face teacher: ``max_tokens`` a text, ``tokens_per_batch`` at once, in bfloat16 or not."""
 
     max_tokens: int
     tokens_per_batch: int

@@ -20,7 +20,7 @@ from training.distillation.tables import write_table
 from training.distillation.texts import Text
 
 TEXTS_A_PART = 16_384
-"""What is lost at most when scoring is stopped."""
+"""Texts per part: the most that is lost when scoring is stopped."""
 
 _SETTINGS = "settings.json"
 

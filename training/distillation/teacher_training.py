@@ -27,7 +27,7 @@ WARM_UP = 0.06
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How a teacher is fine-tuned.
+    """Options of fine-tuning a teacher.
 
     Attributes:
         epochs: passes over the training texts.

@@ -30,7 +30,7 @@ _NORMAL_QUANTILE = NormalDist().inv_cdf((1 + COVERAGE) / 2)  # 1.96 standard dev
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What a classifier predicted for each text: all that a metric needs.
+    """A classifier's predictions for a set of texts, with the true labels: the input of all metrics.
 
     Attributes:
         label_count: number of labels that the classifier chooses among.

@@ -37,7 +37,7 @@ DIFFERENT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class BidirectionalitySizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     steps: int = 150
     cells: tuple[CellName, ...] = ("lstm", "gru", "rnn")
@@ -48,7 +48,7 @@ QUICK = BidirectionalitySizes(steps=40)
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """How far apart a layer's representations of the two sentences are, token by token.
+    """Distances between a layer's representations of the two sentences, token by token.
 
     Relative to the mean of the two norms: 0 is equal, 2 is opposite.
     """
@@ -138,7 +138,7 @@ def compare(
 
 
 def judge(pairs: list[Pair], classifiers: list[TrainedClassifier]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     largest = max(pair.largest_forward for pair in pairs)
     smallest = min(pair.layers[0].backward[pair.word] for pair in pairs)
     both, one, wide = (_accuracies(classifiers, name) for name in ("both", "forward", "forward, twice as wide"))
@@ -229,7 +229,7 @@ def _setting(
                 "to the mean norm."
             ),
         ),
-        ("Data for accuracy", sentences.described(settings)),
+        ("Data for accuracy", sentences.describe(settings)),
         (
             "Training",
             (

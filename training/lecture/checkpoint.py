@@ -15,8 +15,8 @@ from training.lecture.settings import SAMPLE, DiagnosisError, Settings
 from training.network import SentimentNetwork
 from training.network.cells import RecurrentLayer
 
-MOST_TEXTS = 200
-MOST_TOKENS = 200
+MAX_TEXTS = 200
+MAX_TOKENS = 200
 
 
 class OwnModel(NamedTuple):
@@ -70,7 +70,7 @@ def texts_of(settings: Settings) -> list[str]:
     except UnicodeDecodeError as error:
         message = f"{settings.texts}: is not UTF-8 ({error.reason} at byte {error.start:,}); save it as UTF-8"
         raise DiagnosisError(message) from error
-    texts = [line.strip() for line in lines if line.strip()][:MOST_TEXTS]
+    texts = [line.strip() for line in lines if line.strip()][:MAX_TEXTS]
     if not texts:
         message = f"{settings.texts}: no text in it; put one text on each line"
         raise DiagnosisError(message)
@@ -80,7 +80,7 @@ def texts_of(settings: Settings) -> list[str]:
 def encoded(model: OwnModel, texts: list[str]) -> Iterator[PackedSequence]:
     """Token ids of each text, packed separately; texts without a token are skipped."""
     for text in texts:
-        ids = model.pipeline.encode(text, add_special_tokens=False).ids[:MOST_TOKENS]
+        ids = model.pipeline.encode(text, add_special_tokens=False).ids[:MAX_TOKENS]
         if ids:
             yield pack_sequence([torch.tensor(ids)])
 

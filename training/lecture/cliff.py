@@ -49,7 +49,7 @@ RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class CliffSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     points: int = 160
     starts: int = 200
@@ -76,7 +76,7 @@ class SurfaceResult:
 
 
 def investigate(settings: Settings, sizes: CliffSizes) -> Finding:
-    """Look at the one-unit surface, descend it, and train an rnn at many learning rates."""
+    """Compute the one-unit surface, descend it, and train an rnn at many learning rates."""
     surface = one_unit.surface(sizes.points)
     threshold = THRESHOLD_IN_MEDIANS * float(surface.norm.median())
     starts = one_unit.random_starts(sizes.starts, seed=settings.seeds[0])
@@ -110,7 +110,7 @@ def investigate(settings: Settings, sizes: CliffSizes) -> Finding:
 
 
 def judge(result: SurfaceResult, courses: list[Course]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     without = largest_learned(courses, None)
     best = max((largest_learned(courses, limit) or 0.0 for limit in THRESHOLDS if limit is not None), default=0.0)
     saved = rescued(courses)

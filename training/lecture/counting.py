@@ -25,13 +25,13 @@ CLAIM = Claim(
     source="Weiss, Goldberg and Yahav 2018; Gers and Schmidhuber 2001 (the task as next-symbol prediction)",
 )
 
-MOST_RIGHT = 0.9  # part of the trained lengths that counts as having learned the language
+LEARNED_SHARE = 0.9  # part of the trained lengths that counts as having learned the language
 FOLLOWS = 0.99  # correlation with the count that makes a unit a counter
 
 
 @dataclass(frozen=True, slots=True)
 class CountingSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     units: int = 10
     longest: int = 100
@@ -67,7 +67,7 @@ class Counter:
 
 
 def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
-    """Train both cells for every seed, test them on longer texts, and look for the unit that counts."""
+    """Train both cells for all seeds, test them on longer texts, and find the unit that counts."""
     cells: tuple[CellName, ...] = ("lstm", "gru")
     counters = [measure(cell, seed=seed, sizes=sizes) for cell in cells for seed in settings.seeds]
     by_hand = right_by_hand(longer(sizes))
@@ -77,8 +77,8 @@ def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
             (
                 "Task",
                 (
-                    "Predict the next symbol of aⁿbⁿ. A text is right where every prediction from the first b on is, "
-                    "the end included; until then the next symbol is unknown."
+                    "Predict the next symbol of aⁿbⁿ. A text is right if all predictions from the first b on are "
+                    "right, including the end; until then the next symbol is unknown."
                 ),
             ),
             ("Networks", f"One layer of our encoder, left to right, {sizes.units} units, and a linear head."),
@@ -93,8 +93,8 @@ def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
             (
                 "Trial",
                 (
-                    "One seed and 600 steps came before the rules: the loss was still falling, so there are more steps "
-                    "here."
+                    "A trial with one seed and 600 steps preceded the rules: the loss was still falling, so there "
+                    "are more steps here."
                 ),
             ),
             (
@@ -157,7 +157,7 @@ def right_by_hand(ns: range) -> float:
 
 
 def judge(counters: list[Counter], *, by_hand: float) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     lstm = [counter for counter in counters if counter.cell == "lstm"]
     gru = [counter for counter in counters if counter.cell == "gru"]
     return [
@@ -167,9 +167,9 @@ def judge(counters: list[Counter], *, by_hand: float) -> list[Check]:
             held=by_hand == 1.0,
         ),
         Check(
-            rule=f"Trained, the lstm gets at least {MOST_RIGHT:.0%} of the trained n right, in every seed.",
+            rule=f"Trained, the lstm gets at least {LEARNED_SHARE:.0%} of the trained n right, in every seed.",
             measured=spread([counter.inside for counter in lstm], share=True),
-            held=all(counter.inside >= MOST_RIGHT for counter in lstm),
+            held=all(counter.inside >= LEARNED_SHARE for counter in lstm),
         ),
         Check(
             rule="The lstm gets more of the longer n right than the gru, in every seed.",

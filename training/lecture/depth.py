@@ -48,7 +48,7 @@ LESS = 10  # times smaller, or greater, that counts as a difference between grad
 
 @dataclass(frozen=True, slots=True)
 class DepthSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     depths: tuple[int, ...] = (1, 2, 4, 8, 16)
     steps: int = 120
@@ -77,13 +77,13 @@ class Stack:
 
 
 def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
-    """Build every depth with every connection, look at the fresh gradient, and train."""
+    """Build all depths with all connections, measure the fresh gradient, and train."""
     sentences = read_sentences(settings)
     stacks = list(measure(sentences, settings, sizes))
     return Finding(
         claim=CLAIM,
         setting=[
-            ("Data", sentences.described(settings)),
+            ("Data", sentences.describe(settings)),
             (
                 "Networks",
                 (
@@ -123,7 +123,7 @@ def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
 
 
 def measure(sentences: Sentences, settings: Settings, sizes: DepthSizes) -> Iterator[Stack]:
-    """One stack after another."""
+    """Measure all stacks, one at a time."""
     for connection in CONNECTIONS:
         for layers in sizes.depths:
             for seed in settings.seeds:

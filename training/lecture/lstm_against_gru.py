@@ -40,7 +40,7 @@ VARIANTS = ("lstm", "gru, equal units", "gru, equal parameters")
 
 @dataclass(frozen=True, slots=True)
 class LstmAgainstGruSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     steps: int = 150
     rounds: int = 7
@@ -82,7 +82,7 @@ def investigate(settings: Settings, sizes: LstmAgainstGruSizes) -> Finding:
     return Finding(
         claim=CLAIM,
         setting=[
-            ("Data", sentences.described(settings)),
+            ("Data", sentences.describe(settings)),
             (
                 "Networks",
                 (
@@ -152,7 +152,7 @@ def measure_speed(
 
 
 def judge(variants: list[SizedCell], speeds: dict[str, list[float]], trained: list[Trained]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     lstm, gru, _ = variants
     faster = [gru_speed > lstm_speed for gru_speed, lstm_speed in zip(speeds[gru.name], speeds[lstm.name], strict=True)]
     return [

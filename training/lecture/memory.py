@@ -47,12 +47,12 @@ CLAIM = Claim(
 
 FAR = 100  # tokens an LSTM should reach
 RIGHT = 0.9  # accuracy that counts as remembering; guessing gives a quarter
-SURE = 20  # batches in a row without a mistake after which training has nothing left to learn
+SURE = 20  # consecutive batches without a mistake after which training stops
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryVariant:
-    """A cell and how it starts."""
+    """A cell and its initialization."""
 
     name: str
     cell: CellName
@@ -73,7 +73,7 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class MemorySizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     distances: tuple[int, ...] = (10, 30, 100, 200, 400)
     units: int = 32
@@ -97,7 +97,7 @@ class Memory:
 
 
 def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
-    """Train every variant at every distance."""
+    """Train all variants at all distances."""
     memories = list(measure(settings, sizes))
     return Finding(
         claim=CLAIM,
@@ -105,7 +105,7 @@ def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
             (
                 "Task",
                 (
-                    "The first symbol (one of 4) is asked for after so many others; guessing is right in 25%. Each "
+                    "Recall the first symbol (one of 4) after a number of others; guessing is right in 25%. Each "
                     "network is trained and tested at one distance."
                 ),
             ),
@@ -114,8 +114,8 @@ def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
                 (
                     f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
                     "encoder initializes them. “Long start” is an LSTM whose forget bias is log(distance) and input "
-                    "bias its negative (after Tallec and Ollivier 2018); it and the rnn as torch starts it are "
-                    "there for comparison and have no part in the verdict."
+                    "bias its negative (after Tallec and Ollivier 2018); it and the rnn with torch's initialization "
+                    "are only for comparison, not for the verdict."
                 ),
             ),
             (
@@ -129,8 +129,8 @@ def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
             (
                 "Trial",
                 (
-                    "One seed at distances of 10 and 30, 300 steps of 32 texts, came before the rules: it showed that "
-                    "every cell learns the task at 10."
+                    "A trial with one seed at distances of 10 and 30 (300 steps of 32 texts) preceded the rules: it "
+                    "showed that all cells learn the task at 10."
                 ),
             ),
         ],
@@ -143,7 +143,7 @@ def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
 
 
 def measure(settings: Settings, sizes: MemorySizes) -> Iterator[Memory]:
-    """One trained and tested network after another."""
+    """Train and test all networks, one at a time."""
     for variant in VARIANTS:
         for distance in sizes.distances:
             for seed in settings.seeds:
@@ -189,7 +189,7 @@ def reach(memories: list[Memory], variant: str, seed: int) -> int:
 
 
 def judge(memories: list[Memory]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     reaches = _reaches(memories)
     middle = {name: median(of_seeds) for name, of_seeds in reaches.items()}
     shown = {name: f"{middle[name]:g} (seeds: {', '.join(map(str, of_seeds))})" for name, of_seeds in reaches.items()}

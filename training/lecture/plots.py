@@ -1,4 +1,4 @@
-"""How plots look: drawn in marker colors that become CSS variables, so that they follow light and dark pages."""
+"""The style of plots: drawn in marker colors that become CSS variables, so that they follow light and dark pages."""
 
 import io
 import re

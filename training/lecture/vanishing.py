@@ -71,7 +71,7 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class VanishingSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     units: int = 32
     furthest: int = 50
@@ -85,7 +85,7 @@ QUICK = VanishingSizes(steps=120)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How much of the gradient is left by distance, in one network: (distances,) each, 1 at distance 0.
+    """The share of the gradient that is left by distance, in one network: (distances,) each, 1 at distance 0.
 
     Attributes:
         cell_state: the same for an LSTM's cell state; empty for others.
@@ -177,7 +177,7 @@ def straightness(left: list[float]) -> float:
 
 
 def judge(fresh: list[Reach], trained: list[Reach]) -> list[Check]:
-    """The rules, fixed beforehand; "in every seed" compares networks that saw the same texts."""
+    """Apply the rules, fixed before the measurement. "In every seed" compares networks that saw the same texts."""
     plain = [reach.hidden for reach in fresh if reach.variant == "rnn"]
     furthest = len(plain[0]) - 1
     return [

@@ -16,7 +16,7 @@ RecurrentLayer = nn.RNNBase
 """A one-layer recurrent module of torch, in one direction or both."""
 
 State = tuple[Tensor, ...]
-"""What a cell carries from token to token: the hidden state and, for an LSTM, the cell state; each (texts, hidden)."""
+"""The state of a cell: the hidden state and, for an LSTM, the cell state; each (texts, hidden)."""
 
 FORGET_GATE = "forget"
 """The gate that starts open; see ``encoder.initialize``."""

@@ -21,7 +21,7 @@ Trees = Literal["root", "phrases"]
 
 @dataclass(frozen=True, kw_only=True)
 class FileFormat:
-    """How files of one format are recognized and read.
+    """A file format: how its files are recognized and read.
 
     Attributes:
         read: the file's rows; bad ones are recorded.
@@ -102,7 +102,7 @@ FORMAT_HELP = ", ".join(f"{name} ({format_.note})" if format_.note else name for
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
-    """How a labeled file is read.
+    """Options for reading a labeled file.
 
     Args:
         format: FORMATS, or auto: by name and content.
@@ -124,7 +124,7 @@ class ReadingOptions:
 
     @classmethod
     def among(cls, options: Mapping[str, Any], **changes: Any) -> "ReadingOptions":  # noqa: ANN401 - of many types
-        """Those of a run's or a command's options that say how a file is read, and ``changes`` to them.
+        """The reading options among a run's or a command's options, with ``changes``.
 
         Options that are absent or None have their defaults; so have changes that are None.
         """

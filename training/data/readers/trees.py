@@ -41,7 +41,7 @@ class _Seen:
 
 
 class _MalformedTreeError(ValueError):
-    """Where a line stops being a tree."""
+    """A line that is not a tree; the message names the position."""
 
 
 def looks_like_a_tree(line: str) -> bool:

@@ -1,4 +1,4 @@
-"""How large gradients are before they are clipped, layer by layer, and how often they are."""
+"""Gradient norms before clipping, layer by layer, and the share of clipped steps."""
 
 import math
 from collections import defaultdict

@@ -221,7 +221,7 @@ def _in_trial(trainer: lightning.Trainer) -> bool:
 
 
 def _in_trouble(trainer: lightning.Trainer) -> bool:
-    """Whether steps are being skipped; the checkpoint before is then the better one to resume from."""
+    """Whether steps are being skipped; the previous checkpoint is then better to resume from."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
     return any(isinstance(callback, Recovery) and callback.in_a_row > 0 for callback in callbacks)
 

@@ -1,4 +1,4 @@
-"""How the shipped model is made: a list of steps, each a command of this project."""
+"""The recipe of the shipped model: a list of steps, each a command of this project."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from training.recipes.default.recipe import Recipe
 from training.recipes.default.texts import measured_files, prepare
 
 CONFIG = Path(os.path.relpath(Path(__file__).parents[2] / "configs" / "distilled.yaml"))
-"""As a person would type it: the command that trained a model is on its card."""
+"""The command as a user types it, since the card shows the command that trained a model."""
 
 HARD_TEXTS = Path(os.path.relpath(Path(__file__).parent / "hard_texts.json"))
 """Texts on which such models go wrong; the card shows those that this one gets wrong."""
@@ -62,7 +62,7 @@ class Step:
 
 
 def steps(recipe: Recipe) -> list[Step]:
-    """All of them, in order; a step that was stopped resumes."""
+    """All steps in order; a stopped step resumes."""
     phrases, labeled, unlabeled = recipe.scored
 
     def teacher_is_done() -> bool:
@@ -138,7 +138,7 @@ def student(recipe: Recipe, seed: int) -> list[Step]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a training run came to its end."""
+    """Whether a training run is complete."""
     record = folder / METRICS
     return record.is_file() and json.loads(record.read_text(encoding="utf-8"))["finished"] is True
 
@@ -155,7 +155,7 @@ def train(recipe: Recipe, seed: int) -> None:
 
 
 def export(recipe: Recipe, seed: int) -> None:
-    """Made small and fast, calibrated on the validation texts, measured on the test files."""
+    """Export a student: small and fast, calibrated on the validation texts, measured on the test files."""
     folder = recipe.student(seed)
     command(
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
