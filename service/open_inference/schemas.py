@@ -29,7 +29,7 @@ class InferInput(_RequestObject):
     shape: list[int] = Field(min_length=1, max_length=2, description="[n] or [n, 1], for n texts.", examples=[[1]])
     datatype: Literal["BYTES"]
     parameters: dict[str, Any] | None = Field(
-        default=None, description="`binary_data_size` instead of `data`, where the texts follow as bytes."
+        default=None, description="`binary_data_size` instead of `data`, if the texts follow as bytes."
     )
     data: list[Text] | list[list[Text]] | None = Field(
         default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]]
@@ -64,7 +64,7 @@ class ResponseTensor(_Object):
     name: str = Field(examples=["probabilities"])
     datatype: Datatype = Field(examples=["FP32"])
     shape: list[int] = Field(examples=[[1, 3]])
-    parameters: dict[str, Any] | None = Field(default=None, description="`binary_data_size`, where there is no `data`.")
+    parameters: dict[str, Any] | None = Field(default=None, description="`binary_data_size`, if `data` is absent.")
     data: list[str] | list[bool] | list[float] | list[int] | None = Field(default=None, examples=[[0.01, 0.02, 0.97]])
 
 

@@ -135,7 +135,7 @@ def make_parser(function: Callable[..., Any], *, command: str, description: str)
 def plain_errors(command: str, *errors: type[Exception], group: str = "") -> Iterator[None]:
     """End the process with a plain message: status 2 for a ``UsageError``, 1 for the given kinds of error.
 
-    ``group`` is that of the options for reading files: "data" where they are --data.format and so on.
+    ``group`` is that of the options for reading files: "data" if they are --data.format and so on.
     """
     try:
         yield
@@ -263,7 +263,7 @@ def check_text_keys(option: str, value: object) -> None:
 
 
 def explain_error(message: str, keys: Iterable[str]) -> str:
-    """An error of the parser, in short and with the nearest known key where a key is unknown."""
+    """A short form of a parser error, with the nearest known key if a key is unknown."""
     if match := UNKNOWN_IN_CLASS.search(message):
         path, option = match.groups()
         return f"{path} has no option {option!r}{_did_you_mean(option, _class_options(path))}"

@@ -123,7 +123,7 @@ def resolved_config(
         options: the dataclass of that command's own options.
 
     Raises:
-        SystemExit: with 2 where an option is not one of fit's.
+        SystemExit: with 2 if an option is not one of fit's.
     """
     printed = io.StringIO()
     keys = [] if options is None else [field.name for field in fields(options)]

@@ -1,4 +1,4 @@
-"""Cuts labeled texts into parts that share no text, each with every label in like proportion."""
+"""Splitting of labeled texts into parts that share no text and have equal proportions of labels."""
 
 import json
 import random

@@ -88,7 +88,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
     if path.is_file() and path.read_text(encoding="utf-8") != expected:
         message = (
             f"{folder}: contains parts of an earlier scoring with other texts, another teacher or other options.\n"
-            f"Delete that folder to begin anew, or choose another file than {to}."
+            f"Delete that folder to start again, or choose another file than {to}."
         )
         raise ScoringError(message)
     folder.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class Schedule:
     Attributes:
         epochs: passes over the training texts.
         batch_size: texts a step, at most.
-        tokens_per_batch: fewer texts a step where they are long, so that they hold no more padded tokens than this; 0
+        tokens_per_batch: maximum number of padded tokens a step, which means fewer long texts; 0
             for no such bound.
         learning_rate: AdamW's maximum; it rises over the first steps and falls to 0 at the last.
         train_embeddings: also the token embeddings, most of a small model's weights; frozen they cost no step.

@@ -35,7 +35,7 @@ class Course:
 
     @property
     def final(self) -> float:
-        """Mean loss of the last steps; infinite where it is not finite."""
+        """Mean loss of the last steps; infinite if it is not finite."""
         mean = sum(self.losses[-LAST:]) / len(self.losses[-LAST:])
         return mean if math.isfinite(mean) else math.inf
 
@@ -74,7 +74,7 @@ def largest_learned(courses: Sequence[Course], threshold: float | None) -> float
 
 
 def rescued(courses: Sequence[Course]) -> list[tuple[float, float]]:
-    """Learning rate and threshold of every pair where all seeds diverge without clipping and all learn with it."""
+    """Learning rate and threshold of all pairs with which all seeds diverge without clipping and all learn with it."""
     rates = sorted({course.learning_rate for course in courses})
     thresholds = sorted({course.threshold for course in courses if course.threshold is not None})
 

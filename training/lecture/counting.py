@@ -219,7 +219,7 @@ def _draw_unit(counters: list[Counter], cell: str, sizes: CountingSizes) -> Plot
     label_ends(axes, labels)
     kind = "cell state" if cell == "lstm" else "hidden state"
     caption = (
-        f"{kind.capitalize()} along {sizes.longest} “a” and {sizes.longest} “b”; upright where it counts downwards. "
+        f"{kind.capitalize()} along {sizes.longest} “a” and {sizes.longest} “b”; upright if it counts downwards. "
         "Dashed: a perfect counter."
     )
     return finished(figure, name=f"counting-{cell}", caption=caption)
@@ -253,7 +253,7 @@ def _meaning(counters: list[Counter]) -> str:
     )
     return (
         f"An LSTM can count exactly: set by hand, one unit is enough. Learning it is another matter; here {reached}. "
-        "Prefer an LSTM where the answer depends on how many (nesting, lists, lengths). Sentiment hardly does."
+        "Prefer an LSTM if the answer depends on counts (nesting, lists, lengths). Sentiment hardly does."
     )
 
 

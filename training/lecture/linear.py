@@ -18,8 +18,8 @@ CLAIM = Claim(
     title="The linear case",
     statement=(
         "With the identity in place of tanh, the gradient at step i with respect to the state at step j is exactly the "
-        "gradient at i times the (i - j)th power of the recurrent matrix W. It shrinks exponentially where the largest "
-        "eigenvalue of W is smaller than 1 in modulus, and grows exponentially where it is larger."
+        "gradient at i times the (i - j)th power of the recurrent matrix W. It shrinks exponentially if the largest "
+        "eigenvalue of W is smaller than 1 in modulus, and grows exponentially if it is larger."
     ),
     source=(
         'Lecture "Vanishing Gradients and Fancy RNNs", vanishing gradient proof sketch; '

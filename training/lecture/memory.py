@@ -178,7 +178,7 @@ def new_reader(variant: MemoryVariant, *, distance: int, units: int, seed: int) 
 
 
 def reach(memories: list[Memory], variant: str, seed: int) -> int:
-    """The furthest distance up to which all are remembered; 0 where not even the nearest is."""
+    """The longest distance up to which all are remembered; 0 if the shortest is not."""
     furthest = 0
     of_seed = [memory for memory in memories if (memory.variant, memory.seed) == (variant, seed)]
     for memory in sorted(of_seed, key=lambda memory: memory.distance):
@@ -274,7 +274,7 @@ def _meaning(memories: list[Memory]) -> str:
     helped = middle["lstm, long start"] > middle["lstm"]
     start = (
         "An LSTM whose forget bias is the logarithm of the distance reached further than one that starts at 1, at no "
-        "cost: where the distance is known, start there. "
+        "cost: if the distance is known, start there. "
         if helped
         else "Starting the forget bias at the logarithm of the distance did not carry the LSTM further. "
     )

@@ -123,7 +123,7 @@ def finished(figure: Figure, *, name: str, caption: str) -> Plot:
 
 def standalone(plot: Plot) -> str:
     """The SVG with its colors, for use as a file of its own; inside a page the page's style has them."""
-    # A reader's page may be light where the system is dark, so the drawing brings its own ground.
+    # A page may be light although the system is dark, so the drawing has its own background.
     ground = '<rect width="100%" height="100%" fill="var(--plot-paper)"/>'
     return plot.svg.replace("<defs>", f"<style>{color_style('svg')}</style>{ground}<defs>", 1)
 

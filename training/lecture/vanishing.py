@@ -100,7 +100,7 @@ class Reach:
 
 
 def investigate(settings: Settings, sizes: VanishingSizes) -> Finding:
-    """Measure every variant fresh and trained, and the user's own checkpoint where there is one."""
+    """Measure all variants fresh and trained, and the user's own checkpoint if given."""
     fresh, trained = [], []
     for seed in settings.seeds:
         for variant in VARIANTS:

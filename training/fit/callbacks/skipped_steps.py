@@ -57,7 +57,7 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
         trainer: its run folder.
         steps: this process's last skipped steps.
         skipped: how many there were in all.
-        went_back: how often training went back before.
+        went_back: number of rollbacks before.
 
     Returns:
         The file.

@@ -23,7 +23,7 @@ DOMAINS = ("goemotions", "newsmtsc", "senti4sd", "amazon_polarity", "mams")
 
 
 def read_source(path: Path, *, excluded: Collection[str] = ()) -> Iterator[Example]:
-    """Texts of gzipped JSON lines with the keys text and, where there are any, label and id.
+    """Texts of gzipped JSON lines with the key text and, if present, label and id.
 
     Args:
         path: the file. The labels are negative, neutral and positive, or 0 and 1 for the first and the last.

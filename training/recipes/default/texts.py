@@ -17,7 +17,7 @@ from training.recipes.default.recipe import Recipe
 from training.recipes.default.sources import DOMAINS, read_excluded_ids, read_source, sentences
 
 VALIDATION = {"imdb": 0.1, "goemotions": 0.03, "newsmtsc": 0.1, "senti4sd": 0.1, "amazon_polarity": 0.05}
-"""Share of each source's labeled texts that validates: about a thousand texts each, fewer where there are few."""
+"""Share of each source's labeled texts that validates: about a thousand texts each, fewer from small sources."""
 
 TEACHER_MADE_UP = 20_000
 """Made-up texts that the teacher reads, at most; to a student they are one kind of text among many more."""
