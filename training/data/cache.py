@@ -25,7 +25,7 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 
 def default_folder() -> Path:
-    """``sentiment-encoder`` in the user's cache, where the XDG Base Directory Specification puts it."""
+    """``sentiment-encoder`` in the user's cache folder of the XDG Base Directory Specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sentiment-encoder"
 
 
@@ -37,13 +37,13 @@ def cached(
     build: Callable[[Path], object],
     load: Callable[[Path], _Loaded],
 ) -> _Loaded:
-    """Load a cache entry, after building it where it is missing or damaged.
+    """Load a cache entry; build it first if it is missing or damaged.
 
     Entries appear by a rename, under a lock that the system releases when its holder dies. A killed job therefore
     leaves no half entry and blocks no other job. Of two jobs that start together one builds and both load.
 
     Args:
-        folder: the cache; None keeps nothing, and what ``load`` has mapped to memory stays readable all the same.
+        folder: the cache; None stores nothing, but what ``load`` has mapped to memory stays readable.
         kind: begins the entry's name.
         fingerprint: everything that changes the result, in JSON types.
         build: fills an empty folder.

@@ -71,7 +71,7 @@ class LabeledFile:
         }
 
     def check_unchanged(self) -> None:
-        """Raise an error where the file, or a held-out one, is no longer the one whose hash was taken."""
+        """Raise an error if the file, or a held-out one, has changed since its hash was computed."""
         if self.held_out is not None:
             self.held_out.check_unchanged()
         if content_hash(self.path) != self.sha256:
@@ -182,11 +182,11 @@ def tokenize(
     def build(folder: Path) -> None:
         bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
         examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows, leaks=leaks)
-        found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
+        counts = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
         file.check_unchanged()
-        if not found["rows"]:
+        if not counts["rows"]:
             raise DataError(file.path, None, problem="no text in it has a token.", fix="Check the file's encoding.")
-        summary = json.dumps({**found, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
+        summary = json.dumps({**counts, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
         (folder / "summary.json").write_text(summary, encoding="utf-8")
 
     return cached(
@@ -243,10 +243,10 @@ def _load(folder: Path, file: LabeledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
-    for left_out, kept in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
-        left_out.count = kept["count"]
+    for skipped, stored in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
+        skipped.count = stored["count"]
         # The errors name the file as it is called now.
-        left_out.first = [DataError(file.path, **error) for error in kept["first"]]
+        skipped.first = [DataError(file.path, **error) for error in stored["first"]]
     teacher_labels = summary["teacher_labels"]
     teacher = map_array(folder / "teacher.npy").view(len(labels), -1) if teacher_labels else None
     return TokenizedFile(

@@ -18,7 +18,7 @@ FEW_POINTS = 10
 
 
 def draw_curves(history: History, path: Path, *, title: str, best_step: int | None = None) -> None:
-    """Writes a PNG; panels without a figure are left out, and nothing is written where all are.
+    """Write a PNG; panels without a figure are left out, and nothing is written where all are.
 
     Args:
         history: the run's series.
@@ -38,9 +38,9 @@ def draw_curves(history: History, path: Path, *, title: str, best_step: int | No
         draw(axes)
         _dress(axes, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    figure.savefig(beside, format="png", dpi=130, facecolor="white")
-    beside.replace(path)
+    partial = path.with_suffix(".partial")
+    figure.savefig(partial, format="png", dpi=130, facecolor="white")
+    partial.replace(path)
 
 
 def smoothed(points: Series) -> tuple[list[int], list[float]]:

@@ -29,7 +29,7 @@ class OwnGradient(NamedTuple):
 
 
 def measure(settings: Settings) -> OwnGradient:
-    """Follows the gradient back through the top layer of the checkpoint, in each direction.
+    """Follow the gradient back through the top layer of the checkpoint, in each direction.
 
     Raises:
         DiagnosisError: there are too few texts, or all are too short for any distance.
@@ -44,7 +44,7 @@ def measure(settings: Settings) -> OwnGradient:
         direction: averages([_of_text(model, ids, backward=direction == "backward") for ids in texts])
         for direction in directions
     }
-    if len(left["forward"]) < 2:  # noqa: PLR2004 - one distance is no curve
+    if len(left["forward"]) < 2:  # noqa: PLR2004 - a curve needs two points
         message = (
             f"{len(texts)} texts are too few or too short; at least {FEWEST_TEXTS} of two or more tokens are needed"
         )

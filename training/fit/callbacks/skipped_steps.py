@@ -25,7 +25,7 @@ def described(
     norm: Tensor,
     batches: list[Batch],
 ) -> dict[str, Any]:
-    """A step as it goes into the report, while its gradients still stand.
+    """The report's entry for a step; call it before the gradients are cleared.
 
     Args:
         trainer: which step it is.
@@ -51,7 +51,7 @@ def described(
 
 
 def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, skipped: int, went_back: int) -> Path:
-    """Writes the steps of all processes to ``REPORT``; called by all of them.
+    """Write the steps of all processes to ``REPORT``; called by all of them.
 
     Args:
         trainer: its run folder.
@@ -77,6 +77,6 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
 
 
 def _as_json(value: Tensor) -> float | str:
-    """The number, or its name: JSON has no word for NaN and infinity."""
+    """The number, or its name: JSON cannot represent NaN and infinity."""
     number = float(value)
     return number if math.isfinite(number) else str(number)

@@ -37,7 +37,7 @@ def decode(content: bytes, *, labels: int) -> LogProbabilities:
 
 
 def store(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, name: str, folder: Path) -> None:
-    """Writes the scores of a file of texts, and its entry in the index."""
+    """Write the scores of a file of texts, and its entry in the index."""
     folder.mkdir(parents=True, exist_ok=True)
     index = read_index(folder)
     index[name] = {"texts": hash_texts(texts), "labels": list(labels)}
@@ -46,14 +46,14 @@ def store(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str]
 
 
 def read_index(folder: Path) -> dict[str, dict[str, object]]:
-    """Hash of the texts and labels of every stored file; empty where nothing is stored."""
+    """Hash of the texts and labels of every stored file; empty if nothing is stored."""
     path = folder / "index.json"
     index: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return index
 
 
 def restore(texts: Sequence[Text], *, name: str, to: Path, folder: Path = FOLDER) -> bool:
-    """Writes the stored scores of these texts to ``to``; false where there are none of exactly these texts."""
+    """Write the stored scores of these texts to ``to``; return whether there are scores of exactly these texts."""
     entry = read_index(folder).get(name)
     if entry is None or entry["texts"] != hash_texts(texts):
         return False
