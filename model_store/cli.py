@@ -1,4 +1,4 @@
-"""``python -m model_store show | verify | predict | upgrade``: bundles for people, and as JSON for machines."""
+"""``python -m model_store show | verify | predict | upgrade``: show, check and run bundles; output as text or JSON."""
 
 import json
 import sys
@@ -68,7 +68,7 @@ def verify(*, bundle: str, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"sha256": content.sha256, "files": content.manifest.files}) + "\n")
         return
-    table = Table("file", "SHA-256, as the manifest says")
+    table = Table("file", "SHA-256 in the manifest")
     for name, sha256 in content.manifest.files.items():
         table.add_row(name, sha256)
     console = Console()
@@ -84,10 +84,10 @@ def verify(*, bundle: str, as_json: bool) -> None:
     help="Also set the share of unknown tokens, from 0 to 1, above which an answer is not confident.",
 )
 def upgrade(*, bundle: str, max_unknown_share: float | None) -> None:
-    """Rewrite a bundle in today's format.
+    """Rewrite a bundle in the current format.
 
-    Graph and tokenizer stay byte for byte the same. The manifest changes if the bundle is of an older format, and its
-    hash names the model, so the model then has another name (model.sha256) in answers.
+    Graph and tokenizer stay byte for byte the same. If the bundle has an older format, its manifest changes, and with
+    it the hash that identifies the model in answers (model.sha256).
     """
     content = bundles.read(bundles.resolve(bundle))
     calibration = content.manifest.calibration
@@ -127,7 +127,7 @@ def predict(*, bundle: str, texts: tuple[str, ...], explain: bool, as_json: bool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 with a plain message, or 2 for an invalid command line."""
+    """Run one command; return the exit code: 0, 1 with a plain message, or 2 for an invalid command line."""
     try:
         commands.main(args=arguments, prog_name="python -m model_store", standalone_mode=False)
     except click.ClickException as error:

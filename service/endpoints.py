@@ -26,7 +26,7 @@ class Body(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What the OpenAPI document says of an endpoint, beside what follows from its handler and body policy.
+    """What the OpenAPI document says of an endpoint, in addition to what follows from its handler and body policy.
 
     The handler's docstring is the rest: its first line is the summary, the others are the description.
 
@@ -110,7 +110,7 @@ KEY = "sentiment.endpoint"
 
 
 def set_endpoint(scope: Scope, endpoint: Endpoint) -> None:
-    """Notes a request's endpoint for the layers further in."""
+    """Note a request's endpoint for the layers further in."""
     scope[KEY] = endpoint
 
 

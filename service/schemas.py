@@ -51,7 +51,7 @@ Truncate = Annotated[
 
 
 def _keep_lone_surrogates(value: object, validate: ValidatorFunctionWrapHandler) -> str:
-    """Lets a string through that is not valid Unicode, so that the tokenizer refuses that text and no other."""
+    """Let a string through that is not valid Unicode, so that the tokenizer refuses that text and no other."""
     try:
         text: str = validate(value)
     except ValidationError:

@@ -33,7 +33,7 @@ class ErrorEnvelopeMiddleware:
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request (ASGI)."""
+        """Handle one request (ASGI)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -92,7 +92,7 @@ class _Reply:
             await self._send(message)
 
     async def fail(self, error: RequestError, *, status: int | None = None, headers: Headers | None = None) -> None:
-        """Answers with the envelope. A response that has begun can only be broken off."""
+        """Answer with the envelope. A response that has begun can only be broken off."""
         if self._started:
             return
         self._started = True

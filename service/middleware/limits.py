@@ -47,7 +47,7 @@ class RequestLimitMiddleware:
         self._seconds = deadline_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request (ASGI)."""
+        """Handle one request (ASGI)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -191,7 +191,7 @@ def _check_media_type(scope: Scope) -> None:
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Returns the body that has been read, and then what the server sends."""
+    """Return the body that has been read, and then what the server sends."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

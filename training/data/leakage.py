@@ -28,10 +28,10 @@ class LeakageOptions:
     """Texts to keep out of the training and the validation files.
 
     Args:
-        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
-            stand in the training or the validation file; labels are not looked at. See docs/reference/data.md.
-        on_leak: stop at a text that is held out, or drop and count it.
-        held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
+        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on and that
+            must not be in the training or validation files; labels are ignored. See docs/reference/data.md.
+        on_leak: stop at a held-out text, or drop and count it.
+        held_out_min_words: held-out texts with fewer words are ignored, since short texts repeat by chance.
     """
 
     held_out: Files = field(default_factory=list)
@@ -39,14 +39,14 @@ class LeakageOptions:
     held_out_min_words: int = MIN_WORDS
 
     def filter(self, text_column: str) -> "LeakageFilter | None":
-        """The filter for these options; None where no file is held out."""
+        """The filter for these options; None without held-out files."""
         files = paths(self.held_out)
         return LeakageFilter(files, text_column=text_column, min_words=self.held_out_min_words) if files else None
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a held-out text stands: a file and its 1-based line; for Parquet, its row."""
+    """The position of a held-out text: a file and its 1-based line; for Parquet, its row."""
 
     path: Path
     line: int
@@ -54,7 +54,7 @@ class Location:
 
 
 def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
-    """What to do with texts that are held out: stop at the first, or drop and count them."""
+    """The policy for held-out texts: stop at the first, or drop and count them."""
     return SkippedRows(policy, "held-out text")
 
 
@@ -62,13 +62,12 @@ def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
 class LeakageFilter:
     """Finds the texts of test files in other files; ``text_fingerprint`` says when two texts are the same.
 
-    The files are read at the first question, and a text takes 16 bytes: a hash, and the location of the first text that
-    has it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
+    The files are read at the first lookup. A text takes 16 bytes: a hash, and the location of the first text with it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
     sentences.
 
     Attributes:
         paths: the files.
-        format: of all of them; auto goes by each one's name and content.
+        format: of all files; auto decides by name and content of each.
         text_column: column or key of the text, for the formats that have one.
         min_words: texts with fewer words are not held out; see ``count_words``.
     """
@@ -84,7 +83,7 @@ class LeakageFilter:
         return len(self._index[0])
 
     def find(self, text: str) -> Location | None:
-        """Where the same text stands, or None.
+        """The location of the same text, or None.
 
         Raises:
             DataError: a file cannot be used.
@@ -98,7 +97,7 @@ class LeakageFilter:
         return Location(self.paths[file], line, self._units[file])
 
     def fingerprint(self) -> dict[str, object]:
-        """All that decides which texts are held out; of the names only the extensions count, as for other files."""
+        """Everything that determines which texts are held out; of names only the extensions count, as elsewhere."""
         return {
             "files": [[self.sha256(path), [suffix.lower() for suffix in path.suffixes]] for path in self.paths],
             "format": self.format,
@@ -109,13 +108,13 @@ class LeakageFilter:
     def sha256(self, path: Path) -> str:
         """SHA-256 of a file's content when it was first asked for."""
         if path not in self._sha256:
-            with open_data(path):  # for its errors, which are written for people
+            with open_data(path):  # for its readable errors
                 pass
             self._sha256[path] = file_sha256(path)
         return self._sha256[path]
 
     def check_unchanged(self) -> None:
-        """Raise an error where a file is no longer the one whose hash was taken."""
+        """Raise an error if a file has changed since its hash was computed."""
         for path, sha256 in self._sha256.items():
             if file_sha256(path) != sha256:
                 raise DataError(

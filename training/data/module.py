@@ -34,15 +34,15 @@ class SentimentData(lightning.LightningDataModule):
     """Labeled text for training, validation and testing.
 
     Args:
-        train: file the model learns from, gzipped or not, see ``format``; or several: [one.csv, other.parquet]. Those
-            that ``distill score`` wrote hold a teacher's scores too, and may hold texts without a label.
+        train: training file, gzipped or not, see ``format``; or several: [one.csv, other.parquet]. Files of
+            ``distill score`` also have a teacher's scores, and may have texts without a label.
         validation: file that decides when to stop, which checkpoint is best, and the calibration; or several.
         test: file measured once, after training.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
         cache: keep token ids, and what was learned from the texts, for the next run on the same files and options.
-        cache_folder: where; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
-        sources: where data and vectors come from and under which license, in words, for the model card.
-        reading: how the files are read; of trees, validation and test file give roots whatever ``trees`` says.
+        cache_folder: folder of the cache; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
+        sources: origin and license of data and vectors, as sentences for the model card.
+        reading: how the files are read; ``trees`` only applies to training files: others always give the roots.
         leakage: texts to keep out of the training and the validation files.
         tokenization: how text becomes tokens.
         batching: how texts come together in batches.
@@ -83,7 +83,7 @@ class SentimentData(lightning.LightningDataModule):
         self.leaks = skipped_leaks(leakage.on_leak)
         self._examples: dict[str, TokenizedExamples] = {}
         self._read: dict[str, list[TokenizedFile]] = {}
-        self._place = {"epoch": 0, "batch": 0}  # where training goes on
+        self._place = {"epoch": 0, "batch": 0}  # where training resumes
 
     @cached_property
     def labels(self) -> list[str]:
@@ -158,7 +158,7 @@ class SentimentData(lightning.LightningDataModule):
         return self._loader("validation", shuffle=False)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Batches in order of length; none where there is no test file."""
+        """Batches in order of length; empty without a test file."""
         return self._loader("test", shuffle=False)
 
     def state_dict(self) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class SentimentData(lightning.LightningDataModule):
         return {"files": files, "order": self._order(), "place": self._place_now()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on where a checkpoint left off.
+        """Resume where a checkpoint left off.
 
         Raises:
             DataError: its training files were others, or it is from the middle of an epoch whose batches were others.
@@ -262,7 +262,7 @@ class SentimentData(lightning.LightningDataModule):
         return 1 if self.trainer is None else self.trainer.world_size
 
     def _order(self) -> dict[str, int]:
-        """All that decides the order of batches, beside the files."""
+        """Everything except the files that determines the order of batches."""
         return {**asdict(self.batching), "processes": self._processes}
 
     def _check_order(self, before: Mapping[str, int]) -> None:

@@ -123,7 +123,7 @@ def _load_file(path: Path, cache: Path | None) -> Vectors:
 
 @contextmanager
 def _verified_downloads() -> Iterator[None]:
-    """Undoes torchtext 0.6's switching-off of TLS verification, which would last for the whole process."""
+    """Undo torchtext 0.6's switching-off of TLS verification, which would last for the whole process."""
     unverified, default = ssl._create_unverified_context, ssl._create_default_https_context  # noqa: SLF001
     ssl._create_unverified_context = ssl.create_default_context  # type: ignore[assignment]  # noqa: SLF001
     try:

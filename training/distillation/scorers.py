@@ -46,7 +46,7 @@ class InferenceOptions:
 
 
 def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer:
-    """Loads a bundle, checkpoint or n-gram classifier by that name, otherwise a Hugging Face classifier.
+    """Load a bundle, checkpoint or n-gram classifier by that name, otherwise a Hugging Face classifier.
 
     Raises:
         TeacherError: it is none of these.

@@ -37,7 +37,7 @@ def score_texts(
     teachers: str,
     settings: Mapping[str, object] | None = None,
 ) -> None:
-    """Writes text, label and log-probabilities of every text to a Parquet file, whole or not at all.
+    """Write text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 
     Until it is whole, finished parts stand in a folder beside it, from which a stopped run goes on.
 
@@ -82,7 +82,7 @@ def agreement(path: Path) -> tuple[int, int]:
 
 
 def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
-    """Makes the folder of parts, or checks that the one that is there is of the same work."""
+    """Make the folder of parts, or check that an existing one belongs to the same work."""
     path = folder / _SETTINGS
     expected = json.dumps(dict(settings), sort_keys=True, default=str)
     if path.is_file() and path.read_text(encoding="utf-8") != expected:
@@ -98,7 +98,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
 def write_scores(
     texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, to: Path, teachers: str
 ) -> None:
-    """Writes a file like ``score_texts`` from (texts, labels) scores at hand."""
+    """Write a file like ``score_texts`` from (texts, labels) scores at hand."""
     description = json.dumps({"teachers": teachers})
     write_table(to, _table(texts, scores, labels).replace_schema_metadata({"distillation": description}))
 

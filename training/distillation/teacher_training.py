@@ -53,7 +53,7 @@ class Schedule:
 class Targets:
     """The labels of training texts, some of which stand for several of the teacher's labels.
 
-    A text labelled "any negative" tells a teacher of five classes that one of two is right, and not which.
+    A text labeled "any negative" tells a teacher of five classes that one of two is right, and not which.
 
     Attributes:
         names: the teacher's own labels, then the coarse ones.
@@ -127,14 +127,14 @@ def fine_tune(
     schedule: Schedule,
     to: Path,
 ) -> None:
-    """Trains the teacher and writes the best epoch's weights to ``to``, where ``load_teacher`` finds them.
+    """Train the teacher and write the best epoch's weights to ``to``, where ``load_teacher`` finds them.
 
     A run that was stopped goes on from its last whole epoch. What it needs for that stands in ``to / "run"``.
 
     Args:
         teacher: pretrained, with a fresh head.
         targets: what the labels of the texts mean for it.
-        train: labelled texts.
+        train: labeled texts.
         validation: decides which epoch is kept, by its loss.
         schedule: how.
         to: the teacher's folder.

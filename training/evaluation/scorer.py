@@ -33,7 +33,7 @@ class Scorer:
         polarities: each label's polarity, or None.
         score: texts to scores.
         identity: description of the model for reports, in plain JSON types.
-        reading: how its training run read labelled files, by option; empty for a bundle.
+        reading: how its training run read labeled files, by option; empty for a bundle.
     """
 
     labels: list[str]
@@ -44,7 +44,7 @@ class Scorer:
 
 
 def load_scorer(name: str) -> Scorer:
-    """Loads a checkpoint if ``name`` is a file, otherwise a bundle; ``default`` is the bundle that ships.
+    """Load a checkpoint if ``name`` is a file, otherwise a bundle; ``default`` is the bundle that ships.
 
     Raises:
         CheckpointError: the file is not a checkpoint of this project.

@@ -40,7 +40,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Loads a checkpoint without running any code in it (``weights_only``).
+    """Load a checkpoint without running any code in it (``weights_only``).
 
     Raises:
         CheckpointError: the file is missing, damaged, or not a checkpoint of this project.

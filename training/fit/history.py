@@ -28,7 +28,7 @@ class History:
         self.validations: list[dict[str, Any]] = []
 
     def add(self, step: int, values: dict[str, float]) -> None:
-        """Adds one point to each series: finite ones, and no step twice."""
+        """Add one point to each series: finite ones, and no step twice."""
         for name, value in values.items():
             points = self.series.setdefault(name, [])
             if not math.isfinite(value) or (points and points[-1][0] >= step):
@@ -38,7 +38,7 @@ class History:
                 del points[1::2]
 
     def add_validation(self, *, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Adds one validation to the list and its figures to the series."""
+        """Add one validation to the list and its figures to the series."""
         self.validations.append({"epoch": epoch, "step": step, "figures": figures})
         self.add(step, {f"validation/{name}": value for name, value in figures.items()})
 
@@ -55,6 +55,6 @@ class History:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where a checkpoint left off."""
+        """Resume where a checkpoint left off."""
         self.series = {name: [(step, value) for step, value in points] for name, points in state["series"].items()}
         self.validations = [dict(entry) for entry in state["validations"]]

@@ -10,7 +10,7 @@ from training.network.embedding import QuantizedEmbedding
 
 
 def start_from(task: SentimentTask, path: Path) -> Checkpoint:
-    """Puts a checkpoint's weights into a task that was made for new data.
+    """Put a checkpoint's weights into a task that was made for new data.
 
     Optimizer, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
     An embedding that was frozen may learn from now on; it begins with the 8-bit numbers that it had.

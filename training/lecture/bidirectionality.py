@@ -36,14 +36,14 @@ DIFFERENT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class BidirectionalitySizes:
     """How large the experiment is."""
 
     steps: int = 150
     cells: tuple[CellName, ...] = ("lstm", "gru", "rnn")
 
 
-QUICK = Sizes(steps=40)
+QUICK = BidirectionalitySizes(steps=40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TrainedClassifier:
     """One trained classifier."""
 
     direction: str
@@ -85,10 +85,10 @@ class Reading:
     accuracy: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Compares the representations in fresh and trained networks, and both kinds of reading by accuracy."""
+def investigate(settings: Settings, sizes: BidirectionalitySizes) -> Finding:
+    """Compare the representations in fresh and trained networks, and both kinds of reading by accuracy."""
     sentences = read_sentences(settings)
-    pairs, readings = [], []
+    pairs, classifiers = [], []
     for cell in sizes.cells:
         network = new_network(
             sentences, settings, seed=settings.seeds[0], cell=cell, layers=1, bidirectional=True, connection="none"
@@ -98,7 +98,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
         for seed in settings.seeds:
             network = new_network(sentences, settings, seed=seed, layers=1, connection="none", **options)
             train(network, sentences, settings, steps=sizes.steps, seed=seed)
-            readings.append(Reading(direction, seed, accuracy(network, sentences)))
+            classifiers.append(TrainedClassifier(direction, seed, accuracy(network, sentences)))
             if direction == "both" and seed == settings.seeds[0]:
                 pairs += _if_known(network, sentences.pipeline, name=f"{settings.model.network['cell']}, trained")
     own = list(_own(settings))
@@ -106,21 +106,21 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
         claim=CLAIM,
         setting=_setting(settings, sizes, sentences, own=own),
         plots=[_draw(pairs[-1], "bidirectionality"), *(_draw(pair, "bidirectionality-own") for pair in own)],
-        tables=[_pair_table([*pairs, *own]), _accuracy_table(readings)],
+        tables=[_pair_table([*pairs, *own]), _accuracy_table(classifiers)],
         numbers={
             "pairs": [asdict(pair) for pair in [*pairs, *own]],
-            "accuracy": [asdict(reading) for reading in readings],
+            "accuracy": [asdict(classifier) for classifier in classifiers],
             "interval": interval(sentences),
         },
-        checks=judge([*pairs, *own], readings),
-        meaning=_meaning(readings, own),
+        checks=judge([*pairs, *own], classifiers),
+        meaning=_meaning(classifiers, own),
     )
 
 
 def compare(
     network: SentimentNetwork, ids: tuple[list[int], list[int]], *, name: str, tokens: list[str] | None = None
 ) -> Pair:
-    """Runs both sentences and measures every layer, token by token, as far as the shorter one goes."""
+    """Run both sentences and measure every layer, token by token, as far as the shorter one goes."""
     with torch.no_grad():
         both = [network.explain(pack_sequence([torch.tensor(one)])).layers for one in ids]
     length = min(map(len, ids))
@@ -137,11 +137,11 @@ def compare(
     return Pair(name, tokens or PAIR[0].split(), word, largest, layers)
 
 
-def judge(pairs: list[Pair], readings: list[Reading]) -> list[Check]:
+def judge(pairs: list[Pair], classifiers: list[TrainedClassifier]) -> list[Check]:
     """The rules, fixed beforehand."""
     largest = max(pair.largest_forward for pair in pairs)
     smallest = min(pair.layers[0].backward[pair.word] for pair in pairs)
-    both, one, wide = (_accuracies(readings, name) for name in ("both", "forward", "forward, twice as wide"))
+    both, one, wide = (_accuracies(classifiers, name) for name in ("both", "forward", "forward, twice as wide"))
     return [
         Check(
             rule=(
@@ -212,11 +212,13 @@ def _own(settings: Settings) -> Iterator[Pair]:
         yield from _if_known(model.network, model.pipeline, name=f"your model, {model.name}")
 
 
-def _accuracies(readings: list[Reading], direction: str) -> list[float]:
-    return [reading.accuracy for reading in readings if reading.direction == direction]
+def _accuracies(classifiers: list[TrainedClassifier], direction: str) -> list[float]:
+    return [classifier.accuracy for classifier in classifiers if classifier.direction == direction]
 
 
-def _setting(settings: Settings, sizes: Sizes, sentences: Sentences, *, own: list[Pair]) -> list[tuple[str, str]]:
+def _setting(
+    settings: Settings, sizes: BidirectionalitySizes, sentences: Sentences, *, own: list[Pair]
+) -> list[tuple[str, str]]:
     lines = [
         ("Sentences", f"“{PAIR[0]}” and “{PAIR[1]}”: equal up to and with “{WORD}”."),
         (
@@ -288,17 +290,17 @@ def _pair_table(pairs: list[Pair]) -> Table:
     )
 
 
-def _accuracy_table(readings: list[Reading]) -> Table:
-    names = dict.fromkeys(reading.direction for reading in readings)
+def _accuracy_table(classifiers: list[TrainedClassifier]) -> Table:
+    names = dict.fromkeys(classifier.direction for classifier in classifiers)
     return Table(
         caption="Accuracy, mean (range) over seeds",
         header=["direction", "accuracy"],
-        rows=[[name, spread(_accuracies(readings, name), share=True)] for name in names],
+        rows=[[name, spread(_accuracies(classifiers, name), share=True)] for name in names],
     )
 
 
-def _meaning(readings: list[Reading], own: list[Pair]) -> str:
-    means = {name: sum(_accuracies(readings, name)) for name in ("both", "forward", "forward, twice as wide")}
+def _meaning(classifiers: list[TrainedClassifier], own: list[Pair]) -> str:
+    means = {name: sum(_accuracies(classifiers, name)) for name in ("both", "forward", "forward, twice as wide")}
     best = max(means, key=lambda name: means[name])
     first = (
         "Use both directions wherever the whole text is at hand, as it is for sentiment, and one direction only where "
@@ -306,7 +308,7 @@ def _meaning(readings: list[Reading], own: list[Pair]) -> str:
     )
     found = (
         f"On this data {best} {'were' if best == 'both' else 'was'} the most accurate on average"
-        f" ({percent(means[best] / len(_accuracies(readings, best)))}); a gain below the interval above is not "
+        f" ({percent(means[best] / len(_accuracies(classifiers, best)))}); a gain below the interval above is not "
         "settled by it."
     )
     ours = (

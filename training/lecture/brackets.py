@@ -42,7 +42,7 @@ def texts_and_targets(ns: Sequence[int]) -> tuple[Tensor, Tensor]:
 def train(
     reader: SymbolReader, *, longest: int, steps: int, generator: torch.Generator, texts: int = 16
 ) -> list[float]:
-    """Trains on random n up to ``longest``; returns the loss of every step."""
+    """Train on random n up to ``longest``; return the loss of every step."""
     parameters = list(reader.parameters())
     optimizer = torch.optim.Adam(parameters, lr=0.01)
     losses = []

@@ -86,7 +86,7 @@ def encoded(model: OwnModel, texts: list[str]) -> Iterator[PackedSequence]:
 
 
 def look_into_top_layer(network: SentimentNetwork, ids: PackedSequence) -> tuple[Tensor, TopLayer]:
-    """Runs the network on one text; returns its (labels,) logits and what its top layer read and made."""
+    """Run the network on one text; return its (labels,) logits and what its top layer read and made."""
     caught: dict[str, Tensor] = {}
     layer = cast("RecurrentLayer", network.encoder.layers[-1])
 

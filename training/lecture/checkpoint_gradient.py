@@ -29,7 +29,7 @@ class OwnGradient(NamedTuple):
 
 
 def measure(settings: Settings) -> OwnGradient:
-    """Follows the gradient back through the top layer of the checkpoint, in each direction.
+    """Follow the gradient back through the top layer of the checkpoint, in each direction.
 
     Raises:
         DiagnosisError: there are too few texts, or all are too short for any distance.

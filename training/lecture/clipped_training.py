@@ -51,7 +51,7 @@ class Course:
 
 
 def train(*, learning_rate: float, threshold: float | None, seed: int, distance: int, steps: int, units: int) -> Course:
-    """Trains an rnn of our encoder on recall with plain gradient descent."""
+    """Train an rnn of our encoder on recall with plain gradient descent."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     reader = SymbolReader("rnn", symbols=RECALL_SYMBOLS, hidden_size=units, classes=ANSWERS)

@@ -30,7 +30,7 @@ FOLLOWS = 0.99  # correlation with the count that makes a unit a counter
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class CountingSizes:
     """How large the experiment is."""
 
     units: int = 10
@@ -40,7 +40,7 @@ class Sizes:
     tested_every: int = 50
 
 
-QUICK = Sizes(steps=250, tested_to=300)
+QUICK = CountingSizes(steps=250, tested_to=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Counter:
     loss: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Trains both cells for every seed, tests them on longer texts, and looks for the unit that counts."""
+def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
+    """Train both cells for every seed, test them on longer texts, and look for the unit that counts."""
     cells: tuple[CellName, ...] = ("lstm", "gru")
     counters = [measure(cell, seed=seed, sizes=sizes) for cell in cells for seed in settings.seeds]
     by_hand = right_by_hand(longer(sizes))
@@ -113,8 +113,8 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def measure(cell: CellName, *, seed: int, sizes: Sizes) -> Counter:
-    """Trains one network and tests it."""
+def measure(cell: CellName, *, seed: int, sizes: CountingSizes) -> Counter:
+    """Train one network and test it."""
     torch.manual_seed(seed)
     reader = SymbolReader(cell, symbols=brackets.SYMBOLS, hidden_size=sizes.units, classes=brackets.SYMBOLS)
     generator = torch.Generator().manual_seed(seed)
@@ -134,7 +134,7 @@ def measure(cell: CellName, *, seed: int, sizes: Sizes) -> Counter:
     )
 
 
-def longer(sizes: Sizes) -> range:
+def longer(sizes: CountingSizes) -> range:
     """The n beyond training that are tested."""
     return range(sizes.longest + sizes.tested_every, sizes.tested_to + 1, sizes.tested_every)
 
@@ -199,7 +199,7 @@ def _correlations(counters: list[Counter]) -> str:
     return ", ".join(f"{counter.correlation:.4f}" for counter in counters)
 
 
-def _draw_unit(counters: list[Counter], cell: str, sizes: Sizes) -> Plot:
+def _draw_unit(counters: list[Counter], cell: str, sizes: CountingSizes) -> Plot:
     figure, axes = new_plot(f"The unit that counts best: {cell}", x="token", y="state, scaled to its range")
     balance = brackets.balance(sizes.longest)
     axes.plot(range(1, 2 * sizes.longest + 1), balance / balance.max(), color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
@@ -225,7 +225,7 @@ def _draw_unit(counters: list[Counter], cell: str, sizes: Sizes) -> Plot:
     return finished(figure, name=f"counting-{cell}", caption=caption)
 
 
-def _table(counters: list[Counter], sizes: Sizes) -> Table:
+def _table(counters: list[Counter], sizes: CountingSizes) -> Table:
     return Table(
         caption="Texts that are right",
         header=["", f"n = 1 to {sizes.longest}", "longer n", "longest right", "best unit: correlation", "last losses"],

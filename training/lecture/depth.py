@@ -47,7 +47,7 @@ LESS = 10  # times smaller, or greater, that counts as a difference between grad
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class DepthSizes:
     """How large the experiment is."""
 
     depths: tuple[int, ...] = (1, 2, 4, 8, 16)
@@ -55,7 +55,7 @@ class Sizes:
     texts: int = 64
 
 
-QUICK = Sizes(depths=(1, 2, 8), steps=20)
+QUICK = DepthSizes(depths=(1, 2, 8), steps=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class Stack:
     accuracy: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Builds every depth with every connection, looks at the fresh gradient, and trains."""
+def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
+    """Build every depth with every connection, look at the fresh gradient, and train."""
     sentences = read_sentences(settings)
     stacks = list(measure(sentences, settings, sizes))
     return Finding(
@@ -122,7 +122,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def measure(sentences: Sentences, settings: Settings, sizes: Sizes) -> Iterator[Stack]:
+def measure(sentences: Sentences, settings: Settings, sizes: DepthSizes) -> Iterator[Stack]:
     """One stack after another."""
     for connection in CONNECTIONS:
         for layers in sizes.depths:
@@ -225,7 +225,7 @@ def _ordinal(number: int) -> str:
     return "tenth" if number == LESS else f"{number}th"
 
 
-def _draw_gradient(stacks: list[Stack], sizes: Sizes) -> Plot:
+def _draw_gradient(stacks: list[Stack], sizes: DepthSizes) -> Plot:
     return _draw(
         stacks,
         sizes,
@@ -236,7 +236,7 @@ def _draw_gradient(stacks: list[Stack], sizes: Sizes) -> Plot:
     )
 
 
-def _draw_accuracy(stacks: list[Stack], sizes: Sizes) -> Plot:
+def _draw_accuracy(stacks: list[Stack], sizes: DepthSizes) -> Plot:
     return _draw(
         stacks,
         sizes,
@@ -247,7 +247,7 @@ def _draw_accuracy(stacks: list[Stack], sizes: Sizes) -> Plot:
     )
 
 
-def _draw(stacks: list[Stack], sizes: Sizes, what: str, *, title: str, y: str, caption: str) -> Plot:
+def _draw(stacks: list[Stack], sizes: DepthSizes, what: str, *, title: str, y: str, caption: str) -> Plot:
     figure, axes = new_plot(title, x="layers", y=y)
     axes.set_xscale("log", base=2)
     gradient = what == "reached"
@@ -273,7 +273,7 @@ def _draw(stacks: list[Stack], sizes: Sizes, what: str, *, title: str, y: str, c
     return finished(figure, name=f"depth-{what}", caption=caption)
 
 
-def _table(stacks: list[Stack], sizes: Sizes, what: str, caption: str) -> Table:
+def _table(stacks: list[Stack], sizes: DepthSizes, what: str, caption: str) -> Table:
     return Table(
         caption=caption,
         header=["connection", *(f"{depth} {'layer' if depth == 1 else 'layers'}" for depth in sizes.depths)],

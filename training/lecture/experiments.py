@@ -38,19 +38,29 @@ class Experiment(Generic[SizesT]):
     quick: SizesT
 
     def run(self, settings: Settings) -> Finding:
-        """Runs at the size the settings ask for."""
+        """Run at the size the settings ask for."""
         return self.investigate(settings, self.quick if settings.quick else self.full)
 
 
 _IN_ORDER = (
-    Experiment(vanishing.CLAIM, vanishing.investigate, vanishing.Sizes(), vanishing.QUICK),
-    Experiment(linear.CLAIM, linear.investigate, linear.Sizes(), linear.QUICK),
-    Experiment(cliff.CLAIM, cliff.investigate, cliff.Sizes(), cliff.QUICK),
-    Experiment(memory.CLAIM, memory.investigate, memory.Sizes(), memory.QUICK),
-    Experiment(counting.CLAIM, counting.investigate, counting.Sizes(), counting.QUICK),
-    Experiment(depth.CLAIM, depth.investigate, depth.Sizes(), depth.QUICK),
-    Experiment(bidirectionality.CLAIM, bidirectionality.investigate, bidirectionality.Sizes(), bidirectionality.QUICK),
-    Experiment(lstm_against_gru.CLAIM, lstm_against_gru.investigate, lstm_against_gru.Sizes(), lstm_against_gru.QUICK),
+    Experiment(vanishing.CLAIM, vanishing.investigate, vanishing.VanishingSizes(), vanishing.QUICK),
+    Experiment(linear.CLAIM, linear.investigate, linear.LinearSizes(), linear.QUICK),
+    Experiment(cliff.CLAIM, cliff.investigate, cliff.CliffSizes(), cliff.QUICK),
+    Experiment(memory.CLAIM, memory.investigate, memory.MemorySizes(), memory.QUICK),
+    Experiment(counting.CLAIM, counting.investigate, counting.CountingSizes(), counting.QUICK),
+    Experiment(depth.CLAIM, depth.investigate, depth.DepthSizes(), depth.QUICK),
+    Experiment(
+        bidirectionality.CLAIM,
+        bidirectionality.investigate,
+        bidirectionality.BidirectionalitySizes(),
+        bidirectionality.QUICK,
+    ),
+    Experiment(
+        lstm_against_gru.CLAIM,
+        lstm_against_gru.investigate,
+        lstm_against_gru.LstmAgainstGruSizes(),
+        lstm_against_gru.QUICK,
+    ),
 )
 
 EXPERIMENTS = {experiment.claim.name: experiment for experiment in _IN_ORDER}
@@ -79,7 +89,7 @@ def chosen(only: str | None) -> list[str]:
 
 
 def run_one(name: str, settings: Settings) -> Finding:
-    """Runs one experiment on one thread, and notes the CPU seconds it took."""
+    """Run one experiment on one thread, and note the CPU seconds it took."""
     torch.set_num_threads(1)
     before = time.process_time()
     finding = EXPERIMENTS[name].run(settings)
@@ -94,7 +104,7 @@ def run_all(
     started: Callable[[str], None],
     finished: Callable[[str, Finding], None],
 ) -> list[Finding]:
-    """Runs the experiments, ``workers`` at a time, and returns the findings in the order of ``names``.
+    """Run the experiments, ``workers`` at a time, and return the findings in the order of ``names``.
 
     Args:
         names: which to run.

@@ -39,7 +39,7 @@ VARIANTS = ("lstm", "gru, equal units", "gru, equal parameters")
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class LstmAgainstGruSizes:
     """How large the experiment is."""
 
     steps: int = 150
@@ -47,7 +47,7 @@ class Sizes:
     timed_steps: int = 8
 
 
-QUICK = Sizes(steps=40, rounds=3, timed_steps=4)
+QUICK = LstmAgainstGruSizes(steps=40, rounds=3, timed_steps=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class SizedCell:
     """A cell, its units, and the parameters of its recurrent layers."""
 
     name: str
@@ -69,8 +69,8 @@ class Variant:
     parameters: int
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Counts parameters, times training steps in turns, and trains all three variants."""
+def investigate(settings: Settings, sizes: LstmAgainstGruSizes) -> Finding:
+    """Count parameters, time training steps in turns, and train all three variants."""
     sentences = read_sentences(settings)
     variants = list(make_variants(sentences, settings))
     speeds = measure_speed(sentences, settings, variants, sizes)
@@ -121,19 +121,19 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def make_variants(sentences: Sentences, settings: Settings) -> Iterator[Variant]:
+def make_variants(sentences: Sentences, settings: Settings) -> Iterator[SizedCell]:
     """The LSTM of the settings, the GRU with as many units, and the GRU with as many parameters."""
     units = settings.model.network["hidden_size"]
     target = _parameters(sentences, settings, "lstm", units)
-    yield Variant("lstm", "lstm", units, target)
-    yield Variant("gru, equal units", "gru", units, _parameters(sentences, settings, "gru", units))
+    yield SizedCell("lstm", "lstm", units, target)
+    yield SizedCell("gru, equal units", "gru", units, _parameters(sentences, settings, "gru", units))
     counts = {size: _parameters(sentences, settings, "gru", size) for size in range(units, 2 * units)}
     closest = min(counts, key=lambda size: abs(counts[size] - target))
-    yield Variant("gru, equal parameters", "gru", closest, counts[closest])
+    yield SizedCell("gru, equal parameters", "gru", closest, counts[closest])
 
 
 def measure_speed(
-    sentences: Sentences, settings: Settings, variants: list[Variant], sizes: Sizes
+    sentences: Sentences, settings: Settings, variants: list[SizedCell], sizes: LstmAgainstGruSizes
 ) -> dict[str, list[float]]:
     """Training steps per CPU second of every variant, one figure a round; in turns, so that a busy machine hits all."""
     batches = list(training_batches(sentences, steps=sizes.timed_steps, seed=0))
@@ -151,7 +151,7 @@ def measure_speed(
     return speeds
 
 
-def judge(variants: list[Variant], speeds: dict[str, list[float]], trained: list[Trained]) -> list[Check]:
+def judge(variants: list[SizedCell], speeds: dict[str, list[float]], trained: list[Trained]) -> list[Check]:
     """The rules, fixed beforehand."""
     lstm, gru, _ = variants
     faster = [one > other for one, other in zip(speeds[gru.name], speeds[lstm.name], strict=True)]
@@ -183,7 +183,7 @@ def _undecided(trained: list[Trained], gru: str) -> Check:
     )
 
 
-def _network(sentences: Sentences, settings: Settings, variant: Variant, *, seed: int) -> SentimentNetwork:
+def _network(sentences: Sentences, settings: Settings, variant: SizedCell, *, seed: int) -> SentimentNetwork:
     return new_network(sentences, settings, seed=seed, cell=variant.cell, hidden_size=variant.hidden_size)
 
 
@@ -192,7 +192,7 @@ def _parameters(sentences: Sentences, settings: Settings, cell: str, units: int)
     return sum(parameter.numel() for parameter in network.encoder.layers.parameters())
 
 
-def _score(sentences: Sentences, settings: Settings, variant: Variant, *, seed: int, steps: int) -> float:
+def _score(sentences: Sentences, settings: Settings, variant: SizedCell, *, seed: int, steps: int) -> float:
     network = _network(sentences, settings, variant, seed=seed)
     train(network, sentences, settings, steps=steps, seed=seed)
     return accuracy(network, sentences)
@@ -226,7 +226,7 @@ def _draw_speed(speeds: dict[str, list[float]]) -> Plot:
     return finished(figure, name="lstm-gru-speed", caption="On this machine's CPU. Stroke: median over rounds.")
 
 
-def _table(variants: list[Variant], speeds: dict[str, list[float]], trained: list[Trained]) -> Table:
+def _table(variants: list[SizedCell], speeds: dict[str, list[float]], trained: list[Trained]) -> Table:
     return Table(
         caption="Mean (range)",
         header=["", "units", "recurrent parameters", "steps per CPU second", "accuracy"],

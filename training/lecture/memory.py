@@ -51,7 +51,7 @@ SURE = 20  # batches in a row without a mistake after which training has nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class MemoryVariant:
     """A cell and how it starts."""
 
     name: str
@@ -63,16 +63,16 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("rnn", "rnn", ORANGE, DASHES[0]),
-    Variant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
-    Variant("gru", "gru", GREEN, DASHES[3]),
-    Variant("lstm", "lstm", BLUE, DASHES[0]),
-    Variant("lstm, long start", "lstm", PURPLE, DASHES[1], long_start=True),
+    MemoryVariant("rnn", "rnn", ORANGE, DASHES[0]),
+    MemoryVariant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
+    MemoryVariant("gru", "gru", GREEN, DASHES[3]),
+    MemoryVariant("lstm", "lstm", BLUE, DASHES[0]),
+    MemoryVariant("lstm, long start", "lstm", PURPLE, DASHES[1], long_start=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class MemorySizes:
     """How large the experiment is."""
 
     distances: tuple[int, ...] = (10, 30, 100, 200, 400)
@@ -82,7 +82,7 @@ class Sizes:
     tested: int = 256
 
 
-QUICK = Sizes(distances=(10, 40, 100), steps=120)
+QUICK = MemorySizes(distances=(10, 40, 100), steps=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class Memory:
     steps: int
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Trains every variant at every distance."""
+def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
+    """Train every variant at every distance."""
     memories = list(measure(settings, sizes))
     return Finding(
         claim=CLAIM,
@@ -142,7 +142,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def measure(settings: Settings, sizes: Sizes) -> Iterator[Memory]:
+def measure(settings: Settings, sizes: MemorySizes) -> Iterator[Memory]:
     """One trained and tested network after another."""
     for variant in VARIANTS:
         for distance in sizes.distances:
@@ -164,7 +164,7 @@ def measure(settings: Settings, sizes: Sizes) -> Iterator[Memory]:
                 yield Memory(variant.name, distance, seed, accuracy, len(course))
 
 
-def new_reader(variant: Variant, *, distance: int, units: int, seed: int) -> SymbolReader:
+def new_reader(variant: MemoryVariant, *, distance: int, units: int, seed: int) -> SymbolReader:
     """A fresh network of this variant."""
     torch.manual_seed(seed)
     reader = SymbolReader(variant.cell, symbols=RECALL_SYMBOLS, hidden_size=units, classes=ANSWERS)
@@ -222,7 +222,7 @@ def _accuracies(memories: list[Memory], variant: str, distance: int) -> list[flo
     return [memory.accuracy for memory in memories if (memory.variant, memory.distance) == (variant, distance)]
 
 
-def _draw(memories: list[Memory], sizes: Sizes) -> Plot:
+def _draw(memories: list[Memory], sizes: MemorySizes) -> Plot:
     figure, axes = new_plot("Recalling a symbol", x="distance in tokens", y="accuracy")
     axes.set_xscale("log")
     labels = []
@@ -254,7 +254,7 @@ def _draw(memories: list[Memory], sizes: Sizes) -> Plot:
     return finished(figure, name="memory", caption=caption)
 
 
-def _table(memories: list[Memory], sizes: Sizes) -> Table:
+def _table(memories: list[Memory], sizes: MemorySizes) -> Table:
     return Table(
         caption="Accuracy, mean (smallest to largest) over seeds",
         header=["", *(f"{distance} back" for distance in sizes.distances)],

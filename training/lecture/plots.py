@@ -88,7 +88,7 @@ def few_decades(axes: Axes) -> None:
 
 
 def label_ends(axes: Axes, labels: Sequence[EndLabel]) -> None:
-    """Writes each line's name at its right end, moved apart where ends lie close; call once all is drawn."""
+    """Write each line's name at its right end, moved apart where ends lie close; call once all is drawn."""
     figure = axes.get_figure(root=True)
     if figure is None or not labels:
         return

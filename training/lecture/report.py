@@ -22,7 +22,7 @@ TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DiagnosisReport:
     """Everything a diagnosis found, and how it was asked for."""
 
     findings: Sequence[Finding]
@@ -36,8 +36,8 @@ class Report:
         return sum(finding.cpu_seconds for finding in self.findings)
 
 
-def write(report: Report, folder: Path) -> Path:
-    """Writes ``report.html``, ``report.json`` and ``plots/``; returns the page."""
+def write(report: DiagnosisReport, folder: Path) -> Path:
+    """Write ``report.html``, ``report.json`` and ``plots/``; return the page."""
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
     for finding in report.findings:
@@ -50,7 +50,7 @@ def write(report: Report, folder: Path) -> Path:
     return page
 
 
-def as_html(report: Report) -> str:
+def as_html(report: DiagnosisReport) -> str:
     """The page: style and plots inside, nothing loaded from anywhere."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["drawing"] = Markup  # drawn by matplotlib, which escapes its labels
@@ -63,12 +63,12 @@ def as_html(report: Report) -> str:
     )
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: DiagnosisReport) -> dict[str, Any]:
     """Every number with its setting; what is not finite becomes null, which JSON has no other word for."""
     return {
         "made": _made(),
         "command": report.command,
-        "settings": report.settings.described(),
+        "settings": report.settings.to_json(),
         "cpu_seconds": round(report.cpu_seconds, 1),
         "wall_seconds": round(report.wall_seconds, 1),
         "claims": [

@@ -49,7 +49,7 @@ FLOOR = 1e-30  # below it single precision has only rounding; also keeps logarit
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class VanishingVariant:
     """A cell and how it starts."""
 
     name: str
@@ -61,16 +61,16 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
-    Variant("rnn", "rnn", ORANGE, DASHES[0]),
-    Variant("lstm, forget bias 0", "lstm", SKY, DASHES[1], forget_bias=0.0),
-    Variant("lstm, forget bias 1", "lstm", BLUE, DASHES[0], forget_bias=1.0),
-    Variant("gru", "gru", GREEN, DASHES[3]),
+    VanishingVariant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
+    VanishingVariant("rnn", "rnn", ORANGE, DASHES[0]),
+    VanishingVariant("lstm, forget bias 0", "lstm", SKY, DASHES[1], forget_bias=0.0),
+    VanishingVariant("lstm, forget bias 1", "lstm", BLUE, DASHES[0], forget_bias=1.0),
+    VanishingVariant("gru", "gru", GREEN, DASHES[3]),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class VanishingSizes:
     """How large the experiment is."""
 
     units: int = 32
@@ -80,7 +80,7 @@ class Sizes:
     steps: int = 400
 
 
-QUICK = Sizes(steps=120)
+QUICK = VanishingSizes(steps=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class Reach:
     accuracy: float | None
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Measures every variant fresh and trained, and the user's own checkpoint where there is one."""
+def investigate(settings: Settings, sizes: VanishingSizes) -> Finding:
+    """Measure every variant fresh and trained, and the user's own checkpoint where there is one."""
     fresh, trained = [], []
     for seed in settings.seeds:
         for variant in VARIANTS:
@@ -135,7 +135,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def new_reader(variant: Variant, *, units: int, seed: int) -> SymbolReader:
+def new_reader(variant: VanishingVariant, *, units: int, seed: int) -> SymbolReader:
     """A fresh network of this variant."""
     torch.manual_seed(seed)
     reader = SymbolReader(variant.cell, symbols=RECALL_SYMBOLS, hidden_size=units, classes=ANSWERS)
@@ -148,7 +148,7 @@ def new_reader(variant: Variant, *, units: int, seed: int) -> SymbolReader:
     return reader
 
 
-def measure(reader: SymbolReader, variant: str, *, seed: int, sizes: Sizes, accuracy: float | None) -> Reach:
+def measure(reader: SymbolReader, variant: str, *, seed: int, sizes: VanishingSizes, accuracy: float | None) -> Reach:
     """Geometric mean over texts of the gradient's norm at each distance, relative to distance 0."""
     recall = recall_texts(sizes.texts, distance=sizes.furthest, generator=torch.Generator().manual_seed(seed + 1000))
     layer = cast("RecurrentLayer", reader.encoder.layers[0])
@@ -212,7 +212,7 @@ def _at(reaches: list[Reach], variant: str, distance: int) -> list[float]:
     return [reach.hidden[distance] for reach in reaches if reach.variant == variant]
 
 
-def _setting(sizes: Sizes, settings: Settings) -> list[tuple[str, str]]:
+def _setting(sizes: VanishingSizes, settings: Settings) -> list[tuple[str, str]]:
     return [
         (
             "Networks",
@@ -262,7 +262,7 @@ def _draw(reaches: list[Reach], name: str, title: str, caption: str) -> Plot:
     return finished(figure, name=name, caption=f"{caption} Line: mean over seeds; band: smallest to largest.")
 
 
-def _table(fresh: list[Reach], trained: list[Reach], sizes: Sizes) -> Table:
+def _table(fresh: list[Reach], trained: list[Reach], sizes: VanishingSizes) -> Table:
     rows = []
     for variant in VARIANTS:
         accuracies = [reach.accuracy for reach in trained if reach.variant == variant.name]

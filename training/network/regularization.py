@@ -92,7 +92,7 @@ def dropped_weights(layer: RecurrentLayer, probability: float) -> dict[str, Tens
 def read_with_weights(
     layer: RecurrentLayer, states: PackedSequence, *, weights: Mapping[str, Tensor]
 ) -> PackedSequence:
-    """Runs the layer on other weights than its own: (all tokens, input size) to (all tokens, directions * hidden)."""
+    """Run the layer on other weights than its own: (all tokens, input size) to (all tokens, directions * hidden)."""
     stored = dict(layer.named_parameters())
     try:
         output: PackedSequence = functional_call(layer, dict(weights), (states,))[0]

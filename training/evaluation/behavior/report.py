@@ -45,7 +45,7 @@ def totals(results: Iterable[FamilyResult]) -> list[Total]:
 
 
 def write(folder: Path, results: Sequence[FamilyResult], *, model: dict[str, Any], seed: int, max_cases: int) -> None:
-    """Writes ``report.json`` and ``behavior.md``, replacing earlier ones."""
+    """Write ``report.json`` and ``behavior.md``, replacing earlier ones."""
     content = {
         "model": model,
         "seed": seed,
@@ -66,7 +66,7 @@ def markdown(results: Sequence[FamilyResult]) -> str:
 
 
 def show(results: Sequence[FamilyResult], console: Console) -> None:
-    """Prints the failure rates by capability and family, and examples of what failed."""
+    """Print the failure rates by capability and family, and examples of what failed."""
     console.print(_table(results))
     for result in results:
         if result.examples:

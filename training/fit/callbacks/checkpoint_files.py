@@ -37,7 +37,7 @@ class DurableCheckpoints(TorchCheckpointIO):
         path: str | Path,
         storage_options: Any | None = None,  # noqa: ANN401 - Lightning's signature
     ) -> None:
-        """Writes the checkpoint, whole or not at all.
+        """Write the checkpoint, whole or not at all.
 
         Raises:
             CheckpointNotWrittenError: the disk is full, or the folder cannot be written to.
@@ -59,7 +59,7 @@ class DurableCheckpoints(TorchCheckpointIO):
             raise CheckpointNotWrittenError(message) from error
 
     def load_checkpoint(self, path: str | Path, *args: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Reads a checkpoint, or hands over the one in memory for good: training changes its tensors in place."""
+        """Read a checkpoint, or hand over the one in memory and forget it: training changes its tensors in place."""
         if str(path) == IN_MEMORY and self.in_memory is not None:
             checkpoint, self.in_memory = self.in_memory, None
             return checkpoint

@@ -38,7 +38,7 @@ class GradientTelemetry(lightning.Callback):
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Counts the step; Lightning calls this after the backward pass and before it clips."""
+        """Count the step; Lightning calls this after the backward pass and before it clips."""
         gradients = gradients_of(parameters_of(optimizer))
         norm = float(total_norm(gradients))
         self._count(norm, clipped=_is_clipped(trainer, gradients, norm))
@@ -46,7 +46,7 @@ class GradientTelemetry(lightning.Callback):
             self._log(trainer, norm, layers=_layer_norms(pl_module))
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Prints the summary."""
+        """Print the summary."""
         rank_zero_info(self.table(trainer))
 
     def summary(self) -> dict[str, Any]:

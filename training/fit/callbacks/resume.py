@@ -84,7 +84,7 @@ class Resume(lightning.Callback):
             trainer.should_stop = True
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Takes the signals over from Lightning, which restores the original handlers itself when fit ends."""
+        """Take the signals over from Lightning, which restores the original handlers itself when fit ends."""
         self._told_to_stop = trainer.received_sigterm
         if threading.current_thread() is threading.main_thread():  # Python lets no other handle signals
             for number in STOPPING_SIGNALS:
@@ -115,7 +115,7 @@ class Resume(lightning.Callback):
             raise SystemExit(INTERRUPTED if self._interrupted else EXIT_CODE)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Writes the final last.ckpt, before weight averages take the place of the weights."""
+        """Write the final last.ckpt, before weight averages take the place of the weights."""
         self._save(trainer)
 
     def on_save_checkpoint(
@@ -124,7 +124,7 @@ class Resume(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002
         checkpoint: dict[str, Any],
     ) -> None:
-        """Adds random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
+        """Add random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
         figures = {name: value.detach().cpu().clone() for name, value in trainer.callback_metrics.items()}
         checkpoint[STATE] = {
             "random": gather_over_processes(trainer, random_state()),

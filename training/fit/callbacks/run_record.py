@@ -32,7 +32,7 @@ CURVES = "curves.png"
 
 
 class RunRecord(lightning.Callback):
-    """Adds ``run`` to each checkpoint and writes ``run.json``, ``metrics.json`` and ``curves.png``, on rank 0 alone."""
+    """Adds ``run`` to each checkpoint and writes ``run.json``, ``metrics.json`` and ``curves.png``, only on rank 0."""
 
     def __init__(self, *, command: str) -> None:
         self.command = command
@@ -79,13 +79,13 @@ class RunRecord(lightning.Callback):
             self.history.add(trainer.global_step, {**logged, LEARNING_RATE: _learning_rate(trainer)})
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Keeps the figures of a validation, but not of the trial one before training."""
+        """Keep the figures of a validation, but not of the trial one before training."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             figures = _figures(trainer, "validation/")
             self.history.add_validation(epoch=trainer.current_epoch, step=trainer.global_step, figures=figures)
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Writes what came of the training."""
+        """Write what came of the training."""
         self._write_results(trainer, finished=True)
 
     def on_exception(
@@ -99,7 +99,7 @@ class RunRecord(lightning.Callback):
             self._write_results(trainer, finished=False)
 
     def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Adds the test figures, and the test file to the record."""
+        """Add the test figures, and the test file to the record."""
         if not _writes(trainer):
             return
         folder = Path(trainer.default_root_dir)

@@ -51,7 +51,7 @@ def described(
 
 
 def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, skipped: int, went_back: int) -> Path:
-    """Writes the steps of all processes to ``REPORT``; called by all of them.
+    """Write the steps of all processes to ``REPORT``; called by all of them.
 
     Args:
         trainer: its run folder.

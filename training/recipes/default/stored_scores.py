@@ -38,7 +38,7 @@ def decode(content: bytes, *, labels: int) -> LogProbabilities:
 
 
 def store(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, name: str, folder: Path) -> None:
-    """Writes the scores of a file of texts, and its entry in the index."""
+    """Write the scores of a file of texts, and its entry in the index."""
     index = read_index(folder)
     index[name] = {"texts": hash_texts(texts), "labels": list(labels)}
     atomic_write(folder / f"{name}.u8.xz", encode(scores))
@@ -53,7 +53,7 @@ def read_index(folder: Path) -> dict[str, dict[str, object]]:
 
 
 def restore(texts: Sequence[Text], *, name: str, to: Path, folder: Path = FOLDER) -> bool:
-    """Writes the stored scores of these texts to ``to``; false where there are none of exactly these texts."""
+    """Write the stored scores of these texts to ``to``; return whether there are scores of exactly these texts."""
     entry = read_index(folder).get(name)
     if entry is None or entry["texts"] != hash_texts(texts):
         return False
