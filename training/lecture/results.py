@@ -1,6 +1,6 @@
 """Results of an experiment: the claim, the test, the measurements, and whether the claim held."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,14 +68,14 @@ class Finding:
     """A section of the report.
 
     Attributes:
-        setting: how it was measured: pairs of a heading and a sentence.
+        setting: how it was measured, by heading.
         numbers: everything measured, as plain JSON types.
         meaning: what follows for a choice of cell, depth, connection or threshold.
         cpu_seconds: what the experiment took; filled in by ``experiments``.
     """
 
     claim: Claim
-    setting: Sequence[tuple[str, str]]
+    setting: Mapping[str, str]
     plots: Sequence[Plot]
     tables: Sequence[Table]
     numbers: dict[str, Any]
