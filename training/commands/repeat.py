@@ -15,6 +15,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from model_store.atomic_write import write_json
 from training.commands.fit import fit
 from training.commands.parser import UsageError, parse, plain_errors, split_arguments
 from training.evaluation.tables import plain_table
@@ -99,7 +100,7 @@ def train_and_summarize(runs: Sequence[Run], root: Path, *, resume: bool) -> dic
     results = {run.folder.name: _metrics(run.folder) for run in runs}
     summaries = summarize([result["test"] for result in results.values()])
     content = {"test": {name: asdict(summary) for name, summary in summaries.items()}, "runs": results}
-    (root / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(root / METRICS, content)
     Console().print(_table(summaries, runs=len(results)))
     return summaries
 

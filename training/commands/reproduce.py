@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model_store import bundle as bundles
+from model_store.atomic_write import write_json
 from training.commands.parser import run
 from training.commands.repeat import Summary, summarize
 from training.evaluation.tables import plain_table
@@ -127,7 +128,7 @@ def conclude(recipe: Recipe) -> None:
         "validation": {folder.name: value for folder, value in validated.items()},
         "figures": {name: asdict(summary) for name, summary in summaries.items()},
     }
-    (recipe.to / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(recipe.to / "metrics.json", content)
     shutil.copytree(best / "bundle", recipe.to / "bundle", dirs_exist_ok=True)
     console = Console()
     if summaries:
