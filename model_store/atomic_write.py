@@ -1,7 +1,8 @@
 """Files that are there whole or not at all, also after a crash or a power cut."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,11 @@ def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """
     with atomic_path(path) as partial:
         partial.write_bytes(content)
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Replace a JSON file at once, as ``atomic_write`` does; indented, in ASCII."""
+    atomic_write(path, f"{json.dumps(content, indent=2)}\n".encode())
 
 
 @contextmanager

@@ -4,14 +4,24 @@ https://github.com/kserve/open-inference-protocol, ``specification/protocol/infe
 parameters of a request are ignored, as the protocol asks: clients send some to every server.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from service.schemas import EXAMPLE_TEXT, Text
 
 Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
 Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
+
+
+def _one_problem(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """Name one problem where pydantic names one for each member of the union, at paths that no request has."""
+    try:
+        return validate(value)
+    except ValidationError:
+        message = "Input should be a list of strings, or of lists of one string"
+        raise PydanticCustomError("texts", message) from None
 
 
 class _Object(BaseModel):
@@ -31,7 +41,7 @@ class InferInput(_RequestObject):
     parameters: dict[str, Any] | None = Field(
         default=None, description="`binary_data_size` instead of `data`, if the texts follow as bytes."
     )
-    data: list[Text] | list[list[Text]] | None = Field(
+    data: Annotated[list[Text] | list[list[Text]] | None, WrapValidator(_one_problem)] = Field(
         default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]]
     )
 

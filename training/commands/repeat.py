@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from model_store.atomic_write import write_json
+from model_store.plain_console import plain_console
 from training.commands.fit import fit
 from training.commands.parser import UsageError, parse, plain_errors, split_arguments
 from training.evaluation.tables import plain_table
@@ -89,18 +91,18 @@ def train_and_summarize(runs: Sequence[Run], root: Path, *, resume: bool) -> dic
     Raises:
         SystemExit: a run failed; with its exit status, and what to do.
     """
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     for index, run in enumerate(runs, start=1):
         if resume and is_finished(run.folder):
-            console.print(f"[bold]{run.folder}[/] is finished: kept")
+            console.print(Text.assemble((str(run.folder), "bold"), " is finished: kept"))
             continue
-        console.print(f"\n[bold]{run.folder}[/] ({index} of {len(runs)})")
+        console.print(Text.assemble("\n", (str(run.folder), "bold"), f" ({index} of {len(runs)})"))
         _train(run, resume=resume)
     results = {run.folder.name: _metrics(run.folder) for run in runs}
     summaries = summarize([result["test"] for result in results.values()])
     content = {"test": {name: asdict(summary) for name, summary in summaries.items()}, "runs": results}
-    (root / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    Console().print(_table(summaries, runs=len(results)))
+    write_json(root / METRICS, content)
+    plain_console().print(_table(summaries, runs=len(results)))
     return summaries
 
 
@@ -166,5 +168,5 @@ def _table(summaries: Mapping[str, Summary], *, runs: int) -> Table:
     table = plain_table(f"test, {runs} runs", "mean", "spread", "lowest", "highest")
     for name, summary in summaries.items():
         others = [f"{value:.4f}" for value in (summary.spread, min(summary.values), max(summary.values))]
-        table.add_row(name.replace("_", " "), f"[bold]{summary.mean:.4f}[/]", *others)
+        table.add_row(name.replace("_", " "), Text(f"{summary.mean:.4f}", "bold"), *others)
     return table

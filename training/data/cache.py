@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
+from model_store.hashing import file_sha256
 from training.data.examples import DataError
 
 _Loaded = TypeVar("_Loaded")
@@ -65,12 +66,6 @@ def cached(
     return load(entry)
 
 
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 @contextmanager
 def _locked(entry: Path) -> Iterator[None]:
     lock = FileLock(entry.with_name(f"{entry.name}.lock"))
@@ -94,7 +89,7 @@ def _build_where_needed(entry: Path, fingerprint: Mapping[str, object], build: C
     partial.mkdir()
     try:
         build(partial)
-        files = {path.name: content_hash(path) for path in sorted(partial.iterdir())}
+        files = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
         seal = {"fingerprint": fingerprint, "files": files}
         (partial / _SEAL).write_text(json.dumps(seal, indent=1, ensure_ascii=False), encoding="utf-8")
         shutil.rmtree(entry, ignore_errors=True)  # damaged, or it would have been used
@@ -108,7 +103,7 @@ def _is_whole(entry: Path) -> bool:
     """Whether all files are as they were written; a full disk or a power cut can damage them."""
     try:
         seal = json.loads((entry / _SEAL).read_text(encoding="utf-8"))
-        return all(content_hash(entry / name) == expected for name, expected in seal["files"].items())
+        return all(file_sha256(entry / name) == expected for name, expected in seal["files"].items())
     except (OSError, ValueError, TypeError, LookupError, AttributeError):  # missing, or damaged in any way
         return False
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from training.data.cache import content_hash
+from model_store.hashing import file_sha256
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows, Unit
 from training.data.readers import Format, ReadingOptions, read_examples, unit_of
 from training.data.readers.files import Files, open_data, paths
@@ -111,13 +111,13 @@ class LeakageFilter:
         if path not in self._sha256:
             with open_data(path):  # for its readable errors
                 pass
-            self._sha256[path] = content_hash(path)
+            self._sha256[path] = file_sha256(path)
         return self._sha256[path]
 
     def check_unchanged(self) -> None:
         """Raise an error if a file has changed since its hash was computed."""
         for path, sha256 in self._sha256.items():
-            if content_hash(path) != sha256:
+            if file_sha256(path) != sha256:
                 raise DataError(
                     path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
                 )

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from model_store.hashing import file_sha256
 from training.data import tokenization
-from training.data.cache import cached, content_hash
+from training.data.cache import cached
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows
 from training.data.flat_arrays import FlatArrayWriter, map_array
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
@@ -48,7 +49,7 @@ class LabeledFile:
         """
         with open_data(self.path):  # for its errors, which are written for people
             pass
-        return content_hash(self.path)
+        return file_sha256(self.path)
 
     def examples(
         self, *, allowed_labels: Collection[str] | None, bad_rows: SkippedRows, leaks: SkippedRows
@@ -74,7 +75,7 @@ class LabeledFile:
         """Raise an error if the file, or a held-out one, has changed since its hash was computed."""
         if self.held_out is not None:
             self.held_out.check_unchanged()
-        if content_hash(self.path) != self.sha256:
+        if file_sha256(self.path) != self.sha256:
             raise DataError(
                 self.path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
             )
@@ -272,7 +273,7 @@ def _code_version() -> str:
     code = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):
-        code.update(f"{path.relative_to(folder)} {content_hash(path)}\n".encode())
+        code.update(f"{path.relative_to(folder)} {file_sha256(path)}\n".encode())
     for library in _LIBRARIES:
         code.update(f"{library} {version(library)}\n".encode())
     return code.hexdigest()

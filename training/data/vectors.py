@@ -28,7 +28,9 @@ def frequent_words(counts: Counter[str], *, max_words: int, min_count: int) -> l
 
 
 def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None = None) -> Tensor:
-    """(words, size) vectors in the order given; words that the source lacks get random ones of equal mean and spread.
+    """(words, size) vectors in the order given.
+
+    A word that the source lacks gets a random vector with the mean and spread of the others.
 
     Args:
         source: a GloVe name such as ``6B.300d`` (downloaded once), or the path of a text file in GloVe's or fastText's

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from model_store.atomic_write import atomic_path
+from model_store.plain_console import plain_console
 from training.data.readers.parquet import TEACHER
 from training.distillation.scorers import LogProbabilities, TeacherScorer
 from training.distillation.tables import write_table
@@ -55,7 +55,7 @@ def score_texts(
     _begin(folder, {"scorer": scorer.identity, "texts": hash_texts(texts), **(settings or {})}, to=to)
     chunks = [texts[start : start + TEXTS_A_PART] for start in range(0, len(texts), TEXTS_A_PART)]
     columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=plain_console(stderr=True)) as progress:
         task = progress.add_task("", total=len(texts))
         for index, chunk in enumerate(chunks):
             part = folder / f"{index:06}.parquet"

@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
+from model_store.hashing import file_sha256
 from model_store.softmax import softmax
 from training.data import tokenization
-from training.data.cache import content_hash
 from training.evaluation.metrics import Scores
 from training.evaluation.polarity import default_polarities
 from training.evaluation.predictions import bundle_logits
@@ -82,7 +82,7 @@ def _of_checkpoint(path: Path, loaded: Checkpoint) -> Scorer:
         labels=list(loaded.task.labels),
         polarities=list(default_polarities(loaded.task.labels).values()),
         score=lambda texts: checkpoint_scores(loaded.task, texts, max_tokens=options["max_tokens"]),
-        identity={"kind": "checkpoint", "path": str(path), "sha256": content_hash(path), "temperature": None},
+        identity={"kind": "checkpoint", "path": str(path), "sha256": file_sha256(path), "temperature": None},
         reading=options,
     )
 

@@ -218,32 +218,26 @@ def _accuracies(classifiers: list[TrainedClassifier], direction: str) -> list[fl
 
 def _setting(
     settings: Settings, sizes: BidirectionalitySizes, sentences: Sentences, *, own: list[Pair]
-) -> list[tuple[str, str]]:
-    lines = [
-        ("Sentences", f"“{PAIR[0]}” and “{PAIR[1]}”: equal up to and with “{WORD}”."),
-        (
-            "Networks",
-            (
-                f"One bidirectional layer of our encoder with {settings.model.network['hidden_size']} units a "
-                f"direction: fresh {', '.join(sizes.cells)}, and the network trained below. Distances are relative "
-                "to the mean norm."
-            ),
+) -> dict[str, str]:
+    lines = {
+        "Sentences": f"“{PAIR[0]}” and “{PAIR[1]}”: equal up to and with “{WORD}”.",
+        "Networks": (
+            f"One bidirectional layer of our encoder with {settings.model.network['hidden_size']} units a "
+            f"direction: fresh {', '.join(sizes.cells)}, and the network trained below. Distances are relative "
+            "to the mean norm."
         ),
-        ("Data for accuracy", sentences.describe(settings)),
-        (
-            "Training",
-            (
-                f"One layer, {' + '.join(settings.model.network['pooling'])} pooling, {sizes.steps} steps of 32 "
-                f"texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
-                f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
-                f"±{interval(sentences):.1%}."
-            ),
+        "Data for accuracy": sentences.describe(settings),
+        "Training": (
+            f"One layer, {' + '.join(settings.model.network['pooling'])} pooling, {sizes.steps} steps of 32 "
+            f"texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
+            f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+            f"±{interval(sentences):.1%}."
         ),
-    ]
+    }
     if own:
-        lines.append(("Your model", f"{len(own[0].layers)} layers; the checks on equality include its first one."))
+        lines["Your model"] = f"{len(own[0].layers)} layers; the checks on equality include its first one."
     elif settings.checkpoint is not None:
-        lines.append(("Your model", "Reads in one direction, or does not know the words; it was left out here."))
+        lines["Your model"] = "Reads in one direction, or does not know the words; it was left out here."
     return lines
 
 

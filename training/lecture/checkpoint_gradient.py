@@ -21,7 +21,7 @@ FLOOR = 1e-30
 class OwnGradient(NamedTuple):
     """The part of the section that is about the user's model."""
 
-    setting: list[tuple[str, str]]
+    setting: dict[str, str]
     plots: list[Plot]
     tables: list[Table]
     numbers: dict[str, Any]
@@ -48,16 +48,13 @@ def measure(settings: Settings) -> OwnGradient:
         message = f"{len(texts)} texts are too few or too short; at least {MIN_TEXTS} of two or more tokens are needed"
         raise DiagnosisError(message)
     return OwnGradient(
-        setting=[
-            (
-                "Your model",
-                (
-                    f"{model.name} on {len(texts)} texts: the gradient of the model's own classification of the "
-                    "text, read from the state where a direction stops reading (its pooling, connection and head on "
-                    "that one token), followed back through the top layer."
-                ),
+        setting={
+            "Your model": (
+                f"{model.name} on {len(texts)} texts: the gradient of the model's own classification of the "
+                "text, read from the state where a direction stops reading (its pooling, connection and head on "
+                "that one token), followed back through the top layer."
             )
-        ],
+        },
         plots=[_draw(left)],
         tables=[_table(left)],
         numbers={"name": model.name, "texts": len(texts), "left": left},

@@ -164,39 +164,27 @@ def _surface_result(
     )
 
 
-def _setting(settings: Settings, sizes: CliffSizes, threshold: float) -> list[tuple[str, str]]:
-    return [
-        (
-            "One unit",
-            (
-                f"h(t) = w sigmoid(h(t-1)) + b, h(0) = 0.5, 50 steps, loss (sigmoid(h(50)) - 0.7)²; {sizes.starts} "
-                f"random starts, {sizes.descent_steps} steps of gradient descent at learning rate {LEARNING_RATE:g}, "
-                f"with and without clipping at {short(threshold)} ({THRESHOLD_IN_MEDIANS} times the median norm)."
-            ),
+def _setting(settings: Settings, sizes: CliffSizes, threshold: float) -> dict[str, str]:
+    return {
+        "One unit": (
+            f"h(t) = w sigmoid(h(t-1)) + b, h(0) = 0.5, 50 steps, loss (sigmoid(h(50)) - 0.7)²; {sizes.starts} "
+            f"random starts, {sizes.descent_steps} steps of gradient descent at learning rate {LEARNING_RATE:g}, "
+            f"with and without clipping at {short(threshold)} ({THRESHOLD_IN_MEDIANS} times the median norm)."
         ),
-        (
-            "Training",
-            (
-                f"One rnn layer of our encoder, {sizes.units} units, recalls a symbol {sizes.distance} steps back; "
-                f"plain gradient descent at rates of {RATES[0]:g} to {RATES[-1]:g}, {sizes.steps} steps of 32 texts, "
-                f"seeds {', '.join(map(str, settings.seeds))}; clipped by the function that training uses."
-            ),
+        "Training": (
+            f"One rnn layer of our encoder, {sizes.units} units, recalls a symbol {sizes.distance} steps back; "
+            f"plain gradient descent at rates of {RATES[0]:g} to {RATES[-1]:g}, {sizes.steps} steps of 32 texts, "
+            f"seeds {', '.join(map(str, settings.seeds))}; clipped by the function that training uses."
         ),
-        (
-            "Words",
-            (
-                "Learned: the last 20 losses average less than half the loss of guessing. Diverged: more than one and "
-                "a half times it, or not finite."
-            ),
+        "Words": (
+            "Learned: the last 20 losses average less than half the loss of guessing. Diverged: more than one and "
+            "a half times it, or not finite."
         ),
-        (
-            "Trial",
-            (
-                "The rules on training were written after trials at distances of 10 and 20 with two seeds: they show "
-                "that some runs diverge without clipping and learn with it, and such runs were looked for."
-            ),
+        "Trial": (
+            "The rules on training were written after trials at distances of 10 and 20 with two seeds: they show "
+            "that some runs diverge without clipping and learn with it, and such runs were looked for."
         ),
-    ]
+    }
 
 
 def _numbers(result: SurfaceResult, courses: list[Course]) -> dict[str, Any]:

@@ -73,38 +73,26 @@ def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
     by_hand = right_by_hand(longer(sizes))
     return Finding(
         claim=CLAIM,
-        setting=[
-            (
-                "Task",
-                (
-                    "Predict the next symbol of aⁿbⁿ. A text is right if all predictions from the first b on are "
-                    "right, including the end; until then the next symbol is unknown."
-                ),
+        setting={
+            "Task": (
+                "Predict the next symbol of aⁿbⁿ. A text is right if all predictions from the first b on are "
+                "right, including the end; until then the next symbol is unknown."
             ),
-            ("Networks", f"One layer of our encoder, left to right, {sizes.units} units, and a linear head."),
-            (
-                "Training",
-                (
-                    f"{sizes.steps} steps of 16 texts, n at random from 1 to {sizes.longest}; Adam 0.01, clipped at "
-                    f"norm 1. Tested on n = 1 to {sizes.longest}, and on every {sizes.tested_every}th n beyond up to "
-                    f"{sizes.tested_to}. Seeds {', '.join(map(str, settings.seeds))}."
-                ),
+            "Networks": f"One layer of our encoder, left to right, {sizes.units} units, and a linear head.",
+            "Training": (
+                f"{sizes.steps} steps of 16 texts, n at random from 1 to {sizes.longest}; Adam 0.01, clipped at "
+                f"norm 1. Tested on n = 1 to {sizes.longest}, and on every {sizes.tested_every}th n beyond up to "
+                f"{sizes.tested_to}. Seeds {', '.join(map(str, settings.seeds))}."
             ),
-            (
-                "Trial",
-                (
-                    "A trial with one seed and 600 steps preceded the rules: the loss was still falling, so there "
-                    "are more steps here."
-                ),
+            "Trial": (
+                "A trial with one seed and 600 steps preceded the rules: the loss was still falling, so there are "
+                "more steps here."
             ),
-            (
-                "Counting unit",
-                (
-                    f"The unit whose state correlates best with “a read minus b read” along n = {sizes.longest}: of "
-                    "the cell state in an LSTM, of the hidden state in a GRU."
-                ),
+            "Counting unit": (
+                f"The unit whose state correlates best with “a read minus b read” along n = {sizes.longest}: of "
+                "the cell state in an LSTM, of the hidden state in a GRU."
             ),
-        ],
+        },
         plots=[_draw_unit(counters, "lstm", sizes), _draw_unit(counters, "gru", sizes)],
         tables=[_table(counters, sizes)],
         numbers={"runs": [_as_json(counter) for counter in counters], "set_by_hand_right": by_hand},

@@ -82,32 +82,23 @@ def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
     stacks = list(measure(sentences, settings, sizes))
     return Finding(
         claim=CLAIM,
-        setting=[
-            ("Data", sentences.describe(settings)),
-            (
-                "Networks",
-                (
-                    f"{settings.model.network['cell']}, {settings.model.network['hidden_size']} units a direction, "
-                    f"{' + '.join(settings.model.network['pooling'])} pooling, {', '.join(map(str, sizes.depths))} "
-                    "layers."
-                ),
+        setting={
+            "Data": sentences.describe(settings),
+            "Networks": (
+                f"{settings.model.network['cell']}, {settings.model.network['hidden_size']} units a direction, "
+                f"{' + '.join(settings.model.network['pooling'])} pooling, {', '.join(map(str, sizes.depths))} "
+                "layers."
             ),
-            (
-                "Gradient",
-                (
-                    f"Fresh, without dropout, of the loss of {sizes.texts} texts: norm over all tokens at the first "
-                    "layer's representations, divided by that at the top layer's."
-                ),
+            "Gradient": (
+                f"Fresh, without dropout, of the loss of {sizes.texts} texts: norm over all tokens at the first "
+                "layer's representations, divided by that at the top layer's."
             ),
-            (
-                "Training",
-                (
-                    f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle, clipped "
-                    f"at norm 1. Seeds {', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
-                    f"±{interval(sentences):.1%}."
-                ),
+            "Training": (
+                f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle, clipped "
+                f"at norm 1. Seeds {', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+                f"±{interval(sentences):.1%}."
             ),
-        ],
+        },
         plots=[_draw_gradient(stacks, sizes), _draw_accuracy(stacks, sizes)],
         tables=[
             _table(

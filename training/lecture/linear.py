@@ -72,24 +72,18 @@ def investigate(settings: Settings, sizes: LinearSizes) -> Finding:
     starts = [start for seed in settings.seeds for start in encoder_starts(sizes.units, seed=seed)]
     return Finding(
         claim=CLAIM,
-        setting=[
-            (
-                "Recurrence",
-                (
-                    f"h(t) = W h(t-1) + x(t), {sizes.units} units, {sizes.steps} steps, double precision; W has normal "
-                    f"random entries, scaled to a largest eigenvalue of {', '.join(map(str, RADII))} in modulus."
-                ),
+        setting={
+            "Recurrence": (
+                f"h(t) = W h(t-1) + x(t), {sizes.units} units, {sizes.steps} steps, double precision; W has normal "
+                f"random entries, scaled to a largest eigenvalue of {', '.join(map(str, RADII))} in modulus."
             ),
-            ("Gradient", "By automatic differentiation through all steps, of a random linear loss at the last one."),
-            (
-                "Rate",
-                (
-                    f"Per-step factor of the norm between the distances {sizes.settled} and {sizes.steps}; complex "
-                    "eigenvalues make it swing, and it settles over many steps."
-                ),
+            "Gradient": "By automatic differentiation through all steps, of a random linear loss at the last one.",
+            "Rate": (
+                f"Per-step factor of the norm between the distances {sizes.settled} and {sizes.steps}; complex "
+                "eigenvalues make it swing, and it settles over many steps."
             ),
-            ("Encoder", "The recurrent blocks of fresh lstm, gru and rnn layers, as our encoder initializes them."),
-        ],
+            "Encoder": "The recurrent blocks of fresh lstm, gru and rnn layers, as our encoder initializes them.",
+        },
         plots=[_draw(decays, sizes)],
         tables=[_table(decays)],
         numbers={

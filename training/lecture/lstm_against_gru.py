@@ -81,33 +81,24 @@ def investigate(settings: Settings, sizes: LstmAgainstGruSizes) -> Finding:
     ]
     return Finding(
         claim=CLAIM,
-        setting=[
-            ("Data", sentences.describe(settings)),
-            (
-                "Networks",
-                (
-                    f"{settings.model.network['layers']} layer(s), "
-                    f"{'both directions' if settings.model.network['bidirectional'] else 'one direction'}; "
-                    f"{variants[0].hidden_size} units in the LSTM, and a GRU of {variants[2].hidden_size} units that "
-                    "comes closest to its parameters."
-                ),
+        setting={
+            "Data": sentences.describe(settings),
+            "Networks": (
+                f"{settings.model.network['layers']} layer(s), "
+                f"{'both directions' if settings.model.network['bidirectional'] else 'one direction'}; "
+                f"{variants[0].hidden_size} units in the LSTM, and a GRU of {variants[2].hidden_size} units that "
+                "comes closest to its parameters."
             ),
-            (
-                "Speed",
-                (
-                    "Training steps (forward, backward, AdamW) of 32 texts per CPU second on one thread: "
-                    f"{sizes.rounds} rounds of {sizes.timed_steps} steps on the same batches, the cells taking turns."
-                ),
+            "Speed": (
+                "Training steps (forward, backward, AdamW) of 32 texts per CPU second on one thread: "
+                f"{sizes.rounds} rounds of {sizes.timed_steps} steps on the same batches, the cells taking turns."
             ),
-            (
-                "Training",
-                (
-                    f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
-                    f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
-                    f"±{interval(sentences):.1%}."
-                ),
+            "Training": (
+                f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
+                f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+                f"±{interval(sentences):.1%}."
             ),
-        ],
+        },
         plots=[_draw_accuracy(trained), _draw_speed(speeds)],
         tables=[_table(variants, speeds, trained)],
         numbers={

@@ -101,39 +101,27 @@ def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
     memories = list(measure(settings, sizes))
     return Finding(
         claim=CLAIM,
-        setting=[
-            (
-                "Task",
-                (
-                    "Recall the first symbol (one of 4) after a number of others; guessing is right in 25%. Each "
-                    "network is trained and tested at one distance."
-                ),
+        setting={
+            "Task": (
+                "Recall the first symbol (one of 4) after a number of others; guessing is right in 25%. Each "
+                "network is trained and tested at one distance."
             ),
-            (
-                "Networks",
-                (
-                    f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
-                    "encoder initializes them. “Long start” is an LSTM whose forget bias is log(distance) and input "
-                    "bias its negative (after Tallec and Ollivier 2018); it and the rnn with torch's initialization "
-                    "are only for comparison, not for the verdict."
-                ),
+            "Networks": (
+                f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
+                "encoder initializes them. “Long start” is an LSTM whose forget bias is log(distance) and input "
+                "bias its negative (after Tallec and Ollivier 2018); it and the rnn with torch's initialization "
+                "are only for comparison, not for the verdict."
             ),
-            (
-                "Training",
-                (
-                    f"At most {sizes.steps} steps of {sizes.texts} texts, fewer after {SURE} batches in a row "
-                    f"without a mistake; Adam 0.003, clipped at norm 1. Tested on {sizes.tested} new texts. Seeds "
-                    f"{', '.join(map(str, settings.seeds))}."
-                ),
+            "Training": (
+                f"At most {sizes.steps} steps of {sizes.texts} texts, fewer after {SURE} batches in a row "
+                f"without a mistake; Adam 0.003, clipped at norm 1. Tested on {sizes.tested} new texts. Seeds "
+                f"{', '.join(map(str, settings.seeds))}."
             ),
-            (
-                "Trial",
-                (
-                    "A trial with one seed at distances of 10 and 30 (300 steps of 32 texts) preceded the rules: it "
-                    "showed that all cells learn the task at 10."
-                ),
+            "Trial": (
+                "A trial with one seed at distances of 10 and 30 (300 steps of 32 texts) preceded the rules: it "
+                "showed that all cells learn the task at 10."
             ),
-        ],
+        },
         plots=[_draw(memories, sizes)],
         tables=[_table(memories, sizes)],
         numbers={"runs": [asdict(memory) for memory in memories], "reach": _reaches(memories)},

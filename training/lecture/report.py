@@ -76,7 +76,7 @@ def as_json(report: DiagnosisReport) -> dict[str, Any]:
                 **asdict(finding.claim),
                 "verdict": finding.verdict,
                 "checks": [asdict(check) for check in finding.checks],
-                "setting": dict(finding.setting),
+                "setting": finding.setting,
                 "numbers": _finite(finding.numbers),
                 "meaning": finding.meaning,
                 "cpu_seconds": round(finding.cpu_seconds, 1),

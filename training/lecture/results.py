@@ -1,6 +1,6 @@
 """Results of an experiment: the claim, the test, the measurements, and whether the claim held."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,14 +68,14 @@ class Finding:
     """A section of the report.
 
     Attributes:
-        setting: conditions of the measurement: pairs of a heading and a sentence.
+        setting: conditions of the measurement: a heading to a sentence.
         numbers: everything measured, as plain JSON types.
         meaning: what follows for a choice of cell, depth, connection or threshold.
         cpu_seconds: CPU time of the experiment; filled in by ``experiments``.
     """
 
     claim: Claim
-    setting: Sequence[tuple[str, str]]
+    setting: Mapping[str, str]
     plots: Sequence[Plot]
     tables: Sequence[Table]
     numbers: dict[str, Any]

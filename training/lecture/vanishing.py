@@ -113,7 +113,7 @@ def investigate(settings: Settings, sizes: VanishingSizes) -> Finding:
     own = checkpoint_gradient.measure(settings) if settings.checkpoint else None
     return Finding(
         claim=CLAIM,
-        setting=_setting(sizes, settings) + (own.setting if own else []),
+        setting=_setting(sizes, settings) | (own.setting if own else {}),
         plots=[
             _draw(fresh, "vanishing-fresh", "Fresh networks", "Before any training."),
             _draw(
@@ -212,37 +212,25 @@ def _at(reaches: list[Reach], variant: str, distance: int) -> list[float]:
     return [reach.hidden[distance] for reach in reaches if reach.variant == variant]
 
 
-def _setting(sizes: VanishingSizes, settings: Settings) -> list[tuple[str, str]]:
-    return [
-        (
-            "Networks",
-            (
-                f"One layer of our encoder, left to right, {sizes.units} units, a linear head at the last token; "
-                "rnn, lstm and gru as the encoder initializes them, and the rnn as torch does."
-            ),
+def _setting(sizes: VanishingSizes, settings: Settings) -> dict[str, str]:
+    return {
+        "Networks": (
+            f"One layer of our encoder, left to right, {sizes.units} units, a linear head at the last token; "
+            "rnn, lstm and gru as the encoder initializes them, and the rnn as torch does."
         ),
-        (
-            "Texts",
-            (
-                f"{sizes.texts} random texts of {sizes.furthest + 1} symbols whose first is asked for at the last; "
-                f"loss is cross-entropy there. Seeds {', '.join(map(str, settings.seeds))}."
-            ),
+        "Texts": (
+            f"{sizes.texts} random texts of {sizes.furthest + 1} symbols whose first is asked for at the last; "
+            f"loss is cross-entropy there. Seeds {', '.join(map(str, settings.seeds))}."
         ),
-        (
-            "Gradient",
-            (
-                "Norm at each hidden state by automatic differentiation through the layer's own weights, read token by "
-                "token; divided by the norm at the last state; geometric mean over texts."
-            ),
+        "Gradient": (
+            "Norm at each hidden state by automatic differentiation through the layer's own weights, read token by "
+            "token; divided by the norm at the last state; geometric mean over texts."
         ),
-        (
-            "Training",
-            (
-                f"{sizes.steps} steps of 32 texts with the answer {sizes.trained_distance} steps back; Adam 0.003, "
-                "clipped at norm 1."
-            ),
+        "Training": (
+            f"{sizes.steps} steps of 32 texts with the answer {sizes.trained_distance} steps back; Adam 0.003, "
+            "clipped at norm 1."
         ),
-    ]
+    }
 
 
 def _draw(reaches: list[Reach], name: str, title: str, caption: str) -> Plot:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ import torch
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
+from model_store.hashing import file_sha256
 from model_store.manifest import Training
 from tests.support.checkpoints import READING, write_checkpoint
 from tests.support.paths import SAMPLE
 from training.commands.main import main
-from training.data.cache import content_hash
 from training.data.tokenization import subword_pipeline
 from training.fit.task import SentimentTask
 
@@ -127,6 +128,13 @@ def test_out_of_reach_and_always_reached_are_said_on_the_card(checkpoint, tmp_pa
     assert "Every answer is confident" in (tmp_path / "always" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["final [v2]", "[/v2]"])
+def test_it_says_how_to_look_at_the_bundle_whatever_its_name(checkpoint, tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setenv("COLUMNS", "500")
+    exported(checkpoint, tmp_path / name, "--calibrate", "false")
+    assert shlex.split(capsys.readouterr().err.splitlines()[-1])[-1] == str(tmp_path / name)
+
+
 def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_path):
     model = exported(checkpoint, tmp_path / "b", "--no_calibrate", "--test", SAMPLE / "test.csv")
     assert model.manifest.calibration.target_accuracy is None
@@ -139,7 +147,7 @@ def test_a_bundle_may_compute_in_8_bits_without_rare_tokens(checkpoint, rows, tm
     content = torch.load(checkpoint, weights_only=True)
     train = SAMPLE / "train.csv"
     content["datamodule_hyper_parameters"]["train"] = str(train)
-    read = {"part": "train", "name": "sample/train.csv", "rows": 480, "sha256": content_hash(train)}
+    read = {"part": "train", "name": "sample/train.csv", "rows": 480, "sha256": file_sha256(train)}
     content["SentimentData"] = {"files": [read]}
     path = tmp_path / "best.ckpt"
     torch.save(content, path)

@@ -1,12 +1,13 @@
 """Checkpoints on disk, written atomically: a failed write leaves the previous one intact."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from model_store.atomic_write import atomic_write
 
 IN_MEMORY = "memory://last-good-state"
 """The path under which Lightning is handed the checkpoint in ``DurableCheckpoints.in_memory``."""
@@ -47,7 +48,7 @@ class DurableCheckpoints(TorchCheckpointIO):
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         try:
-            _replace(Path(path), buffer.getbuffer())
+            atomic_write(Path(path), buffer.getbuffer())
         except OSError as error:
             message = (
                 f"{path}: the checkpoint could not be written ({error.strerror or error}); training has stopped.\n"
@@ -63,27 +64,3 @@ class DurableCheckpoints(TorchCheckpointIO):
             checkpoint, self.in_memory = self.in_memory, None
             return checkpoint
         return super().load_checkpoint(path, *args, **options)
-
-
-def _replace(path: Path, content: memoryview) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the rename itself to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,7 +4,6 @@ A run folder then holds ``run.json`` (command, seed, git commit, data hashes, li
 figures) and ``curves.png``, beside the resolved config, the checkpoints and the logs.
 """
 
-import json
 import os
 import platform
 import time
@@ -17,6 +16,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.optim import Optimizer
 
+from model_store.atomic_write import write_json
 from training.data.module import SentimentData, short_name
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry, gradients_of, parameters_of, total_norm
 from training.fit.callbacks.recovery import Recovery
@@ -59,7 +59,7 @@ class RunRecord(lightning.Callback):
         if _writes(trainer):
             folder = Path(trainer.default_root_dir)
             (folder / METRICS).unlink(missing_ok=True)  # an earlier run's would pass for this one's, were it killed
-            _write(folder / RUN, {**self._origin(), **_surroundings(trainer)})
+            write_json(folder / RUN, {**self._origin(), **_surroundings(trainer)})
 
     def on_before_optimizer_step(
         self,
@@ -103,8 +103,8 @@ class RunRecord(lightning.Callback):
         if not _writes(trainer):
             return
         folder = Path(trainer.default_root_dir)
-        _write(folder / METRICS, {**self.fitted, "test": _figures(trainer, "test/")})
-        _write(folder / RUN, {**self._origin(), **_surroundings(trainer)})
+        write_json(folder / METRICS, {**self.fitted, "test": _figures(trainer, "test/")})
+        write_json(folder / RUN, {**self._origin(), **_surroundings(trainer)})
 
     def on_save_checkpoint(
         self,
@@ -139,7 +139,7 @@ class RunRecord(lightning.Callback):
             **best,
             **_telemetry(trainer),
         }
-        _write(folder / METRICS, self.fitted)
+        write_json(folder / METRICS, self.fitted)
         draw_curves(self.history, folder / CURVES, title=folder.name, best_step=best.get("best", {}).get("step"))
 
     def _seconds(self) -> float:
@@ -225,10 +225,3 @@ def _numbers(trainer: lightning.Trainer, *, skip: tuple[str, ...]) -> dict[str, 
 
 def _learning_rate(trainer: lightning.Trainer) -> float:
     return max(float(group["lr"]) for optimizer in trainer.optimizers for group in optimizer.param_groups)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)  # whole or not at all

@@ -1,6 +1,5 @@
 """Report of skipped steps: losses, gradients and rows of all processes, in a file."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
+from model_store.atomic_write import write_json
 from training.data.tokenized import Batch
 from training.fit.callbacks.gradient_telemetry import total_norm
 from training.fit.distributed import gather_over_processes
@@ -65,14 +65,13 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
     path = Path(trainer.default_root_dir) / REPORT
     at_once = zip(*gather_over_processes(trainer, steps), strict=True)  # all processes skip the same steps
     if trainer.is_global_zero:
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "rows_are": "positions, from 0, among the usable rows of the training file",
             "skipped_steps": skipped,
             "went_back": went_back,
             "last_skipped": [step for of_processes in at_once for step in of_processes],
         }
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(path, content)
     return path
 
 

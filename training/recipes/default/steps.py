@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
+from model_store.plain_console import plain_console
 from training.data.readers import ReadingOptions
 from training.distillation.counterfactuals import read_groups, with_counterfactuals
 from training.distillation.texts import Text, read_texts
@@ -89,7 +88,7 @@ def restore_scores(recipe: Recipe) -> None:
     for path in recipe.scored:
         restored = stored_scores.restore(texts_to_score(recipe, path.stem), name=path.stem, to=path)
         outcome = f"Restored {path}." if restored else f"{path}: other texts than the stored scores have; to be scored."
-        Console(stderr=True).print(outcome)
+        plain_console(stderr=True).print(outcome)
 
 
 def texts_to_score(recipe: Recipe, name: str) -> list[Text]:
@@ -179,7 +178,7 @@ def command(*arguments: object) -> None:
         SystemExit: it failed; with its exit status.
     """
     words = [str(argument) for argument in arguments]
-    Console(stderr=True).print(shlex.join(["python", "-m", "training", *words]), style="dim", highlight=False)
+    plain_console(stderr=True).print(shlex.join(["python", "-m", "training", *words]), style="dim", highlight=False)
     done = subprocess.run([sys.executable, "-m", "training", *words], check=False)  # noqa: S603 - ourselves
     if done.returncode:
         raise SystemExit(done.returncode)

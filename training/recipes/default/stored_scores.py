@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model_store.atomic_write import atomic_write, write_json
 from training.distillation.scorers import LogProbabilities
 from training.distillation.scoring import hash_texts, write_scores
 from training.distillation.texts import Text
@@ -38,11 +39,10 @@ def decode(content: bytes, *, labels: int) -> LogProbabilities:
 
 def store(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, name: str, folder: Path) -> None:
     """Write the scores of a file of texts, and its entry in the index."""
-    folder.mkdir(parents=True, exist_ok=True)
     index = read_index(folder)
     index[name] = {"texts": hash_texts(texts), "labels": list(labels)}
-    (folder / f"{name}.u8.xz").write_bytes(encode(scores))
-    (folder / "index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    atomic_write(folder / f"{name}.u8.xz", encode(scores))
+    write_json(folder / "index.json", index)
 
 
 def read_index(folder: Path) -> dict[str, dict[str, object]]:

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Console
-
+from model_store.plain_console import plain_console
 from training.data.examples import Example, SkippedRows
 from training.data.leakage import LeakageFilter, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.splitting import deal, write_json_lines
@@ -57,7 +56,7 @@ def prepare(recipe: Recipe) -> None:
     if recipe.trees:
         with gzip.open(recipe.treebank("train"), "rt", encoding="utf-8") as lines:
             recipe.training_trees.write_text("".join(islice(lines, recipe.trees)), encoding="utf-8")
-    Console(stderr=True).print(leaks.summary())
+    plain_console(stderr=True).print(leaks.summary())
     (recipe.texts / "done").touch()
 
 
