@@ -26,7 +26,7 @@ from rich.console import Console
 
 from benchmarks import baselines
 from benchmarks.baselines import Labels, Scores, System
-from benchmarks.labelled_sets import LabelledSet, sets_to_measure, training_set
+from benchmarks.labeled_sets import LabeledSet, sets_to_measure, training_set
 from training.evaluation import metrics
 from training.evaluation.metrics import METRICS, Estimate, Outcomes
 from training.recipes.default.measured_sets import THREE, TWO
@@ -51,7 +51,7 @@ class Measured:
 def main() -> None:
     """Measure, print Markdown, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the folder of labelled data")
+    parser.add_argument("data", type=Path, help="the folder of labeled data")
     parser.add_argument("--bundle", default="default", help="a bundle's folder, or default")
     parser.add_argument("--to", type=Path, help="also write every figure as JSON to this file")
     parser.add_argument("--rows", type=int, default=0, help="texts of each set, drawn at random; 0 for all")
@@ -66,18 +66,18 @@ def main() -> None:
     options = parser.parse_args()
     console = Console(stderr=True)
     sets = [
-        labelled.sample(options.rows or MAX_ROWS.get(labelled.name, len(labelled)), seed=options.seed)
-        for labelled in sets_to_measure(options.data)
+        labeled.sample(options.rows or MAX_ROWS.get(labeled.name, len(labeled)), seed=options.seed)
+        for labeled in sets_to_measure(options.data)
     ]
     measured = []
     for system in systems(options):
         known: dict[tuple[Labels, str], Scores] = {}
-        for labelled in sets:
+        for labeled in sets:
             started = time.perf_counter()
-            result = measure(system, labelled, known, seed=options.seed)
+            result = measure(system, labeled, known, seed=options.seed)
             if result is not None:
                 value, seconds = result.figures["accuracy"].value, time.perf_counter() - started
-                console.print(f"{_column(result)}, {labelled.name}: {value:.2%} of {result.rows:,}, {seconds:.0f} s")
+                console.print(f"{_column(result)}, {labeled.name}: {value:.2%} of {result.rows:,}, {seconds:.0f} s")
                 measured.append(result)
     print("\n".join(markdown(measured)))
     if options.to is not None:
@@ -102,33 +102,33 @@ def systems(options: argparse.Namespace) -> Iterator[System]:
 
 
 def measure(
-    system: System, labelled: LabelledSet, known: dict[tuple[Labels, str], Scores], *, seed: int
+    system: System, labeled: LabeledSet, known: dict[tuple[Labels, str], Scores], *, seed: int
 ) -> Measured | None:
     """Measure a system on a set.
 
     Args:
         system: it scores the texts that are not in ``known`` yet.
-        labelled: the set.
+        labeled: the set.
         known: labels and text to scores, shared by sets that have texts in common.
         seed: of the bootstrap.
 
     Returns:
         The figures, or None if the system cannot choose among the set's labels.
     """
-    labels = labelled.labels
-    new = [text for text in dict.fromkeys(labelled.texts) if (labels, text) not in known]
+    labels = labeled.labels
+    new = [text for text in dict.fromkeys(labeled.texts) if (labels, text) not in known]
     if new:
         new_scores = system.score(new, labels)
         if new_scores is None:
             return None
         known.update(((labels, text), row) for text, row in zip(new, new_scores, strict=True))
-    scores = np.stack([known[labels, text] for text in labelled.texts])
-    truth = np.array([labels.index(label) for label in labelled.truth])
+    scores = np.stack([known[labels, text] for text in labeled.texts])
+    truth = np.array([labels.index(label) for label in labeled.truth])
     outcomes = Outcomes.of_scores(scores, truth, polarities=[None] * len(labels))
     figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
-    return Measured(labelled.name, labels, len(labelled), system.name, system.training_data, figures)
+    return Measured(labeled.name, labels, len(labeled), system.name, system.training_data, figures)
 
 
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:

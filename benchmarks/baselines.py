@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.labelled_sets import LabelledSet
+from benchmarks.labeled_sets import LabeledSet
 from model_store import SentimentModel
 from training.evaluation.scorer import bundle_scores
 from training.recipes.default.measured_sets import THREE, TWO
 
 Labels = tuple[str, ...]
 Scores = NDArray[np.float64]
-Lesson = Callable[[Labels], LabelledSet]
+Lesson = Callable[[Labels], LabeledSet]
 """Labels to a training set with these labels, ``TWO`` or ``THREE``."""
 
 VADER_NEUTRAL = 0.05

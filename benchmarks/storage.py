@@ -7,7 +7,7 @@
 - float32, float16, int8: ``export --storage``; matrices are rounded once and converted back on loading.
 - int8 arithmetic: ``export --storage int8 --arithmetic int8``; the recurrent layers multiply in 8 bits.
 
-The labelled file is read with the options of the checkpoint's run. "Batch difference" is the largest difference of a
+The labeled file is read with the options of the checkpoint's run. "Batch difference" is the largest difference of a
 probability between a text alone and the same text in a batch. Times are medians of one text of 26 tokens on one thread.
 The variants take turns, so that other load affects all alike.
 """
@@ -73,7 +73,7 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of a training run")
-    parser.add_argument("texts", type=Path, help="labelled file in the format of the run's own files")
+    parser.add_argument("texts", type=Path, help="labeled file in the format of the run's own files")
     parser.add_argument("--repeats", type=int, default=300, help="timed calls of each variant")
     options = parser.parse_args()
     loaded = load_checkpoint(options.checkpoint)

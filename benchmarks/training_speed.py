@@ -95,7 +95,7 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SpeedReport:
     """Everything that is printed or written."""
 
     conditions: dict[str, object]
@@ -125,7 +125,7 @@ def main() -> None:
 def read_options() -> Options:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=SAMPLE, help="labelled file (default: the project's sample)")
+    parser.add_argument("--data", type=Path, default=SAMPLE, help="labeled file (default: the project's sample)")
     parser.add_argument(
         "--trees",
         choices=["root", "phrases"],
@@ -201,7 +201,7 @@ def wait_for_device() -> None:
 
 def make_report(
     contestants: list[Contestant], rounds: list[dict[str, float]], *, options: Options, conditions: dict[str, object]
-) -> Report:
+) -> SpeedReport:
     """Speeds, and the ratios of each round."""
     speeds = {each.name: [each.tokens / taken[each.name] for taken in rounds] for each in contestants}
     ratios = {}
@@ -209,7 +209,7 @@ def make_report(
         compared = [fast / slow for fast, slow in zip(speeds[goal.fast], speeds[goal.slow], strict=True)]
         ratios[f"{goal.fast} / {goal.slow}"] = Ratio(summarize(compared), goal.bound)
     summaries = {name: summarize(speed) for name, speed in speeds.items()}
-    return Report({**conditions, "rounds": len(rounds)}, summaries, ratios)
+    return SpeedReport({**conditions, "rounds": len(rounds)}, summaries, ratios)
 
 
 def goals(options: Options) -> list[Goal]:
@@ -252,7 +252,7 @@ def padding_ratio(batches: list[list[Tensor]]) -> float:
     return round(positions / count_tokens(batches), 3)
 
 
-def show(report: Report) -> None:
+def show(report: SpeedReport) -> None:
     """Print the conditions and two tables."""
     console = Console()
     for name, value in report.conditions.items():

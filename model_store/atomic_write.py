@@ -1,7 +1,8 @@
 """Files that are there whole or not at all, also after a crash or a power cut."""
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,13 +10,18 @@ from pathlib import Path
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Replace a file's content at once: readers see the old bytes or the new ones, never a part.
 
-    The folder is made where it is missing. One process may write a path at a time.
+    The folder is made if it is missing. Only one process may write a path at a time.
 
     Raises:
         OSError: the folder cannot be written to or the disk is full; the file there before is intact.
     """
     with atomic_path(path) as partial:
         partial.write_bytes(content)
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Replace a JSON file at once, as ``atomic_write`` does; indented, in ASCII."""
+    atomic_write(path, f"{json.dumps(content, indent=2)}\n".encode())
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class Bundle:
     Attributes:
         path: the bundle's folder.
         manifest: its identity and contract.
-        evaluation: its figures; empty if it has none.
+        evaluation: its figures; may be empty.
         sha256: hash of manifest.json. That holds the hashes of tokenizer and graph, so it names the model.
         tokenizer, graph: the two files' bytes.
     """
@@ -101,23 +101,23 @@ def write(
     try:
         for name, content in {**files, MANIFEST: packed, EVALUATION: sealed, CARD: card}.items():
             atomic_write(temporary / name, content)
-        temporary.chmod(0o755)  # mkdtemp makes it readable by its owner alone; a served bundle is read by others
+        temporary.chmod(0o755)  # mkdtemp creates a private folder; the service may run as another user
         _swap(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def rewrite(bundle: Bundle, *, manifest: Manifest | None = None, evaluation: Evaluation | None = None) -> None:
-    """Write a bundle again in its place, in today's format, with another manifest or evaluation.
+    """Write a bundle again in the current format, with another manifest or evaluation.
 
-    Graph and tokenizer stay byte for byte the same. With neither argument, a bundle of today's format keeps its name.
+    Graph and tokenizer stay byte for byte the same. Without arguments, a bundle of the current format keeps its hash.
 
     Raises:
         BundleError: as ``write``.
     """
     files = {TOKENIZER: bundle.tokenizer, GRAPH: bundle.graph}
-    today = (manifest or bundle.manifest).replace(format_version=FORMAT_VERSION, files=hashes(files))
-    write(bundle.path, today, files, evaluation=evaluation or bundle.evaluation, overwrite=True)
+    renewed = (manifest or bundle.manifest).replace(format_version=FORMAT_VERSION, files=hashes(files))
+    write(bundle.path, renewed, files, evaluation=evaluation or bundle.evaluation, overwrite=True)
 
 
 def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
@@ -126,13 +126,13 @@ def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def require_writable(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to replace a bundle unasked, and to replace anything else at all.
+    """Refuse to replace a bundle without ``overwrite``, or anything that is not a bundle.
 
     Raises:
         BundleError: the folder exists and ``overwrite`` is false, or it exists and is not a bundle.
     """
     if folder.exists() and not overwrite:
-        raise BundleError(folder, "already exists; choose another folder or pass --overwrite=true")
+        raise BundleError(folder, "already exists; choose another folder or pass --overwrite")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MANIFEST).is_file():
         raise BundleError(folder, "exists and is not a bundle, so it is not replaced; choose another folder")
 

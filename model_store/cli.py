@@ -1,4 +1,4 @@
-"""``python -m model_store show | verify | predict | upgrade``: bundles for people, and as JSON for machines."""
+"""``python -m model_store show | verify | predict | upgrade``: show, check and run bundles; output as text or JSON."""
 
 import json
 import shlex
@@ -71,7 +71,7 @@ def verify(*, bundle: str, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"sha256": content.sha256, "files": content.manifest.files}) + "\n")
         return
-    table = Table("file", "SHA-256, as the manifest says")
+    table = Table("file", "SHA-256 in the manifest")
     for name, sha256 in content.manifest.files.items():
         table.add_row(name, sha256)
     console = plain_console()
@@ -87,10 +87,10 @@ def verify(*, bundle: str, as_json: bool) -> None:
     help="Also set the share of unknown tokens, from 0 to 1, above which an answer is not confident.",
 )
 def upgrade(*, bundle: str, max_unknown_share: float | None) -> None:
-    """Rewrite a bundle in today's format.
+    """Rewrite a bundle in the current format.
 
-    Graph and tokenizer stay byte for byte the same. The manifest changes if the bundle is of an older format, and its
-    hash names the model, so the model then has another name (model.sha256) in answers.
+    Graph and tokenizer stay byte for byte the same. If the bundle has an older format, its manifest changes, and with
+    it the hash that identifies the model in answers (model.sha256).
     """
     content = bundles.read(bundles.resolve(bundle))
     calibration = content.manifest.calibration
@@ -130,7 +130,7 @@ def predict(*, bundle: str, texts: tuple[str, ...], explain: bool, as_json: bool
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 with a plain message, or 2 for an invalid command line."""
+    """Run one command; return the exit code: 0, 1 with a plain message, or 2 for an invalid command line."""
     try:
         commands.main(args=arguments, prog_name="python -m model_store", standalone_mode=False)
     except click.ClickException as error:
@@ -144,15 +144,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _answer_lines(model: SentimentModel, stream: BinaryIO, *, explain: bool, as_json: bool) -> Iterator[str]:
     """The answer to each line, as soon as the line is there."""
-    for number, line in enumerate(stream, start=1):
-        content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+    for line_number, line in enumerate(stream, start=1):
+        content = line.removeprefix(BYTE_ORDER_MARK) if line_number == 1 else line
         text = None
         try:
             text = _decode(content.rstrip(b"\r\n"))
             (prediction,) = model.predict_tokenized([model.tokenize(text)], explain=explain)
         except TextError as error:
-            problem = {"line": number, "text": text, "error": {"code": error.code, "message": error.message}}
-            yield json.dumps(problem) if as_json else f"line {number}: {error.message}"
+            problem = {"line": line_number, "text": text, "error": {"code": error.code, "message": error.message}}
+            yield json.dumps(problem) if as_json else f"line {line_number}: {error.message}"
             continue
         if as_json:
             yield _json_line(text, prediction)

@@ -133,7 +133,7 @@ class Training(StrictModel):
     files: list[TrainingFile]
     epochs: int = Field(ge=0)
     seed: int | None
-    sources: list[str] = Field(description="Data and pretrained vectors with their licences, as the trainer gave them.")
+    sources: list[str] = Field(description="Data and pretrained vectors with their licenses, as the trainer gave them.")
     seconds: float | None = Field(
         default=None, ge=0, description="Training until these weights were written, reading and validating included."
     )

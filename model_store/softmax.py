@@ -11,7 +11,7 @@ def softmax(logits: NDArray[np.floating[Any]], *, temperature: float = 1.0) -> N
 
     Args:
         logits: (texts, labels). A row with NaN stays NaN.
-        temperature: what the logits are divided by first (Guo et al. 2017, equation 9).
+        temperature: divides the logits (Guo et al. 2017, equation 9).
     """
     scaled = logits.astype(np.float64) / temperature
     exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))

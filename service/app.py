@@ -40,10 +40,10 @@ class SentimentService:
 
     @bentoml.on_startup
     async def listen_for_shutdown(self) -> None:
-        """Runs in the event loop of the server, which has installed its own handlers by now."""
+        """Run in the event loop of the server, which has installed its own handlers by now."""
         state.served.shutdown.listen()
 
     @bentoml.on_shutdown
     def close(self) -> None:
-        """Waits for the requests under way."""
+        """Wait for the running requests."""
         state.served.executor.close()

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class OversizedLine:
-    """Stands for a line that was longer than allowed and whose content was dropped."""
+    """A line that was longer than allowed; its content was dropped."""
 
 
 OVERSIZED = OversizedLine()
@@ -104,7 +104,7 @@ class BulkHandler:
         self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request (ASGI)."""
+        """Handle one request (ASGI)."""
         try:
             options = _options(scope)
         except RequestError as error:
@@ -128,7 +128,7 @@ class BulkHandler:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
 
     def _answer_group(self, waiting: deque[bytes | OversizedLine], first: int, options: PredictOptions) -> bytes:
-        """Removes a group of lines from those that wait and answers it."""
+        """Take a group of waiting lines and answer it."""
         answers: dict[int, BaseModel] = {}
         texts: dict[int, TokenizedText] = {}
         tokens = 0

@@ -26,13 +26,13 @@ class Body(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What the OpenAPI document says of an endpoint, beside what follows from its handler and body policy.
+    """What the OpenAPI document says of an endpoint, in addition to what follows from its handler and body policy.
 
     The handler's docstring is the rest: its first line is the summary, the others are the description.
 
     Attributes:
         id: the operation's name for generated clients.
-        response: the schema of the answer; None where the answer is text.
+        response: the schema of the answer; None if the answer is text.
         request: the schema of the body; for a stream, of one of its lines.
         lines: for a stream, the schemas of the lines that come back.
         query: the schema of the parameters in the address.
@@ -83,7 +83,7 @@ def _unlisted(_: object) -> None:
 
 
 UNLISTED = Endpoint(method="GET", path="", handler=_unlisted, metric="elsewhere")
-"""Stands for every path without an entry."""
+"""The entry for all other paths."""
 
 
 class EndpointTable:
@@ -100,7 +100,7 @@ class EndpointTable:
                 self._fixed[endpoint.path] = endpoint
 
     def at(self, path: str) -> Endpoint:
-        """The endpoint at a path, ``UNLISTED`` where there is none."""
+        """The endpoint at a path, ``UNLISTED`` if there is none."""
         if endpoint := self._fixed.get(path):
             return endpoint
         return next((endpoint for pattern, endpoint in self._patterns if pattern.match(path)), UNLISTED)
@@ -110,7 +110,7 @@ KEY = "sentiment.endpoint"
 
 
 def set_endpoint(scope: Scope, endpoint: Endpoint) -> None:
-    """Notes a request's endpoint for the layers further in."""
+    """Note a request's endpoint for the layers further in."""
     scope[KEY] = endpoint
 
 

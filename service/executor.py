@@ -15,8 +15,8 @@ WATCH_AFTER_SECONDS = 0.02
 """How long to wait before starting a disconnect watcher. Most requests finish earlier."""
 
 INLINE_BYTES = 512
-"""The largest body that is computed in the event loop where no other request is waiting: about 80 tokens, a few
-milliseconds. A thread hop would cost more than it saves."""
+"""A body up to this size is computed in the event loop if no other request is waiting. It holds about 80 tokens and
+takes a few milliseconds; a thread hop would cost more than it saves."""
 
 T = TypeVar("T")
 
@@ -28,11 +28,11 @@ class InferenceExecutor:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="inference")
 
     def close(self) -> None:
-        """Waits for the requests under way."""
+        """Wait for the running requests."""
         self.executor.shutdown()
 
     async def run(self, function: Callable[[], T], *, size: int) -> T:
-        """Computes for the current request: in a thread, unless the body is small and no other request is waiting.
+        """Compute for the current request: in a thread, unless the body is small and no other request is waiting.
 
         Args:
             function: what to compute.
@@ -40,7 +40,7 @@ class InferenceExecutor:
 
         Raises:
             RequestError: the deadline passed. Waiting work is dropped, running work stops.
-            ClientGoneError: the client disconnected; likewise.
+            ClientGoneError: the client disconnected. Work is dropped or stopped in the same way.
         """
         context = current_request()
         start = partial(_computed, function, context, submitted=time.perf_counter())
@@ -68,7 +68,7 @@ def _computed(function: Callable[[], T], context: RequestContext, *, submitted: 
 
 
 async def _finished(future: asyncio.Future[T], context: RequestContext) -> None:
-    """Waits for the future until the deadline, or until the client disconnects."""
+    """Wait for the future until the deadline, or until the client disconnects."""
     await asyncio.wait((future,), timeout=min(WATCH_AFTER_SECONDS, context.seconds_left()))
     if future.done():
         return

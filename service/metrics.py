@@ -73,7 +73,7 @@ def render() -> bytes:
 
 
 def serving(manifest: Manifest, sha256: str) -> None:
-    """Names the model, and lets its labels start at 0 instead of being absent until their first text."""
+    """Name the model, and let its labels start at 0 instead of being absent until their first text."""
     MODEL.labels(manifest.name, manifest.version, sha256).set(1)
     for label in manifest.label_names:
         TEXTS.labels(label)
@@ -100,7 +100,7 @@ def _texts(label: str) -> Counter:
 
 
 def requested(endpoint: str, status: int, *, seconds: float | None = None, error: ErrorCode | None = None) -> None:
-    """Counts one request at its end; ``seconds`` is None where its start is unknown."""
+    """Count one request at its end; ``seconds`` is None if its start is unknown."""
     _requests(endpoint, status).inc()
     if seconds is not None:
         _request_seconds(endpoint).observe(seconds)
@@ -109,7 +109,7 @@ def requested(endpoint: str, status: int, *, seconds: float | None = None, error
 
 
 def answered(predictions: Sequence[Prediction]) -> None:
-    """Counts texts that the model was given in one call."""
+    """Count texts that the model was given in one call."""
     tokens = 0
     by_label: dict[str, int] = {}
     for prediction in predictions:
@@ -132,6 +132,6 @@ def answered(predictions: Sequence[Prediction]) -> None:
 
 
 def staged(stages: Mapping[Stage, float]) -> None:
-    """Counts the time one request spent in each stage."""
+    """Count the time one request spent in each stage."""
     for stage, seconds in stages.items():
         _stage_seconds(stage).observe(seconds)

@@ -83,7 +83,7 @@ class Predictor:
         """One text's tokens.
 
         Raises:
-            UnansweredTextError: the text cannot be answered; those beside it can.
+            UnansweredTextError: the text cannot be answered; the others can.
             RequestError: all texts of the request together have too many tokens, or the request is over.
         """
         if len(text) > self._settings.max_characters:
@@ -155,7 +155,7 @@ class Predictor:
     def _run(
         self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
     ) -> list[Prediction]:
-        """Runs the model. It stops between two batches once the request is over."""
+        """Run the model. It stops between two batches once the request is over."""
         context = current_request()
         with context.stage("inference"):
             predictions = self._model.predict_tokenized(
@@ -165,7 +165,7 @@ class Predictor:
         return predictions
 
     def _reserve(self, texts: Iterable[TokenizedText], layers: Sequence[int]) -> None:
-        """Reserves memory for the representations of these texts."""
+        """Reserve memory for the representations of these texts."""
         numbers = sum(map(len, texts)) * len(layers) * self._model.manifest.architecture.representation_size
         if numbers > self._settings.max_request_numbers:
             message = (

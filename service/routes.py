@@ -239,7 +239,7 @@ class Served:
 
 
 def serve(model: SentimentModel, settings: Settings) -> Served:
-    """Makes the objects that the handlers use from a loaded model."""
+    """Make the objects that the handlers use from a loaded model."""
     predictor = Predictor(model, settings)
     executor = InferenceExecutor(settings.threads)
     card = model_card(model, settings)

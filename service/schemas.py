@@ -51,7 +51,7 @@ Truncate = Annotated[
 
 
 def _keep_lone_surrogates(value: object, validate: ValidatorFunctionWrapHandler) -> str:
-    """Lets a string through that is not valid Unicode, so that the tokenizer refuses that text and no other."""
+    """Let a string through that is not valid Unicode, so that the tokenizer refuses that text and no other."""
     try:
         text: str = validate(value)
     except ValidationError:
@@ -140,9 +140,7 @@ class ModelName(_Response):
 class Token(_Response):
     """A piece of the text as the model read it."""
 
-    text: str = Field(
-        description="The piece exactly as it stands in the text: `text[start:end]`.", examples=["terribly"]
-    )
+    text: str = Field(description="The piece exactly as in the text: `text[start:end]`.", examples=["terribly"])
     start: int = Field(description="Offset of its first character, in Unicode code points.", examples=[14])
     end: int = Field(description="Offset just behind its last character, in Unicode code points.", examples=[22])
     known: bool = Field(description="Whether the model's vocabulary has it.", examples=[True])
@@ -339,7 +337,8 @@ class ErrorDetail(_Response):
     code: ErrorCode = Field(description="A stable word for programs.")
     message: str = Field(description="A sentence for people.", examples=["Input should be a valid string"])
     param: str | None = Field(
-        description="The field at fault, as a path into the request; null where it is none.", examples=["texts.3"]
+        description="The field at fault, as a path into the request; null if no field is at fault.",
+        examples=["texts.3"],
     )
     request_id: str = Field(
         description="The `X-Request-ID` the request came with, else a new one; every response carries it.",

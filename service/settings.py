@@ -164,7 +164,7 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Reads the environment.
+    """Read the environment.
 
     Raises:
         SettingsError: a value is invalid, or two contradict each other; every invalid one is named.

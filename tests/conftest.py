@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytorch_lightning as lightning
+from hypothesis import settings
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
@@ -23,6 +24,9 @@ from training.fit.task import SentimentTask
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="sentiment-metrics-")
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+
+settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on the machine
+settings.load_profile("no deadline")
 
 MARKERS = {
     "start_server": ("server",),

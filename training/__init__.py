@@ -1,1 +1,1 @@
-"""Turns labelled text into a model bundle."""
+"""Turns labeled text into a model bundle."""

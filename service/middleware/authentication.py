@@ -22,7 +22,7 @@ class ApiKeyMiddleware:
         self._digests = [sha256(key.encode()).digest() for key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request (ASGI)."""
+        """Handle one request (ASGI)."""
         if scope["type"] != "http" or not endpoint_of(scope).needs_key or self._is_authorized(Headers(scope=scope)):
             await self._app(scope, receive, send)
         else:
@@ -40,7 +40,7 @@ def _key(headers: Headers) -> str:
 
 
 def cors(origins: Sequence[str]) -> Middleware:
-    """Allows requests from pages of these origins. A key is a header, not a cookie: no credentials."""
+    """Allow requests from pages of these origins. A key is a header, not a cookie: no credentials."""
     return Middleware(
         CORSMiddleware,
         allow_origins=list(origins),

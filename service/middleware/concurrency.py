@@ -1,4 +1,4 @@
-"""Limits on what is under way in this process: requests, streams and the bytes they hold."""
+"""Limits of this process: concurrent requests, streams, and the bytes they hold."""
 
 import threading
 from collections.abc import Callable
@@ -30,12 +30,12 @@ class ConcurrencyLimiter:
         return self._bytes
 
     def check_capacity(self) -> None:
-        """Raises ``RequestError`` where ``acquire`` would, before the body is read."""
+        """Raise ``RequestError`` where ``acquire`` would, before the body is read."""
         if self._acquired["requests"] >= self._slots["requests"]:
             raise RequestError("overloaded")
 
     def acquire(self, kind: Kind) -> Callable[[], None]:
-        """Acquires a slot and returns the function that releases it; a second call of that has no effect.
+        """Acquire a slot and return the function that releases it; calling that twice has no effect.
 
         Raises:
             RequestError: all slots are in use.
@@ -54,7 +54,7 @@ class ConcurrencyLimiter:
         return release
 
     def reserve(self, count: int) -> None:
-        """Reserves bytes.
+        """Reserve bytes.
 
         Raises:
             RequestError: all requests together would hold too many.
@@ -65,6 +65,6 @@ class ConcurrencyLimiter:
             self._bytes += count
 
     def release(self, count: int) -> None:
-        """Releases bytes."""
+        """Release bytes."""
         with self._lock:
             self._bytes -= count

@@ -33,7 +33,7 @@ class ErrorEnvelopeMiddleware:
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one request (ASGI)."""
+        """Handle one request (ASGI)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -61,7 +61,7 @@ class ErrorEnvelopeMiddleware:
 
 
 class _Reply:
-    """Sends a response: unchanged where it is good, as the envelope where it is an error.
+    """Sends a response: unchanged if it is a success, as the envelope if it is an error.
 
     Attributes:
         status: what was sent; ``CLIENT_GONE`` until then.
@@ -92,7 +92,7 @@ class _Reply:
             await self._send(message)
 
     async def fail(self, error: RequestError, *, status: int | None = None, headers: Headers | None = None) -> None:
-        """Answers with the envelope. A response that has begun can only be broken off."""
+        """Answer with the envelope. A response that has begun can only be broken off."""
         if self._started:
             return
         self._started = True

@@ -49,7 +49,7 @@ class RequestContext:
         self._reserved = 0
 
     def start_clock(self) -> None:
-        """Starts the deadline."""
+        """Start the deadline."""
         self._deadline = time.monotonic() + self._seconds
 
     def seconds_left(self) -> float:
@@ -62,21 +62,21 @@ class RequestContext:
         return self._limiter.in_flight == 1
 
     def stop(self) -> None:
-        """Makes the next ``check`` raise, so that the thread stops."""
+        """Make the next ``check`` raise, so that the thread stops."""
         self._active = False
 
     def check(self) -> None:
-        """Raises ``RequestError`` once the deadline has passed or the request is over. Called between steps."""
+        """Raise ``RequestError`` once the deadline has passed or the request is over. Called between steps."""
         if not self._active or time.monotonic() > self._deadline:
             raise RequestError("deadline_exceeded")
 
     def reserve(self, count: int) -> None:
-        """Reserves bytes until the request is over; raises ``RequestError`` where the process has no room for them."""
+        """Reserve bytes until the request is over; raise ``RequestError`` if the process lacks room for them."""
         self._limiter.reserve(count)
         self._reserved += count
 
     def finish(self) -> None:
-        """Ends the request and releases its bytes."""
+        """End the request and release its bytes."""
         self.stop()
         self._report()
         self._limiter.release(self._reserved)
@@ -84,7 +84,7 @@ class RequestContext:
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
-        """Adds the time inside to a stage."""
+        """Add the time inside to a stage."""
         start = time.perf_counter()
         try:
             yield
@@ -92,7 +92,7 @@ class RequestContext:
             self.passed(name, start, time.perf_counter())
 
     def passed(self, name: Stage, start: float, end: float) -> None:
-        """Adds an interval to a stage, in seconds of ``time.perf_counter``."""
+        """Add an interval to a stage, in seconds of ``time.perf_counter``."""
         self.stages[name] = self.stages.get(name, 0.0) + end - start
         if self._on_stage is None:
             return
@@ -108,7 +108,7 @@ class RequestContext:
         self._last = None
 
     async def client_gone(self) -> None:
-        """Returns when the client has closed its connection; its body must have been read."""
+        """Return when the client has closed its connection; its body must have been read."""
         if self._receive is None:
             await asyncio.Event().wait()  # without a client there is no disconnect
             return

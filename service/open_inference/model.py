@@ -43,7 +43,7 @@ class OpenInferenceModel:
         self._max_numbers = max_numbers
 
     def check_name(self, name: str, version: str | None) -> None:
-        """Raises ``RequestError`` for a model or a version that is not the one served."""
+        """Raise ``RequestError`` for a model or a version that is not the one served."""
         if name != self._card.name or version not in (None, self._card.version):
             requested = name if version is None else f"{name} {version}"
             message = f"There is no model {requested}; this server has {self._card.name} {self._card.version}."
@@ -70,7 +70,7 @@ class OpenInferenceModel:
         )
 
     def infer(self, body: bytes, json_length: int | None = None) -> tuple[InferResponse, bytes]:
-        """Answers one request; the bytes are those of the tensors requested as bytes.
+        """Answer one request; the bytes are those of the tensors requested as bytes.
 
         Args:
             body: the JSON object, followed by the bytes of the input where it has some.

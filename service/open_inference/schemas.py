@@ -88,7 +88,7 @@ class InferResponse(_Object):
 
 
 class TensorMetadata(_Object):
-    """An input or output tensor; -1 stands for any size."""
+    """An input or output tensor; -1 means any size."""
 
     name: str
     datatype: Datatype

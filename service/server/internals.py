@@ -1,4 +1,4 @@
-"""Everything that depends on internals of uvicorn and BentoML. ``tests/service/server`` says what is relied on.
+"""Everything that depends on internals of uvicorn and BentoML. ``tests/service/server`` checks what the code relies on.
 
 uvicorn rejects malformed HTTP before any middleware runs, in plain text and uncounted. It keeps a request's head,
 however long that grows. Where a request asks for another protocol (``Upgrade: h2c``, as Java's client and
@@ -40,7 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive = self.keep_alive_seconds  # type: ignore[assignment]  # call_later takes both
 
     def data_received(self, data: bytes) -> None:
-        """Parses more of a request, or of the next one."""
+        """Parse more of a request, or of the next one."""
         self._buffered += len(data)
         self._unset_keepalive_if_required()
         try:
@@ -81,8 +81,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.data_received(b"\r\n".join([*lines, b"", behind_head]))
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; ours say more
-        """Answers with the envelope and closes the connection, as the start of the next request is unknown."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - our message is more precise
+        """Answer with the envelope and close the connection, as the start of the next request is unknown."""
         if self.transport.is_closing():
             return
         under_way = self.cycle is not None and not self.cycle.response_complete
@@ -114,7 +114,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def install_protocol(*, access_log: bool, keep_alive_seconds: float) -> None:
-    """Makes this process's uvicorn use ``BoundedProtocol``."""
+    """Make this process's uvicorn use ``BoundedProtocol``."""
     BoundedProtocol.access_lines = access_log
     BoundedProtocol.keep_alive_seconds = keep_alive_seconds
     config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"

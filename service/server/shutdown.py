@@ -20,12 +20,12 @@ class GracefulShutdown:
         self.has_begun = False
 
     def check_ready(self) -> None:
-        """Raises ``RequestError`` once the service is stopping."""
+        """Raise ``RequestError`` once the service is stopping."""
         if self.has_begun:
             raise RequestError("not_ready")
 
     def listen(self) -> None:
-        """Installs the handler. Call it in the event loop of the running server, after its own handler is installed."""
+        """Install the handler. Call it in the event loop of the running server, after its own handler is installed."""
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread receives signals; a server in another thread is stopped by other means
         loop = asyncio.get_running_loop()

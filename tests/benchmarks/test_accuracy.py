@@ -5,13 +5,13 @@ import pytest
 
 from benchmarks import accuracy, baselines
 from benchmarks.baselines import System
-from benchmarks.labelled_sets import LabelledSet, sets_to_measure, training_set
+from benchmarks.labeled_sets import LabeledSet, sets_to_measure, training_set
 from model_store import SentimentModel
 from training.recipes.default.measured_sets import THREE, TWO
 
 WARM = ["a fine warm film", "a fine cast", "a warm room"] * 5
 COLD = ["a cold dull film", "a dull cast", "a cold room"] * 5
-LESSON = LabelledSet("lesson", TWO, WARM + COLD, ["positive"] * 15 + ["negative"] * 15)
+LESSON = LabeledSet("lesson", TWO, WARM + COLD, ["positive"] * 15 + ["negative"] * 15)
 
 
 def first_of_two(texts, labels):
@@ -25,11 +25,11 @@ def test_a_system_is_measured_by_hand_and_asked_for_no_text_twice():
         asked.extend(texts)
         return first_of_two(texts, labels)
 
-    labelled = LabelledSet("some", TWO, ["a", "b", "c", "a"], ["negative", "negative", "positive", "negative"])
+    labeled = LabeledSet("some", TWO, ["a", "b", "c", "a"], ["negative", "negative", "positive", "negative"])
     known = {}
     system = System("constant", None, score, probabilities=True)
-    measured = accuracy.measure(system, labelled, known, seed=0)
-    assert accuracy.measure(system, labelled, known, seed=0) == measured
+    measured = accuracy.measure(system, labeled, known, seed=0)
+    assert accuracy.measure(system, labeled, known, seed=0) == measured
     assert asked == ["a", "b", "c"]
     assert measured.rows == 4
     assert measured.figures["accuracy"].value == 0.75
@@ -38,7 +38,7 @@ def test_a_system_is_measured_by_hand_and_asked_for_no_text_twice():
 
 
 def test_a_system_without_probabilities_has_no_calibration_error():
-    two = LabelledSet("some", TWO, ["a"], ["negative"])
+    two = LabeledSet("some", TWO, ["a"], ["negative"])
     measured = accuracy.measure(System("constant", None, first_of_two, probabilities=False), two, {}, seed=0)
     assert set(measured.figures) == {"accuracy", "macro_f1"}
     lines = list(accuracy.markdown([measured]))
@@ -47,7 +47,7 @@ def test_a_system_without_probabilities_has_no_calibration_error():
 
 
 def test_a_system_without_a_neutral_label_is_not_measured_on_three():
-    three = LabelledSet("facts", THREE, ["a"], ["neutral"])
+    three = LabeledSet("facts", THREE, ["a"], ["neutral"])
     assert accuracy.measure(System("constant", None, first_of_two, probabilities=True), three, {}, seed=0) is None
 
 
@@ -92,16 +92,16 @@ def test_a_learner_learns_words_and_is_trained_once(learner, package):
 def test_the_sets_have_the_sizes_that_their_source_gives(real_data):
     # data/README.md; four of the 3,775 lines of CR have no text. The last two: counted with json and gzip alone.
     sets = list(sets_to_measure(real_data))
-    assert {labelled.name: len(labelled) for labelled in sets} == {
+    assert {labeled.name: len(labeled) for labeled in sets} == {
         "SST-2 test": 1821, "IMDb test": 25_000, "CR": 3771, "amazon_reviews": 8000, "amazon_reviews: books": 2000,
         "amazon_reviews: dvd": 2000, "amazon_reviews: electronics": 2000, "amazon_reviews: kitchen": 2000,
         "Yelp sentences": 126_670, "SST test": 2210, "airline tweets": 14_640, "PhraseBank": 4846,
         "NewsMTSC validation": 427, "GoEmotions validation": 4547,
     }  # fmt: skip
-    for labelled in sets:
-        assert set(labelled.truth) == set(labelled.labels)
-        assert not any("<br" in text for text in labelled.texts)
-    tweets = next(labelled for labelled in sets if labelled.name == "airline tweets")
+    for labeled in sets:
+        assert set(labeled.truth) == set(labeled.labels)
+        assert not any("<br" in text for text in labeled.texts)
+    tweets = next(labeled for labeled in sets if labeled.name == "airline tweets")
     assert [tweets.truth.count(label) for label in THREE] == [9178, 3099, 2363]
 
 

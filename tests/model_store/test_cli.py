@@ -134,7 +134,7 @@ def test_upgrade_rewrites_an_older_bundle_and_leaves_the_model_alone(tmp_path, c
     assert set(after.manifest.files) == {"model.onnx", "tokenizer.json"}
     assert SentimentModel(after).predict(["not bad at all"])[0].scores == answers[0].scores
     assert main(["upgrade", str(folder)]) == 0
-    assert bundles.read(folder).sha256 == after.sha256  # a bundle of today's format keeps its name
+    assert bundles.read(folder).sha256 == after.sha256  # a bundle of the current format keeps its hash
 
 
 def test_upgrade_refuses_a_share_above_1(tiny_bundle, capsys):

@@ -8,7 +8,7 @@ import torch
 from training.fit.task import SentimentTask
 
 READING = {"format": "auto", "text_column": "text", "label_column": "label", "ptb_tokens": False, "label_map": None}
-"""The options with which ``fit`` reads a labelled file by default."""
+"""The options with which ``fit`` reads a labeled file by default."""
 
 
 def write_checkpoint(path: Path, task: SentimentTask, *, data: dict[str, Any] | None = None, **content: object) -> Path:

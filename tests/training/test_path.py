@@ -132,7 +132,7 @@ def test_export_explains_a_missing_validation_file(run, tmp_path, capsys):
     checkpoint = str(folder / "runs/sample/checkpoints/best.ckpt")
     with pytest.raises(SystemExit, match="1"):
         main(["export", checkpoint, "--to", str(tmp_path / "b"), "--validation", str(tmp_path / "gone.csv")])
-    assert "Pass --validation FILE with labelled text" in capsys.readouterr().err
+    assert "Pass --validation FILE with labeled text" in capsys.readouterr().err
     main(["export", checkpoint, "--to", str(tmp_path / "b"), "--no_calibrate"])
     assert SentimentModel.load(tmp_path / "b").manifest.calibration.temperature == 1.0
 
@@ -152,7 +152,7 @@ def five_class_lines(path, rows):
     return str(path)
 
 
-def test_five_classes_of_labelled_lines_with_a_learnt_subword_vocabulary(tmp_path):
+def test_five_classes_of_labeled_lines_with_a_learnt_subword_vocabulary(tmp_path):
     done = fit(
         tmp_path,
         "--data.train", five_class_lines(tmp_path / "train.txt", 200),

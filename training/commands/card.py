@@ -50,15 +50,15 @@ class ReportFiles:
 
 @dataclass(frozen=True)
 class CardOptions:
-    """What is attached.
+    """Options of ``card``.
 
     Args:
         bundle: a bundle's folder.
-        reports: what is shown beside the measurements.
-        measure: labelled file, or several as '[a, b]', to measure the bundle on.
+        reports: results shown next to the measurements.
+        measure: labeled file, or several as '[a, b]', to measure the bundle on.
         reading: how those files are read.
-        intended_use: sentences for the card, which replace those it has.
-        not_intended_for: sentences for the card, which replace those it has.
+        intended_use: sentences for the card; replace the present ones.
+        not_intended_for: sentences for the card; replace the present ones.
     """
 
     bundle: str
@@ -71,14 +71,14 @@ class CardOptions:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command."""
+    """Run the command."""
     given = parse(CardOptions, arguments, command="card", description=DESCRIPTION, renamed=RENAMED)
     with plain_errors("card", BundleError, DataError, EvidenceError):
         write_card(CardOptions(**given), command=shlex.join(["python", "-m", "training", "card", *arguments]))
 
 
 def write_card(options: CardOptions, *, command: str) -> None:
-    """Does what ``DESCRIPTION`` says; ``command`` is shown on the card beside the measurements."""
+    """Run the command; see ``DESCRIPTION``. ``command`` is shown on the card next to the measurements."""
     content = bundles.read(bundles.resolve(options.bundle))
     model = SentimentModel(content)
     uses = {"intended_use": options.intended_use, "not_intended_for": options.not_intended_for}

@@ -1,4 +1,4 @@
-"""``python -m training cross_validate``: tests every text of one file once, by a model that was not trained on it."""
+"""``python -m training cross_validate``: tests every text of a file once, with a model that was not trained on it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ config's trainer.default_root_dir. Each run tests on its own fold, stops and cho
 and trains on the others, vocabulary included. Prints mean and spread (sample standard deviation) of every test metric,
 and writes them to FOLDER/metrics.json. All other options are those of fit, --config included.
 
-The folds depend only on the file and the seed (--seed_everything), have every label in like proportion, and keep equal
+The folds depend only on the file and the seed (--seed_everything), have the labels in equal proportions, and keep equal
 texts together. The files of a fold are in FOLDER/fold-N/data.
 
   python -m training cross_validate --folds 10 --config training/configs/mr-cv.yaml --data.train FILE
@@ -30,7 +30,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class CrossValidationOptions:
-    """Options of ``cross_validate`` beside those of ``fit``.
+    """Options of ``cross_validate`` in addition to those of ``fit``.
 
     Attributes:
         folds: number of folds; at least 3.
@@ -42,7 +42,7 @@ class CrossValidationOptions:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command; exits as the first run that fails does."""
+    """Run the command; exit as the first run that fails does."""
     own, fit_options = split_arguments(arguments, CrossValidationOptions)
     given = parse(CrossValidationOptions, own, command="cross_validate", description=DESCRIPTION)
     with plain_errors("cross_validate", DataError, group="data"):
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
 
 
 def cross_validate(options: CrossValidationOptions, fit_options: Sequence[str]) -> None:
-    """Does what ``DESCRIPTION`` says; ``fit_options`` are those of every run.
+    """Train and test every fold; see ``DESCRIPTION``. ``fit_options`` apply to all runs.
 
     Raises:
         DataError: the file cannot be used, or has too few texts.
@@ -67,7 +67,7 @@ def cross_validate(options: CrossValidationOptions, fit_options: Sequence[str]) 
         message = "folds are cut from one file: pass a single --data.train"
         raise UsageError(message)
     if data["trees"] != "root":
-        message = "phrases of one sentence would stand on both sides of a fold: pass --data.trees=root"
+        message = "phrases of one sentence would be on both sides of a fold: pass --data.trees=root"
         raise UsageError(message)
     root = Path(config["trainer"]["default_root_dir"])
     folds = _folds(Path(data["train"]), ReadingOptions.among(data), options.folds, seed=int(config["seed_everything"]))
@@ -94,7 +94,7 @@ def parts(folds: Sequence[Sequence[Example]], index: int) -> dict[str, list[Exam
 
 
 def _write_parts(folder: Path, content: Mapping[str, Sequence[Example]]) -> Iterator[str]:
-    """Writes the parts as JSON Lines and yields the options that read them, whatever the whole file looked like."""
+    """Write the parts as JSON Lines and yield the options that read them, whatever the format of the whole file."""
     for part in PARTS:
         path = folder / f"{part}.jsonl"
         write_json_lines(path, content[part])

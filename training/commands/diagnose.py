@@ -29,7 +29,7 @@ the CPU. Writes OUT/report.html (one file, opens offline), OUT/report.json (ever
   python -m training diagnose --out report --checkpoint runs/sample/checkpoints/best.ckpt --texts my-texts.txt
   python -m training diagnose --out report --config my.yaml --train my/train.csv --validation my/validation.csv
 
-All of it takes about ten minutes on two cores. --quick takes one minute, to see the page.
+All claims take about ten minutes on two cores. --quick takes one minute and only shows what the page looks like.
 """
 
 SEEDS = 3  # networks of each kind; their range is shown
@@ -37,7 +37,7 @@ QUICK_SEEDS = 2
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command."""
+    """Run the command."""
     errors = (CheckpointError, DataError, DiagnosisError, OptionError)
     run(diagnose, arguments, command="diagnose", description=DESCRIPTION, errors=errors)
 
@@ -55,20 +55,20 @@ def diagnose(
     seed: int = 0,
     workers: int = 0,
 ) -> None:
-    """Measures the lecture's claims on the CPU and writes report.html, report.json and the plots.
+    """Measure the lecture's claims on the CPU and write report.html, report.json and the plots.
 
     Args:
-        out: the report's folder; a report that is there is replaced.
+        out: the report's folder; an earlier report is replaced.
         only: claim to measure, or several as '[a, b]'; by default all of vanishing, linear, cliff, memory, counting,
             depth, bidirectionality and lstm-gru.
-        quick: a fraction of the training, to see the page and not to judge a claim.
+        quick: train for a fraction of the steps: shows the page, but cannot decide a claim.
         config: a config for fit: new sentence classifiers take its model options and learn from its data.
         checkpoint: a model that fit trained; the sections on vanishing and bidirectionality measure it too.
-        texts: what the checkpoint reads, one text a line; by default the sample's test sentences.
-        train: labelled file for the claims about accuracy; by default the config's, or the repository's sample.
-        validation: labelled file to score on; by default as with train.
+        texts: file of texts for the checkpoint, one per line; by default the sample's test sentences.
+        train: labeled file for the claims about accuracy; by default the config's, or the repository's sample.
+        validation: labeled file to score on; by default as with train.
         seed: first of the seeds; three networks of each kind are trained, two in a quick run.
-        workers: experiments at a time, each on one thread; 0 for one a core.
+        workers: number of experiments at a time, each on one thread; 0 for one per core.
     """
     settings = _settings(
         config=read_fit_config(config) if config else FitConfig(ModelOptions(), ReadingOptions(), None, None),
@@ -84,7 +84,7 @@ def diagnose(
     started = time.monotonic()
     findings = _run(names, settings, workers=workers or usable_cores())
     command = shlex.join(["python", "-m", "training", *sys.argv[1:]])
-    whole = report.Report(findings, settings, command=command, wall_seconds=time.monotonic() - started)
+    whole = report.DiagnosisReport(findings, settings, command=command, wall_seconds=time.monotonic() - started)
     page = report.write(whole, out)
     console = plain_console(stderr=True)
     for finding in findings:
@@ -104,10 +104,10 @@ def _settings(
     validation: Path | None,
 ) -> Settings:
     if texts and not checkpoint:
-        message = "--texts is what a checkpoint reads; pass --checkpoint too, or leave it out"
+        message = "--texts needs --checkpoint, which reads the texts; pass both or neither"
         raise UsageError(message)
     if (train is None) != (validation is None):
-        message = "pass --train and --validation together: a network is scored on texts it has not learnt"
+        message = "pass --train and --validation together: a network is scored on texts that it was not trained on"
         raise UsageError(message)
     given = (train or config.train, validation or config.validation)
     sample = (SAMPLE / "train.csv", (SAMPLE / "validation.csv", SAMPLE / "test.csv"))
@@ -124,7 +124,7 @@ def _settings(
 
 
 def _check(settings: Settings) -> None:
-    """Checks files and options before the experiments."""
+    """Check files and options before the experiments."""
     read_sentences(settings)
     if settings.checkpoint:
         lecture_checkpoint.load(settings.checkpoint)

@@ -30,14 +30,14 @@ ERRORS = (BundleError, CheckpointError, DataError, ScoringError, TeacherError)
 HELP = """\
 python -m training distill COMMAND [options]
 
-  teacher   fine-tune a pretrained transformer on labelled text
+  teacher   fine-tune a pretrained transformer on labeled text
               python -m training distill teacher pretrained/all-MiniLM-L6-v2 --train sst/train.txt.gz --trees phrases \\
                 --validation sst/dev.txt.gz --to runs/teacher
 
   ngrams    fit a linear classifier of words and runs of words: a second teacher for whole reviews, in a minute
               python -m training distill ngrams --train reviews.jsonl --to runs/reviews.ngrams
 
-  score     write a teacher's scores of texts, labelled or not, to a file that fit learns from
+  score     write a teacher's scores of texts, labeled or not, to a file that fit learns from
               python -m training distill score runs/teacher train.txt.gz --trees phrases --to runs/scores/sst.parquet
               python -m training distill score runs/teacher reviews.txt --format lines --no_labelled --to FILE
 
@@ -51,7 +51,7 @@ Each command explains its options with --help.
 
 
 def main(arguments: list[str]) -> None:
-    """Runs one of the commands."""
+    """Run one command of ``distill``."""
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(HELP)
         return
@@ -88,30 +88,30 @@ def teacher(
     precision: Literal["32", "bf16-mixed"] = "32",
     seed: int = 0,
 ) -> None:
-    """Fine-tunes a pretrained transformer into a sequence classifier; a stopped run resumes from its last epoch.
+    """Fine-tune a pretrained transformer into a sequence classifier; a stopped run resumes from its last epoch.
 
     Args:
         base: a Hugging Face model's folder, or its name on the hub.
-        train: labelled file, or several as '[a, b]'.
-        validation: labelled file, or several, that decide which epoch is kept.
+        train: labeled file, or several as '[a, b]'.
+        validation: labeled file, or several, that decide the best epoch.
         to: the teacher's folder, for ``distill score``.
         reading: how the files are read; of validation files, trees are always whole sentences.
-        coarse: labels of the files that stand for several labels of the teacher, such as
-            {"any negative": [very negative, negative]}: one of them is correct, which one is unknown.
+        coarse: labels of the files that mean one of several labels of the teacher, such as
+            {"any negative": [very negative, negative]}: which of them is correct is unknown.
         epochs: passes over the training files.
         batch_size: maximum number of texts a step.
         tokens_per_batch: maximum number of padded tokens a step; 0 for no limit.
-        learning_rate: AdamW's highest.
-        train_embeddings: train the token embeddings too; slower, and rarely better on little text.
+        learning_rate: AdamW's maximum.
+        train_embeddings: train the token embeddings too; slower, and rarely better with few texts.
         max_tokens: longer texts are truncated.
         precision: bf16-mixed is about twice as fast on processors and GPUs with bfloat16 units.
         seed: of the new head, the order of texts and dropout.
     """
-    examples = _labelled(train, reading)
+    examples = _labeled(train, reading)
     coarse = coarse or {}
     own = {example.label for example in examples} - set(coarse)
     labels = sorted(own.union(*coarse.values()))
-    held_out = _labelled(validation, replace(reading, trees="root"))
+    held_out = _labeled(validation, replace(reading, trees="root"))
     schedule = Schedule(
         epochs=epochs,
         batch_size=batch_size,
@@ -141,10 +141,10 @@ def ngrams(
     least_texts: int = 2,
     regularization: float = 0.02,
 ) -> None:
-    """Fits a linear classifier of n-grams, a good second teacher for whole reviews.
+    """Fit a linear classifier of n-grams, a good second teacher for whole reviews.
 
     Args:
-        train: labelled file, or several as '[a, b]'.
+        train: labeled file, or several as '[a, b]'.
         to: the file to write, whose name ends in .ngrams; ``distill score`` takes it as a teacher.
         reading: how the files are read.
         longest: number of words of the longest n-gram.
@@ -152,14 +152,14 @@ def ngrams(
         regularization: weight of the L2 penalty; larger for few texts.
     """
     if to.suffix != SUFFIX:
-        message = f"--to is {to}, but the name should end in {SUFFIX}, by which n-grams are known as such: {to}{SUFFIX}"
+        message = f"--to is {to}, but the name of an n-gram file ends in {SUFFIX}: pass {to}{SUFFIX}"
         raise UsageError(message)
-    examples = _labelled(train, reading)
+    examples = _labeled(train, reading)
     with plain_console(stderr=True).status(f"Fitting {len(examples):,} texts"):
         classifier = fit_ngrams(examples, longest=longest, least_texts=least_texts, regularization=regularization)
     save_ngrams(classifier, to)
-    found = f"{classifier.weights.shape[1]:,} n-grams; its labels are {', '.join(classifier.labels)}"
-    plain_console(stderr=True).print(f"Wrote the teacher to {to}: {found}.")
+    summary = f"{classifier.weights.shape[1]:,} n-grams; its labels are {', '.join(classifier.labels)}"
+    plain_console(stderr=True).print(f"Wrote the teacher to {to}: {summary}.")
 
 
 def score(
@@ -177,20 +177,20 @@ def score(
     bfloat16: bool = False,
     seed: int = 0,
 ) -> None:
-    """Writes a teacher's scores of texts to a Parquet file; a stopped run resumes.
+    """Write a teacher's scores of texts to a Parquet file; a stopped run resumes.
 
     Args:
         teacher: a Hugging Face sequence classifier's folder or its name on the hub, a file of ``distill ngrams``, or a
             checkpoint or bundle of this project; or several as '[a, b]', whose probabilities are averaged.
         texts: file, or several as '[a, b]'.
         to: the file to write, which ``--data.train`` takes.
-        labelled: --no_labelled reads texts without labels; of lines, the whole line is then the text.
+        labelled: --no_labelled reads texts without labels; in the format lines, the whole line is then the text.
         reading: how the files are read.
         merge: teacher's label to label, such as {"very negative": negative}: merged labels' probabilities add up.
         variants: number of variants of each text, which are scored too and have no label: words masked or swapped for
             others of the same part of speech, or pieces of the text (Tang et al. 2019).
-        counterfactuals: a YAML file of groups of terms that may stand for each other, such as nationalities. Each text
-            that holds one is followed by two with other terms of its group, and all three get the mean of their scores.
+        counterfactuals: a YAML file of groups of exchangeable terms, such as nationalities. Each text
+            with such a term gets two copies with other terms of its group; all three get the mean of their scores.
         max_tokens: a Hugging Face teacher truncates longer texts.
         tokens_per_batch: maximum number of padded tokens of a batch.
         bfloat16: about twice as fast on processors and GPUs with bfloat16 units; scores differ in the third digit.
@@ -199,7 +199,7 @@ def score(
     names = [teacher] if isinstance(teacher, str) else teacher
     inference = InferenceOptions(max_tokens=max_tokens, tokens_per_batch=tokens_per_batch, bfloat16=bfloat16)
     scorer = ensemble([merge_labels(load_teacher_scorer(name, inference), merge or {}) for name in names])
-    scored = [text for path in paths(texts) for text in read_texts(path, reading, labelled=labelled)]
+    scored = [text for path in paths(texts) for text in read_texts(path, reading, labeled=labelled)]
     if variants:
         scored = list(augmented(scored, variants=variants, seed=seed))
     if counterfactuals is not None:
@@ -208,12 +208,12 @@ def score(
     score_texts(scored, scorer, to=to, teachers=", ".join(names))
     console = plain_console(stderr=True)
     console.print(f"Wrote the scores of {len(scored):,} texts to {to}.")
-    agreeing, labelled_texts = agreement(to)
-    if labelled_texts:
-        console.print(f"The teacher agrees with {agreeing / labelled_texts:.1%} of the {labelled_texts:,} labels.")
+    agreeing, labeled_texts = agreement(to)
+    if labeled_texts:
+        console.print(f"The teacher agrees with {agreeing / labeled_texts:.1%} of the {labeled_texts:,} labels.")
 
 
-def _labelled(files: Files, reading: ReadingOptions) -> list[Example]:
+def _labeled(files: Files, reading: ReadingOptions) -> list[Example]:
     bad_rows = SkippedRows(reading.on_bad_row)
     examples = [
         example

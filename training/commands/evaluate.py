@@ -21,7 +21,7 @@ examples of failures; --to also writes TO/report.json and TO/behavior.md.
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command."""
+    """Run the command."""
     renamed = {"behavior": None, "behaviour": None}
     options = parse(evaluate, arguments, command="evaluate", description=DESCRIPTION, renamed=renamed)
     from training.fit.checkpoint import CheckpointError  # noqa: PLC0415 - torch, which --help does without
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
 
 
 def evaluate(model: str = "default", *, to: Path | None = None, cases: int = CASES_A_FAMILY, seed: int = SEED) -> None:
-    """Runs the suite, prints its results, and writes them to the folder ``to``.
+    """Run the suite, print its results, and write them to the folder ``to``.
 
     Args:
         model: checkpoint or bundle; "default" is the bundle that ships.

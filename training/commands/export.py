@@ -41,14 +41,14 @@ ERRORS = (BundleError, CheckpointError, DataError, EvidenceError, OptionError, P
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command."""
+    """Run the command."""
     given = parse(ExportOptions, arguments, command="export", description=DESCRIPTION, renamed=RENAMED)
     with plain_errors("export", *ERRORS):
         export(ExportOptions(**given), command=shlex.join(["python", "-m", "training", "export", *arguments]))
 
 
 def export(options: ExportOptions, *, command: str) -> None:
-    """Does what ``DESCRIPTION`` says; ``command`` is shown on the card beside the measurements."""
+    """Export a checkpoint; see ``DESCRIPTION``. ``command`` is shown on the card next to the measurements."""
     check(options)
     loaded = load_checkpoint(options.checkpoint)
     validation = _read(_validation_files(options, loaded), options, loaded)
@@ -123,7 +123,7 @@ def _validation_files(options: ExportOptions, loaded: Checkpoint) -> list[Path]:
                 path,
                 None,
                 problem="the validation file is not there.",
-                fix="Pass --validation FILE with labelled text, or --no_calibrate to keep scores uncalibrated.",
+                fix="Pass --validation FILE with labeled text, or --no_calibrate to keep scores uncalibrated.",
             )
     return paths
 

@@ -55,11 +55,11 @@ class ExportOptions:
     Args:
         checkpoint: what ``fit`` wrote, such as runs/sample/checkpoints/best.ckpt.
         to: the bundle's folder.
-        validation: labelled file, or several as '[a, b]', for calibration and the parity check; by default the run's.
-        test: further labelled file, or several as '[a, b]', whose metrics go on the card.
-        calibrate: fit temperature and threshold; --no_calibrate keeps temperature 1 and needs no labelled text.
+        validation: labeled file, or several as '[a, b]', for calibration and the parity check; by default the run's.
+        test: further labeled file, or several as '[a, b]', whose metrics go on the card.
+        calibrate: fit temperature and threshold; --no_calibrate keeps temperature 1 and needs no labeled text.
         target_accuracy: accuracy that confident answers should reach, between 0 and 1.
-        format: of all those files; by default that of the run. Pass auto where they differ.
+        format: format of all these files; by default that of the run. Pass auto if they differ.
         label_map: label in the files to the model's label; null leaves rows out. By default the run's.
         name: the model's name in answers: lower-case letters, digits, dots, dashes, underscores.
         version: the model's version in answers.
@@ -68,12 +68,12 @@ class ExportOptions:
         not_intended_for: sentences for the card.
         polarity: polarity of labels in [-1, 1], such as {"joy": 1, "anger": -1}; usual names are known.
         max_tokens: longer texts are truncated when they are served.
-        storage: of the weight matrices: float32, float16 (half the file) or int8 (a quarter). Weights are rounded
-            before the bundle is measured. Speed does not change.
+        storage: storage of the weight matrices: float32, float16 (half the file) or int8 (a quarter). Weights are
+            rounded before the bundle is measured. Speed does not change.
         arithmetic: float32, or int8 for an LSTM that computes in 8 bits, each text by itself.
         min_count: prune tokens that are less frequent in the training texts; 0 keeps all.
-        counted: file, or several as '[a, b]', in whose texts tokens are counted, read as the run read its own; by
-            default the run's training files. Name all files where the run started from another run's weights.
+        counted: file, or several as '[a, b]', whose tokens are counted, read with the run's options; by
+            default the run's training files. If the run started from another run's weights, name the files of both.
         reports: reports for the card.
         overwrite: replace an existing bundle.
     """
@@ -103,7 +103,7 @@ class ExportOptions:
 
 
 def check(options: ExportOptions) -> None:
-    """Checks, before any work, what would fail after it.
+    """Check the options before any work.
 
     Raises:
         BundleError: the folder exists and ``overwrite`` is not set.

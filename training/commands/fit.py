@@ -47,7 +47,7 @@ PLAIN_ERRORS = (
     DivergedError,
     run_folder.RunFolderError,
 )
-"""Errors whose message says all that a user needs."""
+"""Errors shown as a plain message, without a traceback."""
 
 MAKE_ROOM = "The last checkpoint is intact: make room, then run the same command again with --ckpt_path=last."
 
@@ -65,13 +65,13 @@ class SentimentCLI(LightningCLI):
         return {"fit": {"model", "train_dataloaders", "val_dataloaders", "datamodule"}}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Three callbacks that every run has; the vocabulary and the labels come from the data."""
+        """Add the options of the callbacks of every run; link vocabulary and labels to the data."""
         parser.add_argument(
             "--start_from",
             type=Path | None,
             default=None,
-            help="begin with the weights of this checkpoint, of the same tokenizer, labels and network; a run that "
-            "goes on with --ckpt_path has its own",
+            help="start with the weights of this checkpoint, which has the same tokenizer, labels and network; has no "
+            "effect on a run resumed with --ckpt_path",
         )
         parser.add_argument("--overwrite", action=ActionYesNo, default=False, help="replace a run in the same folder")
         parser.add_lightning_class_args(Resume, "resume")
@@ -83,7 +83,7 @@ class SentimentCLI(LightningCLI):
         parser.link_arguments("seed_everything", "data.seed")
 
     def before_instantiate_classes(self) -> None:
-        """Checks options that would otherwise fail once the data has been read."""
+        """Check options that would otherwise fail once the data has been read."""
         config = self.config["fit"]
         check_options(config)
         trial = config["trainer"]["fast_dev_run"] or config["trainer"]["enable_checkpointing"] is False
@@ -91,7 +91,7 @@ class SentimentCLI(LightningCLI):
             run_folder.check_free(Path(config["trainer"]["default_root_dir"]))
 
     def instantiate_trainer(self, **options: Any) -> lightning.Trainer:  # noqa: ANN401 - Lightning's signature
-        """Logs and checkpoints go into the run folder, checkpoints whole or not at all; ``Resume`` comes first."""
+        """Make a trainer that writes logs and checkpoints to the run folder; ``Resume`` comes first."""
         chosen = self.config_init["fit"]["trainer"]
         folder = Path(chosen["default_root_dir"])
         if chosen["logger"] in {None, True}:
@@ -105,7 +105,7 @@ class SentimentCLI(LightningCLI):
         return trainer
 
     def fit(self, model: lightning.LightningModule, *, ckpt_path: str | None = None, **options: Any) -> None:  # noqa: ANN401
-        """Called in place of ``Trainer.fit``: goes on from a checkpoint, and back where training diverges.
+        """Train, instead of ``Trainer.fit``: resume from a checkpoint, and roll back if training diverges.
 
         Raises:
             CheckpointError: ``ckpt_path`` or ``start_from`` names no checkpoint, or one that does not fit.
@@ -122,20 +122,20 @@ class SentimentCLI(LightningCLI):
         fit_with_recovery(self.trainer, model, ckpt_path=ckpt_path, **options)
 
     def _parse_ckpt_path(self) -> None:
-        """Keeps the options of the command line: LightningCLI would silently put the checkpoint's in their place."""
+        """Keep the options of the command line: LightningCLI would silently put the checkpoint's in their place."""
 
     def _last(self) -> str | None:
-        """The path of last.ckpt; None where there is none yet, so that a job's first run may ask for it too."""
+        """The path of last.ckpt, or None if it does not exist: the first run of a job may pass --ckpt_path=last too."""
         path = last_checkpoint(self.trainer)
         if path.is_file():
             return str(path)
-        rank_zero_info(f"{path} is not there yet: training starts from the beginning.")
+        rank_zero_info(f"{path} does not exist yet: training starts from the beginning.")
         return None
 
     def after_fit(self) -> None:
-        """The test file is measured once, with the weights that export takes from the best checkpoint.
+        """Measure the test file once, with the weights that export takes from the best checkpoint.
 
-        Not through ``ckpt_path``: where weights are averaged, Lightning would then test the ones before averaging.
+        ``ckpt_path`` would not do: with averaged weights, Lightning would test the ones before averaging.
         """
         if self.config["fit"]["data"]["test"] and not self.config["fit"]["trainer"]["fast_dev_run"]:
             keeper = self.trainer.checkpoint_callback
@@ -150,11 +150,11 @@ GPUS: Mapping[str, tuple[type[Accelerator], ...]] = {
     "cuda": (CUDAAccelerator,),
     "mps": (MPSAccelerator,),
 }
-"""Names of accelerators, and those of which one must be available."""
+"""For each accelerator option, the accelerators of which at least one must be available."""
 
 
 def check_options(config: Mapping[str, Any]) -> None:
-    """Checks a run's options before any work.
+    """Check a run's options before any work.
 
     Raises:
         UsageError: an accelerator is not available, or a label map has a key that is not text.
@@ -168,25 +168,25 @@ def check_options(config: Mapping[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command."""
+    """Run the command."""
     fit(arguments)
 
 
 def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[str] = ()) -> lightning.Trainer:
-    """Trains as the arguments say and returns the trainer.
+    """Train as the arguments say and return the trainer.
 
     Args:
         arguments: options for fit.
         command: the command that errors name.
-        other_keys: options of that command beside those of fit.
+        other_keys: options of that command in addition to those of fit.
 
     Raises:
-        SystemExit: with 1 where the data, a checkpoint or the disk is at fault or training diverged, with 2 for an
+        SystemExit: with 1 for invalid data, an unusable checkpoint, a full disk or diverged training, with 2 for an
             invalid argument, with 143 after SIGTERM; 1 and 2 with a plain message.
     """
     # LightningCLI warns whenever it is handed its arguments by a program that has some of its own.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-    # It knows resumable loaders alone; here the data module says where the sampler goes on.
+    # It only knows resumable loaders; here the data module restores the position of the sampler.
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     with plain_errors(command, *PLAIN_ERRORS, group="data"):
         try:
@@ -198,8 +198,8 @@ def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                 raise
-            place = error.filename or "The run folder"
-            message = f"{place}: {error.strerror}; training has stopped.\n{MAKE_ROOM}"
+            path = error.filename or "The run folder"
+            message = f"{path}: {error.strerror}; training has stopped.\n{MAKE_ROOM}"
             raise DiskFullError(message) from error
 
 

@@ -7,9 +7,9 @@ from importlib import import_module
 from model_store import __version__
 
 COMMANDS = {
-    "fit": ("training.commands.fit", "train a classifier on labelled text"),
-    "split": ("training.commands.split", "cut one labelled file into training, validation and test files"),
-    "test": ("training.commands.test", "measure a checkpoint or a bundle on a labelled file"),
+    "fit": ("training.commands.fit", "train a classifier on labeled text"),
+    "split": ("training.commands.split", "cut one labeled file into training, validation and test files"),
+    "test": ("training.commands.test", "measure a checkpoint or a bundle on a labeled file"),
     "evaluate": ("training.commands.evaluate", "run the behavioral suite on a checkpoint or a bundle"),
     "repeat": ("training.commands.repeat", "fit with several seeds; mean and spread of every test metric"),
     "cross_validate": ("training.commands.cross_validate", "fit once per fold of one file; mean and spread"),
@@ -30,14 +30,14 @@ python -m training COMMAND [options]
   python -m training test runs/sample/checkpoints/best.ckpt training/data/sample/test.csv
   python -m training export runs/sample/checkpoints/best.ckpt --to my-model
 
-Each command explains its options with --help. Flags stand alone (--overwrite) and are taken back with no_
-(--no_overwrite); several files are a list: '[one.csv, other.csv]'. Options may also stand in a YAML file, which
---config names. --version prints the version.
+Each command explains its options with --help. A flag takes no value (--overwrite); no_ switches it off
+(--no_overwrite). Several files are a list: '[one.csv, other.csv]'. --config names a YAML file with further options.
+--version prints the version.
 """
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs one command; exits with 2 where the command is unknown."""
+    """Run one command; exit with 2 if the command is unknown."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(help_text())

@@ -46,7 +46,7 @@ class StrictParser(ArgumentParser):
         super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Raises ``UsageError``; the parsers of subcommands raise jsonargparse's own error to this one."""
+        """Raise ``UsageError``, or jsonargparse's own error in the parser of a subcommand."""
         if not self.exit_on_error:
             super().error(message, ex)
         parser = getattr(ex, "subcommand_parser", None) or self
@@ -66,7 +66,7 @@ def run(
     errors: tuple[type[Exception], ...] = (),
     renamed: Mapping[str, str | None] | None = None,
 ) -> None:
-    """Calls a function with the options of a command line; see ``parse`` and ``plain_errors``."""
+    """Call a function with the options of a command line; see ``parse`` and ``plain_errors``."""
     options = parse(function, arguments, command=command, description=description, renamed=renamed)
     with plain_errors(command, *errors):
         function(**options)
@@ -83,7 +83,7 @@ def parse(
     """The keyword arguments for ``function`` that a command line asks for.
 
     Parameters before ``*`` are positional, the others options. A ``bool`` is a flag: ``--name`` and ``--no_name``. A
-    parameter whose type is a dataclass stands for the dataclass's fields, each an option of its own. One annotated
+    parameter whose type is a dataclass is expanded to the dataclass's fields, each an option of its own. One annotated
     ``Annotated[dict[str, Any], SomeDataclass]`` gets only the fields that were given, by name.
 
     Args:
@@ -91,7 +91,7 @@ def parse(
         arguments: the command line after the command's name.
         command: as on the command line, such as "distill score".
         description: shown by ``--help``, as it is written.
-        renamed: old names of options to their new ones; None where an option is no longer needed.
+        renamed: old names of options to their new ones; None if an option is no longer needed.
 
     Raises:
         SystemExit: with 0 after ``--help``, with 2 for an argument that cannot be used.
@@ -133,7 +133,7 @@ def make_parser(function: Callable[..., Any], *, command: str, description: str)
 
 @contextmanager
 def plain_errors(command: str, *errors: type[Exception], group: str = "") -> Iterator[None]:
-    """Ends the process with a plain message: status 2 for a ``UsageError``, 1 for the given kinds of error.
+    """End the process with a plain message: status 2 for a ``UsageError``, 1 for the given kinds of error.
 
     ``group`` is that of the options for reading files: "data" where they are --data.format and so on.
     """
@@ -251,7 +251,7 @@ def _arguments_of(component: Callable[..., Any], values: Mapping[str, Any]) -> d
 
 
 def check_text_keys(option: str, value: object) -> None:
-    """Checks that the keys of a mapping are text: YAML reads 1 as a number.
+    """Check that the keys of a mapping are text: YAML reads 1 as a number.
 
     Raises:
         UsageError: a key is not text.

@@ -15,6 +15,7 @@ import yaml
 from rich.table import Table
 from rich.text import Text
 
+from model_store.atomic_write import write_json
 from model_store.plain_console import plain_console
 from training.commands.fit import fit
 from training.commands.parser import UsageError, parse, plain_errors, split_arguments
@@ -52,7 +53,7 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatOptions:
-    """Options of ``repeat`` beside those of ``fit``.
+    """Options of ``repeat`` in addition to those of ``fit``.
 
     Attributes:
         seeds: number of seeds, counted from 1; at least 2.
@@ -64,7 +65,7 @@ class RepeatOptions:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command; exits as the first run that fails does."""
+    """Run the command; exit as the first run that fails does."""
     own, fit_options = split_arguments(arguments, RepeatOptions)
     options = RepeatOptions(**parse(RepeatOptions, own, command="repeat", description=DESCRIPTION))
     with plain_errors("repeat"):
@@ -73,7 +74,7 @@ def main(arguments: list[str]) -> None:
             raise UsageError(message)
         config = resolved_config(fit_options, command="repeat", options=RepeatOptions)
         if config["data"]["test"] is None:
-            message = "a test file is needed, or there is nothing to compare: pass --data.test FILE"
+            message = "a test file is needed to compare the runs: pass --data.test FILE"
             raise UsageError(message)
         root = Path(config["trainer"]["default_root_dir"])
         seeds = range(1, options.seeds + 1)
@@ -82,10 +83,10 @@ def main(arguments: list[str]) -> None:
 
 
 def train_and_summarize(runs: Sequence[Run], root: Path, *, resume: bool) -> dict[str, Summary]:
-    """Trains one run after the other, each in its own process, then prints and writes their metrics.
+    """Train one run after the other, each in its own process, then print and write their metrics.
 
-    A process of its own equals a run of ``fit``: its record names its command, several GPUs work, and no state of one
-    run reaches the next.
+    Each run is then the same as a run of ``fit``: its record names its command, several GPUs work, and no state is
+    shared between runs.
 
     Raises:
         SystemExit: a run failed; with its exit status, and what to do.
@@ -100,7 +101,7 @@ def train_and_summarize(runs: Sequence[Run], root: Path, *, resume: bool) -> dic
     results = {run.folder.name: _metrics(run.folder) for run in runs}
     summaries = summarize([result["test"] for result in results.values()])
     content = {"test": {name: asdict(summary) for name, summary in summaries.items()}, "runs": results}
-    (root / METRICS).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(root / METRICS, content)
     plain_console().print(_table(summaries, runs=len(results)))
     return summaries
 
@@ -152,7 +153,9 @@ def _train(run: Run, *, resume: bool) -> None:
         options.append("--ckpt_path=last")
     process = subprocess.run([sys.executable, "-m", "training", "fit", *options], check=False)  # noqa: S603 - ourselves
     if process.returncode:
-        sys.stderr.write(f"{run.folder}: the run failed; once that is fixed, --resume keeps the runs before it\n")
+        sys.stderr.write(
+            f"{run.folder}: the run failed; fix the cause and pass --resume, which keeps the finished runs\n"
+        )
         raise SystemExit(process.returncode)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store import bundle as bundles
+from model_store.atomic_write import write_json
 from model_store.plain_console import plain_console
 from training.commands.parser import run
 from training.commands.repeat import Summary, summarize
@@ -18,8 +19,8 @@ from training.recipes.default.recipe import Recipe
 from training.recipes.default.steps import attach, steps
 
 DESCRIPTION = """\
-Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, lets it score labelled and
-unlabelled texts, trains one student per seed, and exports each. The student with the lowest validation loss becomes
+Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, scores labeled and unlabeled
+texts, trains one student per seed, and exports each. The student with the lowest validation loss becomes
 TO/bundle; the behavioral suite is run on it and its results are added to its card. Mean and spread of every metric over
 the seeds go to TO/metrics.json. Every step is a command of its own, printed before it runs. A second run keeps finished
 steps and resumes a stopped one.
@@ -29,15 +30,15 @@ steps and resumes a stopped one.
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 \\
     --embeddings pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
 
-docs/how-to/reproduce.md says what DATA holds and where BASE and EMBEDDINGS come from. The same command runs on a GPU,
-which is used where there is one, and on a CPU. The teacher takes minutes on a GPU and days on two CPU cores; its scores
-come with the source and are taken where they are of the same texts, unless --no_stored_scores is given. --quick takes
-some hundred texts of each kind, and minutes, and proves the path alone: its figures mean nothing. --seeds 3 shows how
-much a figure owes to chance.
+docs/how-to/reproduce.md describes the contents of DATA and where to get BASE and EMBEDDINGS. A GPU is used if there is
+one. The teacher takes minutes on a GPU and days on two CPU cores. Its scores are in the repository and are used if they
+belong to the same texts, unless --no_stored_scores is given. --quick uses a few hundred texts of each kind and takes
+minutes; it only tests that all steps work, so its figures are meaningless. --seeds 3 shows how much a figure varies
+with the seed.
 """
 
 MADE_UP = 1000
-"""Maximum number of texts of a family of templates: enough to learn from, few beside half a million others."""
+"""Maximum number of texts of a family of templates: enough to learn from, few among half a million others."""
 
 QUICK = {
     "seeds": 2,
@@ -51,7 +52,7 @@ QUICK = {
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command; exits as the first step that fails does."""
+    """Run the command; exit as the first step that fails does."""
     run(reproduce_model, arguments, command="reproduce", description=DESCRIPTION)
 
 
@@ -70,7 +71,7 @@ def reproduce_model(
     stored_scores: bool = True,
     quick: bool = False,
 ) -> None:
-    """Makes a model; see ``DESCRIPTION``.
+    """Make a model; see ``DESCRIPTION``.
 
     Args:
         model: the model to make.
@@ -82,9 +83,9 @@ def reproduce_model(
         sentences: maximum number of sentences of reviews to score.
         teacher_epochs: epochs of the teacher.
         epochs: epochs of a student.
-        bfloat16: compute in bfloat16, where that is fast.
-        stored_scores: take the teacher's scores that come with the source, where they are of the same texts.
-        quick: a little of everything, to test the path.
+        bfloat16: compute in bfloat16; faster on processors with bfloat16 units.
+        stored_scores: use the teacher's scores in the repository if they belong to the same texts.
+        quick: use a few texts of each kind, to test that all steps work.
     """
     counts = {"seeds": seeds, "sentences": sentences, "teacher_epochs": teacher_epochs, "epochs": epochs}
     amounts = QUICK if quick else {**counts, "made_up": MADE_UP, "reviews": 0, "trees": 0}
@@ -103,13 +104,13 @@ def reproduce_model(
 
 
 def reproduce(recipe: Recipe) -> None:
-    """Runs every step that is not done yet, then chooses the best student and attaches its reports."""
+    """Run every step that is not done yet, then choose the best student and attach its reports."""
     console = plain_console(stderr=True)
     all_steps = steps(recipe)
     for index, step in enumerate(all_steps, start=1):
         console.rule(Text.assemble((step.name, "bold"), f" ({index} of {len(all_steps)})"), align="left")
         if step.is_done():
-            console.print("Done before: kept.")
+            console.print("Already done.")
         else:
             step.work()
     conclude(recipe)
@@ -117,7 +118,7 @@ def reproduce(recipe: Recipe) -> None:
 
 
 def conclude(recipe: Recipe) -> None:
-    """Writes the metrics of all seeds and copies the student with the lowest validation loss to its place."""
+    """Write the metrics of all seeds and copy the student with the lowest validation loss to its place."""
     folders = [recipe.student(seed) for seed in range(1, recipe.seeds + 1)]
     validated = {folder: json.loads((folder / "metrics.json").read_text())["best"]["value"] for folder in folders}
     best = min(folders, key=validated.__getitem__)  # of losses
@@ -128,7 +129,7 @@ def conclude(recipe: Recipe) -> None:
         "validation": {folder.name: value for folder, value in validated.items()},
         "figures": {name: asdict(summary) for name, summary in summaries.items()},
     }
-    (recipe.to / "metrics.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_json(recipe.to / "metrics.json", content)
     shutil.copytree(best / "bundle", recipe.to / "bundle", dirs_exist_ok=True)
     console = plain_console()
     if summaries:

@@ -1,4 +1,4 @@
-"""``python -m training split``: cuts one labelled file into files for training, validation and test."""
+"""``python -m training split``: cuts one labeled file into files for training, validation and test."""
 
 from pathlib import Path
 
@@ -10,18 +10,18 @@ from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.splitting import deal, write_json_lines
 
 DESCRIPTION = """\
-Cuts a labelled file into TO/train.jsonl, TO/validation.jsonl and, unless --test is 0, TO/test.jsonl.
+Cuts a labeled file into TO/train.jsonl, TO/validation.jsonl and, unless --test is 0, TO/test.jsonl.
 
   python -m training split tweets.csv --to data/tweets
   python -m training split train.jsonl.gz --to data/imdb --test 0 --not_in test.jsonl.gz
 
-Every part has the labels in like proportion, and texts that are equal but for case, spacing and punctuation stay in
-one part. The result depends only on the file and the seed.
+Every part has the labels in equal proportions. Texts that differ only in case, spacing and punctuation stay in one
+part. The result depends only on the file and the seed.
 """
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command."""
+    """Run the command."""
     run(split, arguments, command="split", description=DESCRIPTION, errors=(DataError,))
 
 
@@ -35,14 +35,14 @@ def split(
     reading: ReadingOptions,
     seed: int = 0,
 ) -> None:
-    """Splits a file; see ``DESCRIPTION``.
+    """Split a file; see ``DESCRIPTION``.
 
     Args:
-        file: labelled text, gzipped or not.
+        file: labeled text, gzipped or not.
         to: folder of the parts.
         validation: share of the texts for validation.
         test: share of the texts for the test; 0 if there is a test file already.
-        not_in: drop texts that this file, such as a test file, has too; its labels are not read.
+        not_in: drop texts that are also in this file, such as a test file; its labels are not read.
         reading: how the file is read.
         seed: decides which text goes where.
 

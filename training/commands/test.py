@@ -1,4 +1,4 @@
-"""``python -m training test``: metrics of a checkpoint or a bundle on a labelled file."""
+"""``python -m training test``: metrics of a checkpoint or a bundle on a labeled file."""
 
 import json
 from collections.abc import Iterator
@@ -24,20 +24,20 @@ from training.evaluation.tables import plain_table
 from training.fit.checkpoint import CheckpointError
 
 DESCRIPTION = """\
-Measures a checkpoint or a bundle on a labelled file: accuracy, macro-F1, calibration error (15 bins) and polar
+Measures a checkpoint or a bundle on a labeled file: accuracy, macro-F1, calibration error (15 bins) and polar
 accuracy, each with a 95% bootstrap interval; precision, recall and F1 of each label; and the confusion matrix.
 
   python -m training test runs/sample/checkpoints/best.ckpt training/data/sample/test.csv --to report.json
   python -m training test default stsa.binary.test --ptb_tokens --label_map '{"0": negative, "1": positive}'
 
 The file may lack some of the model's labels, as two-class files lack neutral. For accuracy and macro-F1 the model still
-chooses among all of its labels, so every neutral prediction is wrong; this is what a user of the model gets. Compare
-with two-class results by the polar accuracy. It leaves out texts labelled neutral and asks whether the scores of the
-positive labels together outweigh those of the negative ones. A label that the model lacks is a bad row: rename it, or
+chooses among all of its labels, as it does for a user, so every neutral prediction is wrong. To compare with two-class
+results, use the polar accuracy. It ignores texts labeled neutral and compares the sum of the scores of the
+positive labels with that of the negative ones. A label that the model lacks is a bad row: rename it, or
 leave its rows out, with --label_map.
 
-Reading options that are not given are those of the checkpoint's run, for a bundle the defaults of fit; but --trees
-is root and --on_bad_row is stop for both.
+Reading options default to those of the checkpoint's run, or for a bundle to the defaults of fit; but --trees defaults
+to root and --on_bad_row to stop for both.
 """
 
 
@@ -63,7 +63,7 @@ class EvaluationReport:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the command."""
+    """Run the command."""
     errors = (BundleError, CheckpointError, DataError)
     run(measure_model, arguments, command="test", description=DESCRIPTION, errors=errors)
 
@@ -76,12 +76,12 @@ def measure_model(
     reading: Annotated[dict[str, Any], ReadingOptions],
     seed: int = 0,
 ) -> None:
-    """Measures a checkpoint or bundle on a labelled file; see ``DESCRIPTION``.
+    """Measure a checkpoint or bundle on a labeled file; see ``DESCRIPTION``.
 
     Args:
         model: a checkpoint, a bundle's folder, or "default" for the bundle that ships. A bundle is measured on its own
             calibrated scores, a checkpoint through the torch network with temperature 1.
-        file: labelled text, gzipped or not.
+        file: labeled text, gzipped or not.
         to: write everything as JSON to this file too.
         reading: how the file is read.
         seed: of the bootstrap.
@@ -105,7 +105,7 @@ def measure_model(
 def measure(
     scorer: Scorer, examples: list[Example], *, file: Path, bad_rows: SkippedRows, seed: int
 ) -> EvaluationReport:
-    """Scores every example and computes the metrics; a text without a token is left out and counted.
+    """Score every example and compute the metrics; a text without a token is left out and counted.
 
     Raises:
         DataError: no text holds a token.
@@ -183,7 +183,7 @@ def _notes(report: EvaluationReport) -> Iterator[str]:
     absent = [entry.label for entry in report.by_label if not entry.support]
     if absent:
         names = ", ".join(absent)
-        yield f"No text of the file is labelled {names}, so accuracy and macro-F1 count each such prediction as wrong."
+        yield f"No text of the file is labeled {names}, so accuracy and macro-F1 count each such prediction as wrong."
         if "polar_accuracy" in report.figures:
             yield "Compare with two-class results by the polar accuracy."
     if report.model["temperature"] is None:

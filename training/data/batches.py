@@ -25,7 +25,7 @@ class BatchingOptions:
     Args:
         batch_size: texts a step, of each process.
         tokens_per_batch: instead of batch_size, as many texts a step as keep the longest one's tokens times their
-            number within this: even work and even memory whatever the lengths; 0 goes by batch_size.
+            number within this: equal work and memory for all lengths; 0 uses batch_size.
         most_texts: with tokens_per_batch, also no more texts a step than this, so that words and short phrases do not
             come in hundreds; 0 for no such bound.
         seed: decides the order of batches together with the epoch.
@@ -48,17 +48,16 @@ class BatchingOptions:
 
 
 class LengthBucketedSampler(Sampler[list[int]]):
-    """Batches of rows of similar length, in an order that depends on nothing but (seed, epoch).
+    """Batches of rows of similar length, in an order that depends only on (seed, epoch).
 
     Rows are shuffled, cut into pools of about ``POOL_BATCHES`` batches, sorted by length within a pool, cut into
     batches, and the batches are shuffled. Without ``shuffle`` all rows are sorted by length once, which is fastest
     for evaluation.
 
     With several processes each takes every ``world_size``-th batch of that one order, so the order is the same for
-    any number of them. At one step all processes hold neighbors in length, and so wait little for each other. Every
-    process has the same number of batches, in every epoch: where a batch is missing for that, one is cut in two, the
-    one with most rows first. So every row comes exactly once an epoch; only where there are fewer rows than processes
-    does a row come twice.
+    any number of them. In each step all processes get batches of similar length, so they wait little for each other.
+    All processes have the same number of batches in all epochs: if one is missing, the batch with the most rows is
+    split. So each row comes exactly once an epoch; only with fewer rows than processes does a row come twice.
 
     Args:
         lengths: (rows,) tokens of each row.

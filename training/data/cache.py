@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
+from model_store.hashing import file_sha256
 from training.data.examples import DataError
 
 _Loaded = TypeVar("_Loaded")
@@ -25,7 +26,7 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 
 def default_folder() -> Path:
-    """``sentiment-encoder`` in the user's cache, where the XDG Base Directory Specification puts it."""
+    """``sentiment-encoder`` in the user's cache folder of the XDG Base Directory Specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sentiment-encoder"
 
 
@@ -37,13 +38,13 @@ def cached(
     build: Callable[[Path], object],
     load: Callable[[Path], _Loaded],
 ) -> _Loaded:
-    """Load a cache entry, after building it where it is missing or damaged.
+    """Load a cache entry; build it first if it is missing or damaged.
 
     Entries appear by a rename, under a lock that the system releases when its holder dies. A killed job therefore
     leaves no half entry and blocks no other job. Of two jobs that start together one builds and both load.
 
     Args:
-        folder: the cache; None keeps nothing, and what ``load`` has mapped to memory stays readable all the same.
+        folder: the cache; None stores nothing, but what ``load`` has mapped to memory stays readable.
         kind: begins the entry's name.
         fingerprint: everything that changes the result, in JSON types.
         build: fills an empty folder.
@@ -63,12 +64,6 @@ def cached(
             with _locked(entry):
                 _build_where_needed(entry, fingerprint, build)
     return load(entry)
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
@@ -94,7 +89,7 @@ def _build_where_needed(entry: Path, fingerprint: Mapping[str, object], build: C
     partial.mkdir()
     try:
         build(partial)
-        files = {path.name: content_hash(path) for path in sorted(partial.iterdir())}
+        files = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
         seal = {"fingerprint": fingerprint, "files": files}
         (partial / _SEAL).write_text(json.dumps(seal, indent=1, ensure_ascii=False), encoding="utf-8")
         shutil.rmtree(entry, ignore_errors=True)  # damaged, or it would have been used
@@ -108,7 +103,7 @@ def _is_whole(entry: Path) -> bool:
     """Whether every file is there as it was written; a disk that filled up or a power cut can leave less."""
     try:
         seal = json.loads((entry / _SEAL).read_text(encoding="utf-8"))
-        return all(content_hash(entry / name) == expected for name, expected in seal["files"].items())
+        return all(file_sha256(entry / name) == expected for name, expected in seal["files"].items())
     except (OSError, ValueError, TypeError, LookupError, AttributeError):  # nothing there, or damaged in any way
         return False
 

@@ -29,7 +29,7 @@ class FlatArrayWriter:
         self._write_header()
 
     def extend(self, numbers: Iterable[float]) -> None:
-        """Puts numbers at the end."""
+        """Put numbers at the end."""
         self._buffer.extend(numbers)
         if len(self._buffer) >= _BUFFERED:
             self._flush()

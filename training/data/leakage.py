@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from training.data.cache import content_hash
+from model_store.hashing import file_sha256
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows, Unit
 from training.data.readers import Format, ReadingOptions, read_examples, unit_of
 from training.data.readers.files import Files, open_data, paths
@@ -28,10 +28,10 @@ class LeakageOptions:
     """Texts to keep out of the training and the validation files.
 
     Args:
-        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on, which may not
-            stand in the training or the validation file; labels are not looked at. See docs/reference/data.md.
-        on_leak: stop at a text that is held out, or drop and count it.
-        held_out_min_words: held-out texts of fewer words do not count, since short ones repeat by chance.
+        held_out: a file, or a list such as [a.csv, b.csv], of texts that the model will be measured on and that
+            must not be in the training or validation files; labels are ignored. See docs/reference/data.md.
+        on_leak: stop at a held-out text, or drop and count it.
+        held_out_min_words: held-out texts with fewer words are ignored, since short texts repeat by chance.
     """
 
     held_out: Files = field(default_factory=list)
@@ -39,14 +39,14 @@ class LeakageOptions:
     held_out_min_words: int = MIN_WORDS
 
     def filter(self, text_column: str) -> "LeakageFilter | None":
-        """The filter for these options; None where no file is held out."""
+        """The filter for these options; None without held-out files."""
         files = paths(self.held_out)
         return LeakageFilter(files, text_column=text_column, min_words=self.held_out_min_words) if files else None
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a held-out text stands: a file and its 1-based line; for Parquet, its row."""
+    """The position of a held-out text: a file and its 1-based line; for Parquet, its row."""
 
     path: Path
     line: int
@@ -54,7 +54,7 @@ class Location:
 
 
 def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
-    """What to do with texts that are held out: stop at the first, or drop and count them."""
+    """The policy for held-out texts: stop at the first, or drop and count them."""
     return SkippedRows(policy, "held-out text")
 
 
@@ -62,13 +62,13 @@ def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
 class LeakageFilter:
     """Finds the texts of test files in other files; ``text_fingerprint`` says when two texts are the same.
 
-    The files are read at the first question, and a text takes 16 bytes: a hash, and the location of the first text that
-    has it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
+    The files are read at the first lookup. A text takes 16 bytes: a hash, and the location of the first text
+    with it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
     sentences.
 
     Attributes:
         paths: the files.
-        format: of all of them; auto goes by each one's name and content.
+        format: of all files; auto decides by name and content of each.
         text_column: column or key of the text, for the formats that have one.
         min_words: texts with fewer words are not held out; see ``count_words``.
     """
@@ -84,7 +84,7 @@ class LeakageFilter:
         return len(self._index[0])
 
     def find(self, text: str) -> Location | None:
-        """Where the same text stands, or None.
+        """The location of the same text, or None.
 
         Raises:
             DataError: a file cannot be used.
@@ -98,7 +98,7 @@ class LeakageFilter:
         return Location(self.paths[file], line, self._units[file])
 
     def fingerprint(self) -> dict[str, object]:
-        """All that decides which texts are held out; of the names only the extensions count, as for other files."""
+        """Everything that determines which texts are held out; of names only the extensions count, as elsewhere."""
         return {
             "files": [[self.sha256(path), [suffix.lower() for suffix in path.suffixes]] for path in self.paths],
             "format": self.format,
@@ -107,17 +107,17 @@ class LeakageFilter:
         }
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file's content when it was first asked for."""
+        """SHA-256 of a file's content at the first call."""
         if path not in self._sha256:
-            with open_data(path):  # for its errors, which are written for people
+            with open_data(path):  # for its readable errors
                 pass
-            self._sha256[path] = content_hash(path)
+            self._sha256[path] = file_sha256(path)
         return self._sha256[path]
 
     def check_unchanged(self) -> None:
-        """Raise an error where a file is no longer the one whose hash was taken."""
+        """Raise an error if a file has changed since its hash was computed."""
         for path, sha256 in self._sha256.items():
-            if content_hash(path) != sha256:
+            if file_sha256(path) != sha256:
                 raise DataError(
                     path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
                 )
@@ -125,13 +125,13 @@ class LeakageFilter:
     @cached_property
     def _index(self) -> "tuple[array[int], array[int]]":
         """The hashes in ascending order, and for each the file's number << 32 | line."""
-        found: dict[int, int] = {}
+        position_of_hash: dict[int, int] = {}
         for index, path in enumerate(self.paths):
             for example in self._texts(path):
                 if count_words(example.text) >= self.min_words:
-                    found.setdefault(_hash_of(text_fingerprint(example.text)), index << 32 | example.line)
-        hashes = sorted(found)
-        return array("Q", hashes), array("Q", (found[value] for value in hashes))
+                    position_of_hash.setdefault(_hash_of(text_fingerprint(example.text)), index << 32 | example.line)
+        hashes = sorted(position_of_hash)
+        return array("Q", hashes), array("Q", (position_of_hash[value] for value in hashes))
 
     @cached_property
     def _units(self) -> list[Unit]:
@@ -139,7 +139,7 @@ class LeakageFilter:
         return [unit_of(path, self.format) for path in self.paths]
 
     def _texts(self, path: Path) -> Iterator[Example]:
-        # The text is named as the label too, since the readers want one and a file of texts alone has none.
+        # The text column also serves as label column: readers need one, and a file of texts may have no labels.
         options = ReadingOptions(
             format=self.format, text_column=self.text_column, label_column=self.text_column, on_bad_row="skip"
         )
@@ -182,7 +182,7 @@ def _leak(path: Path, example: Example, location: Location, *, unit: Unit) -> Da
     return DataError(
         path,
         example.line,
-        problem=f'the text "{quoted}" is held out: it stands in {location.path}, {location.unit} {location.line:,}.',
+        problem=f'the text "{quoted}" is held out: it is in {location.path}, {location.unit} {location.line:,}.',
         fix="A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
         "count them, or take that file out of --data.held_out.",
         unit=unit,

@@ -34,15 +34,15 @@ class SentimentData(lightning.LightningDataModule):
     """Labeled text for training, validation and testing.
 
     Args:
-        train: file the model learns from, gzipped or not, see ``format``; or several: [one.csv, other.parquet]. Those
-            that ``distill score`` wrote hold a teacher's scores too, and may hold texts without a label.
+        train: training file, gzipped or not, see ``format``; or several: [one.csv, other.parquet]. Files of
+            ``distill score`` also have a teacher's scores, and may have texts without a label.
         validation: file that decides when to stop, which checkpoint is best, and the calibration; or several.
         test: file measured once, after training.
         labels_in_order: the labels in the order of the logits; by default those of the training file, sorted.
         cache: keep token ids, and what was learned from the texts, for the next run on the same files and options.
-        cache_folder: where; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
-        sources: where data and vectors come from and under which license, in words, for the model card.
-        reading: how the files are read; of trees, validation and test file give roots whatever ``trees`` says.
+        cache_folder: folder of the cache; by default sentiment-encoder in $XDG_CACHE_HOME, or in ~/.cache.
+        sources: origin and license of data and vectors, as sentences for the model card.
+        reading: how the files are read; ``trees`` only applies to training files: others always give the roots.
         leakage: texts to keep out of the training and the validation files.
         tokenization: how text becomes tokens.
         batching: how texts come together in batches.
@@ -83,7 +83,7 @@ class SentimentData(lightning.LightningDataModule):
         self.leaks = skipped_leaks(leakage.on_leak)
         self._examples: dict[str, TokenizedExamples] = {}
         self._read: dict[str, list[TokenizedFile]] = {}
-        self._place = {"epoch": 0, "batch": 0}  # where training goes on
+        self._place = {"epoch": 0, "batch": 0}  # where training resumes
 
     @cached_property
     def labels(self) -> list[str]:
@@ -121,7 +121,7 @@ class SentimentData(lightning.LightningDataModule):
 
     @cached_property
     def pretrained_vectors(self) -> Tensor | None:
-        """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
+        """(vocabulary, size) starting values of the embedding, or None if it starts at random."""
         pipeline = Tokenizer.from_str(self.tokenizer_json)
         return starting_vectors(pipeline, self.tokenization, cache_folder=self.cache_folder)
 
@@ -158,7 +158,7 @@ class SentimentData(lightning.LightningDataModule):
         return self._loader("validation", shuffle=False)
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """Batches in order of length; none where there is no test file."""
+        """Batches in order of length; empty without a test file."""
         return self._loader("test", shuffle=False)
 
     def state_dict(self) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class SentimentData(lightning.LightningDataModule):
         return {"files": files, "order": self._order(), "place": self._place_now()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on where a checkpoint left off.
+        """Resume where a checkpoint left off.
 
         Raises:
             DataError: its training files were others, or it is from the middle of an epoch whose batches were others.
@@ -229,7 +229,7 @@ class SentimentData(lightning.LightningDataModule):
             self.bad_rows.merge(file.bad_rows)
             self.leaks.merge(file.leaks)
             if file.without_tokens:
-                rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts that hold no token.")
+                rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts without a token.")
 
     def _names(self, part: str) -> str:
         return ", ".join(str(file.path) for file in self.files[part])
@@ -252,7 +252,7 @@ class SentimentData(lightning.LightningDataModule):
                 f"Training on {len(examples):,} texts in {len(sampler):,} batches an epoch and process; "
                 f"padded they would have {sampler.padding_ratio():.2f} times their tokens."
             )
-        # The sampler yields whole batches and the data set packs them, so the loader itself batches nothing. Without a
+        # The sampler yields whole batches and the data set packs them, so the loader does not batch. Without a
         # generator of its own a loader draws from the global one whenever an epoch or a validation begins.
         generator = torch.Generator().manual_seed(self.batching.seed)
         return DataLoader(examples, sampler=sampler, batch_size=None, generator=generator)
@@ -262,7 +262,7 @@ class SentimentData(lightning.LightningDataModule):
         return 1 if self.trainer is None else self.trainer.world_size
 
     def _order(self) -> dict[str, int]:
-        """All that decides the order of batches, beside the files."""
+        """Everything except the files that determines the order of batches."""
         return {**asdict(self.batching), "processes": self._processes}
 
     def _check_order(self, before: Mapping[str, int]) -> None:
@@ -277,7 +277,7 @@ class SentimentData(lightning.LightningDataModule):
                 )
 
     def _place_now(self) -> dict[str, int]:
-        """The epoch to go on with, and how many of its batches are done."""
+        """The epoch to resume in, and the number of its finished batches."""
         if self.trainer is None:
             return self._place
         loop = self.trainer.fit_loop
@@ -292,7 +292,7 @@ def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
 
     Args:
         labels: the classes in the order of the logits.
-        label_indices: (texts,) indices into them; ``UNLABELED`` where there is none.
+        label_indices: (texts,) indices into them; ``UNLABELED`` if there is none.
     """
     counts = torch.bincount(label_indices[label_indices != UNLABELED], minlength=len(labels)).tolist()
     lines = ["Labels: " + ", ".join(f"{label} ({count:,})" for label, count in zip(labels, counts, strict=True))]
@@ -309,5 +309,5 @@ def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
 
 
 def short_name(path: Path) -> str:
-    """A file's name with its folder's, which tells files apart and says nothing of the machine."""
+    """A file's name with its folder's, which distinguishes files but does not reveal paths of the machine."""
     return f"{path.parent.name}/{path.name}" if path.parent.name else path.name

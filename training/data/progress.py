@@ -17,7 +17,7 @@ _ROWS_A_LOOK = 1000
 
 
 def watched(rows: Iterable[_Row], title: str) -> Iterator[_Row]:
-    """The rows, counted on the terminal by the first process alone; the line goes when the rows end."""
+    """The rows, counted on the terminal of the first process; the line is removed at the end."""
     console = plain_console(stderr=True)
     if not console.is_terminal or getattr(rank_zero_only, "rank", 0) != 0:
         yield from rows

@@ -10,7 +10,7 @@ from training.data.text_fingerprint import text_fingerprint
 
 
 def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> list[list[Example]]:
-    """Deals the examples out, label by label in a shuffled order, each to the part that lags most behind its share.
+    """Deal the examples out, label by label in a shuffled order, each to the part that lags most behind its share.
 
     Texts that repeat one another go to the same part, so no part knows a text of another. The outcome depends on
     nothing but the examples, the shares and the seed.
@@ -32,8 +32,8 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
     total = sum(shares)
     parts: list[list[Example]] = [[] for _ in shares]
     dealt = [0] * len(shares)
-    for number, group in enumerate(shuffled, start=1):
-        lag = [number * share / total - count for share, count in zip(shares, dealt, strict=True)]
+    for group_count, group in enumerate(shuffled, start=1):
+        lag = [group_count * share / total - count for share, count in zip(shares, dealt, strict=True)]
         behind = lag.index(max(lag))
         parts[behind].extend(group)
         dealt[behind] += 1
@@ -41,7 +41,7 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
 
 
 def write_json_lines(path: Path, examples: Iterable[Example]) -> None:
-    """Writes label and text of each example, as ``--data.format jsonl`` reads them."""
+    """Write label and text of each example, as ``--data.format jsonl`` reads them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as stream:
         for example in examples:

@@ -12,8 +12,8 @@ class _WordCharacters(dict[int, int | None]):
     """For ``str.translate``: letters, marks and digits stay (Unicode categories L, M, N), all else goes."""
 
     def __missing__(self, code: int) -> int | None:
-        kept = unicodedata.category(chr(code))[0] in "LMN"
-        self[code] = code if kept else None
+        is_word_character = unicodedata.category(chr(code))[0] in "LMN"
+        self[code] = code if is_word_character else None
         return self[code]
 
 

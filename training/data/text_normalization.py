@@ -1,4 +1,4 @@
-"""Text normalization: typing habits and damaged characters are read as the words they stand for.
+"""Text normalization: typing habits and damaged characters are read as the intended words.
 
 All of it is part of the ``tokenizers`` pipeline, so serving runs no Python for it and offsets stay those of the text
 as sent. The parts that depend on the vocabulary are written for it when the pipeline is built.
@@ -15,7 +15,7 @@ from unicodedata import category
 
 from tokenizers import Tokenizer
 
-# Every class stands first in its alternative: the search then skips ASCII without trying the rest.
+# Each class comes first in its alternative: the search then skips ASCII without trying the rest.
 _APOSTROPHES = (
     r"[`\x{91}\x{92}\x{B4}\x{2B9}\x{2BB}-\x{2BF}\x{2C8}\x{2CA}\x{2CB}\x{374}\x{384}\x{55A}\x{5F3}\x{7F4}\x{7F5}"
     r"\x{1FBD}\x{1FBF}\x{1FEF}\x{1FFD}\x{2018}\x{2019}\x{201B}\x{2032}\x{2035}\x{275B}\x{275C}\x{A78B}\x{A78C}\x{FF07}]"

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from model_store.hashing import file_sha256
 from training.data import tokenization
-from training.data.cache import cached, content_hash
+from training.data.cache import cached
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows
 from training.data.flat_arrays import FlatArrayWriter, map_array
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
@@ -48,7 +49,7 @@ class LabeledFile:
         """
         with open_data(self.path):  # for its errors, which are written for people
             pass
-        return content_hash(self.path)
+        return file_sha256(self.path)
 
     def examples(
         self, *, allowed_labels: Collection[str] | None, bad_rows: SkippedRows, leaks: SkippedRows
@@ -71,10 +72,10 @@ class LabeledFile:
         }
 
     def check_unchanged(self) -> None:
-        """Raise an error where the file, or a held-out one, is no longer the one whose hash was taken."""
+        """Raise an error if the file, or a held-out one, has changed since its hash was computed."""
         if self.held_out is not None:
             self.held_out.check_unchanged()
-        if content_hash(self.path) != self.sha256:
+        if file_sha256(self.path) != self.sha256:
             raise DataError(
                 self.path, None, problem="it changed while it was being read.", fix="Start again when it is complete."
             )
@@ -182,11 +183,11 @@ def tokenize(
     def build(folder: Path) -> None:
         bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
         examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows, leaks=leaks)
-        found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
+        counts = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
         file.check_unchanged()
-        if not found["rows"]:
+        if not counts["rows"]:
             raise DataError(file.path, None, problem="no text in it has a token.", fix="Check the file's encoding.")
-        summary = json.dumps({**found, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
+        summary = json.dumps({**counts, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
         (folder / "summary.json").write_text(summary, encoding="utf-8")
 
     return cached(
@@ -243,10 +244,10 @@ def _load(folder: Path, file: LabeledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
-    for left_out, kept in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
-        left_out.count = kept["count"]
+    for skipped, stored in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
+        skipped.count = stored["count"]
         # The errors name the file as it is called now.
-        left_out.first = [DataError(file.path, **error) for error in kept["first"]]
+        skipped.first = [DataError(file.path, **error) for error in stored["first"]]
     teacher_labels = summary["teacher_labels"]
     teacher = map_array(folder / "teacher.npy").view(len(labels), -1) if teacher_labels else None
     return TokenizedFile(
@@ -272,7 +273,7 @@ def _code_version() -> str:
     code = hashlib.sha256()
     folder = Path(__file__).parent
     for path in sorted(folder.rglob("*.py")):
-        code.update(f"{path.relative_to(folder)} {content_hash(path)}\n".encode())
+        code.update(f"{path.relative_to(folder)} {file_sha256(path)}\n".encode())
     for library in _LIBRARIES:
         code.update(f"{library} {version(library)}\n".encode())
     return code.hexdigest()

@@ -58,7 +58,7 @@ class NgramClassifier:
 def fit_ngrams(
     examples: Sequence[Example], *, longest: int, least_texts: int, regularization: float
 ) -> NgramClassifier:
-    """Fits a classifier to labelled texts.
+    """Fit a classifier to labeled texts.
 
     Args:
         examples: of two labels or more.
@@ -78,7 +78,7 @@ def fit_ngrams(
     try:
         counted = vectorizer.fit_transform([example.text for example in examples])  # (texts, n-grams)
     except ValueError as error:  # how scikit-learn reports an empty vocabulary
-        message = f"No n-gram stands in {least_texts} of the {len(examples)} texts; lower --least_texts."
+        message = f"No n-gram occurs in {least_texts} of the {len(examples)} texts; lower --least_texts."
         raise TeacherError(message) from error
     truth = np.array([example.label for example in examples])
     fitted = [
@@ -94,7 +94,7 @@ def fit_ngrams(
 
 
 def save_ngrams(classifier: NgramClassifier, path: Path) -> None:
-    """Writes a Parquet file: every n-gram, its inverse document frequency, and its weight for each label."""
+    """Write a Parquet file: every n-gram, its inverse document frequency, and its weight for each label."""
     vectorizer = classifier.vectorizer
     columns = {
         "ngram": pa.array(vectorizer.get_feature_names_out().tolist(), pa.string()),
@@ -110,7 +110,7 @@ def save_ngrams(classifier: NgramClassifier, path: Path) -> None:
 
 
 def load_ngrams(path: Path) -> NgramClassifier:
-    """Reads a file that ``save_ngrams`` wrote.
+    """Read a file that ``save_ngrams`` wrote.
 
     Raises:
         TeacherError: scikit-learn is not installed, or the file is missing or holds something else.

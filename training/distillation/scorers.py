@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.hashing import file_sha256
 from model_store.softmax import softmax
-from training.data.cache import content_hash
 from training.distillation import ngrams
 from training.distillation.teacher import TeacherError, load_teacher
 from training.evaluation.scorer import load_scorer
@@ -46,7 +46,7 @@ class InferenceOptions:
 
 
 def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer:
-    """Loads a bundle, checkpoint or n-gram classifier by that name, otherwise a Hugging Face classifier.
+    """Load a bundle, checkpoint or n-gram classifier by that name, otherwise a Hugging Face classifier.
 
     Raises:
         TeacherError: it is none of these.
@@ -60,11 +60,11 @@ def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer
     if path.suffix == ngrams.SUFFIX:
         classifier = ngrams.load_ngrams(path)
         return TeacherScorer(
-            classifier.labels, content_hash(path), lambda texts: _logarithm(classifier.probabilities(texts))
+            classifier.labels, file_sha256(path), lambda texts: _logarithm(classifier.probabilities(texts))
         )
     teacher = load_teacher(name, max_tokens=inference.max_tokens)
     weights = path / "model.safetensors"
-    identity = content_hash(weights) if weights.is_file() else name
+    identity = file_sha256(weights) if weights.is_file() else name
     return TeacherScorer(
         teacher.labels,
         f"{identity} {inference}",

@@ -37,9 +37,9 @@ def score_texts(
     teachers: str,
     settings: Mapping[str, object] | None = None,
 ) -> None:
-    """Writes text, label and log-probabilities of every text to a Parquet file, whole or not at all.
+    """Write text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 
-    Until it is whole, finished parts stand in a folder beside it, from which a stopped run goes on.
+    Until it is complete, finished parts are in a folder next to it, from which a stopped run resumes.
 
     Args:
         texts: what to score.
@@ -57,13 +57,13 @@ def score_texts(
     columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=plain_console(stderr=True)) as progress:
         task = progress.add_task("", total=len(texts))
-        for number, chunk in enumerate(chunks):
-            part = folder / f"{number:06}.parquet"
+        for index, chunk in enumerate(chunks):
+            part = folder / f"{index:06}.parquet"
             if not part.is_file():
                 write_table(part, _table(chunk, scorer.score([text.text for text in chunk]), scorer.labels))
             progress.advance(task, len(chunk))
     description = json.dumps({"teachers": teachers, **(settings or {})})
-    _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
+    _join([folder / f"{index:06}.parquet" for index in range(len(chunks))], to=to, description=description)
     shutil.rmtree(folder)
 
 
@@ -82,12 +82,12 @@ def agreement(path: Path) -> tuple[int, int]:
 
 
 def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
-    """Makes the folder of parts, or checks that the one that is there is of the same work."""
+    """Make the folder of parts, or check that an existing one belongs to the same work."""
     path = folder / _SETTINGS
     expected = json.dumps(dict(settings), sort_keys=True, default=str)
     if path.is_file() and path.read_text(encoding="utf-8") != expected:
         message = (
-            f"{folder}: parts of an earlier scoring stand there, of other texts, another teacher or other options.\n"
+            f"{folder}: contains parts of an earlier scoring with other texts, another teacher or other options.\n"
             f"Delete that folder to begin anew, or choose another file than {to}."
         )
         raise ScoringError(message)
@@ -98,7 +98,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
 def write_scores(
     texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, to: Path, teachers: str
 ) -> None:
-    """Writes a file like ``score_texts`` from (texts, labels) scores at hand."""
+    """Write a file like that of ``score_texts`` from given (texts, labels) scores."""
     description = json.dumps({"teachers": teachers})
     write_table(to, _table(texts, scores, labels).replace_schema_metadata({"distillation": description}))
 

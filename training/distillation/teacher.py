@@ -47,11 +47,11 @@ class Teacher:
 
         Args:
             texts: what to score.
-            tokens_per_batch: texts of like length are read together up to this many padded tokens.
-            bfloat16: read in bfloat16 where the processor is faster that way; logits differ in the third digit.
+            tokens_per_batch: upper bound of padded tokens in a batch of texts of similar length.
+            bfloat16: compute in bfloat16 where the processor is faster that way; logits then differ in the third digit.
         """
         examples = TokenizedExamples.of(list(self.token_ids(texts)), [0] * len(texts))
-        found = np.empty((len(texts), len(self.labels)), dtype=np.float32)
+        logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)
         device = next(self.model.parameters()).device
         order = examples.lengths.argsort(descending=True).tolist()
         self.model.eval()
@@ -61,12 +61,12 @@ class Teacher:
                 size = max(1, tokens_per_batch // int(examples.lengths[order[start]]))
                 rows = order[start : start + size]
                 start += size
-                found[rows] = read_packed(self.model, examples[rows].ids.to(device), self.padding_id).float().cpu()
-        return found
+                logits[rows] = read_packed(self.model, examples[rows].ids.to(device), self.padding_id).float().cpu()
+        return logits
 
     @property
     def padding_id(self) -> int:
-        """What fills a batch; 0 where the tokenizer has no padding token, since it is masked all the same."""
+        """The id that pads a batch. Padding is masked, so 0 serves if the tokenizer has no padding token."""
         return int(self.tokenizer.pad_token_id or 0)
 
     def _encoded(self, texts: list[str]) -> list[list[int]]:
@@ -83,7 +83,7 @@ def read_packed(model: nn.Module, ids: PackedSequence, padding_id: int) -> Tenso
 
 
 def load_teacher(name: str, *, max_tokens: int) -> Teacher:
-    """A folder, or a model's name on the Hugging Face hub.
+    """Load a teacher from a folder, or by its name on the Hugging Face hub.
 
     Raises:
         TeacherError: ``transformers`` is not installed, or there is no sequence classifier by that name.
@@ -107,15 +107,20 @@ def new_teacher(base: str, labels: Sequence[str], *, max_tokens: int) -> Teacher
     Raises:
         TeacherError: ``transformers`` is not installed, or there is no model by that name.
     """
-    numbered = dict(enumerate(labels))
-    names = {label: number for number, label in numbered.items()}
-    options = {"num_labels": len(labels), "id2label": numbered, "label2id": names, "ignore_mismatched_sizes": True}
+    labels_by_index = dict(enumerate(labels))
+    indices = {label: index for index, label in labels_by_index.items()}
+    options = {
+        "num_labels": len(labels),
+        "id2label": labels_by_index,
+        "label2id": indices,
+        "ignore_mismatched_sizes": True,
+    }
     model, tokenizer = _load(base, options)
     return Teacher(model, tokenizer, list(labels), _bounded(max_tokens, model))
 
 
 def save_teacher(teacher: Teacher, folder: Path) -> None:
-    """Writes what ``load_teacher`` reads."""
+    """Save a teacher for ``load_teacher``."""
     teacher.model.save_pretrained(folder)
     teacher.tokenizer.save_pretrained(folder)
 

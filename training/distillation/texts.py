@@ -25,24 +25,24 @@ class Text:
     group: int | None = None
 
 
-def read_texts(path: Path, options: ReadingOptions, *, labelled: bool) -> Iterator[Text]:
+def read_texts(path: Path, options: ReadingOptions, *, labeled: bool) -> Iterator[Text]:
     """All usable texts of a file, in its order.
 
     Args:
         path: the file.
         options: how it is read.
-        labelled: false for files without labels: of those in lines the whole line is the text, of the others the text
+        labeled: false for files without labels: of those in lines the whole line is the text, of the others the text
             column is all that is looked at.
 
     Raises:
         DataError: the file cannot be used, or a row cannot and the options say to stop there.
     """
     bad_rows = SkippedRows(options.on_bad_row)
-    if not labelled and options.format == "lines":
+    if not labeled and options.format == "lines":
         yield from (Text(line.strip(), None) for _, line in read_text_lines(path, bad_rows))
         return
-    if not labelled:
+    if not labeled:
         options = replace(options, label_column=options.text_column, label_map=None)
     examples = read_examples(path, options, bad_rows=bad_rows)
     for example in watched(examples, f"Reading {path.name}"):
-        yield Text(example.text, example.label if labelled else None)
+        yield Text(example.text, example.label if labeled else None)

@@ -17,7 +17,7 @@ BOUNDS = (0.05, 20.0)
 def calibrate(
     predictions: Predictions, *, target_accuracy: float, predict_unknown: Callable[[float], Predictions] | None = None
 ) -> Calibration:
-    """Fits the temperature on held-out texts, then chooses the thresholds of a confident answer.
+    """Fit the temperature on held-out texts, then choose the thresholds of a confident answer.
 
     Args:
         predictions: for the held-out texts.

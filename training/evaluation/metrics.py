@@ -37,8 +37,8 @@ class Outcomes:
         true: (texts,) indices of the true labels.
         predicted: (texts,) indices of the labels with the highest scores.
         confidence: (texts,) those scores.
-        polar: (texts,) 1 where the text's label is not neutral and the polarity is correct, 0 where it is wrong, -1
-            where the text does not count; see ``polar_outcomes``. None where the labels have no polarities.
+        polar: (texts,) 1 if the text's label is not neutral and the polarity is correct, 0 if it is wrong, -1
+            where the text does not count; see ``polar_outcomes``. None if the labels have no polarities.
     """
 
     label_count: int
@@ -86,7 +86,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class LabelMetrics:
-    """Metrics of one label. None where nothing was predicted or nothing was true, which leaves the metric undefined."""
+    """Metrics of one label. None if nothing was predicted or nothing was true, which leaves the metric undefined."""
 
     label: str
     precision: float | None

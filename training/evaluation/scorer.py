@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
+from model_store.hashing import file_sha256
 from model_store.softmax import softmax
 from training.data import tokenization
-from training.data.cache import content_hash
 from training.evaluation.metrics import Scores
 from training.evaluation.polarity import default_polarities
 from training.evaluation.predictions import bundle_logits
@@ -33,7 +33,7 @@ class Scorer:
         polarities: each label's polarity, or None.
         score: texts to scores.
         identity: description of the model for reports, in plain JSON types.
-        reading: how its training run read labelled files, by option; empty for a bundle.
+        reading: how its training run read labeled files, by option; empty for a bundle.
     """
 
     labels: list[str]
@@ -44,7 +44,7 @@ class Scorer:
 
 
 def load_scorer(name: str) -> Scorer:
-    """Loads a checkpoint if ``name`` is a file, otherwise a bundle; ``default`` is the bundle that ships.
+    """Load a checkpoint if ``name`` is a file, otherwise a bundle; ``default`` is the bundle that ships.
 
     Raises:
         CheckpointError: the file is not a checkpoint of this project.
@@ -82,7 +82,7 @@ def _of_checkpoint(path: Path, loaded: Checkpoint) -> Scorer:
         labels=list(loaded.task.labels),
         polarities=list(default_polarities(loaded.task.labels).values()),
         score=lambda texts: checkpoint_scores(loaded.task, texts, max_tokens=options["max_tokens"]),
-        identity={"kind": "checkpoint", "path": str(path), "sha256": content_hash(path), "temperature": None},
+        identity={"kind": "checkpoint", "path": str(path), "sha256": file_sha256(path), "temperature": None},
         reading=options,
     )
 

@@ -47,7 +47,7 @@ class ParityError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a manifest says that neither the network nor its training knows."""
+    """The fields of a manifest that are chosen at export."""
 
     name: str
     version: str
@@ -163,7 +163,7 @@ def make_manifest(
 
 
 def make_runner(files: Mapping[str, bytes], *, description: Description, folder: Path) -> GraphRunner:
-    """Runs the files of a bundle that is not written yet."""
+    """Run the files of a bundle that is not written yet."""
     pipeline = Tokenizer.from_buffer(files[TOKENIZER])
     return GraphRunner(
         tokenizer=files[TOKENIZER],

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
+from model_store.atomic_write import atomic_path
 from training.fit.history import GRADIENT_NORM, LEARNING_RATE, History, Series
 
 BLUE, ORANGE, GREEN, GRAY = "#3b6ea8", "#d9822b", "#4a8f6a", "#8a8f98"
@@ -18,7 +19,7 @@ FEW_POINTS = 10
 
 
 def draw_curves(history: History, path: Path, *, title: str, best_step: int | None = None) -> None:
-    """Writes a PNG; panels without a figure are left out, and nothing is written where all are.
+    """Write a PNG; panels without a figure are left out, and nothing is written where all are.
 
     Args:
         history: the run's series.
@@ -37,10 +38,8 @@ def draw_curves(history: History, path: Path, *, title: str, best_step: int | No
         axes = figure.add_subplot(grid[index // 2, :] if alone else grid[index // 2, index % 2])
         draw(axes)
         _dress(axes, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    figure.savefig(beside, format="png", dpi=130, facecolor="white")
-    beside.replace(path)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=130, facecolor="white")
 
 
 def smoothed(points: Series) -> tuple[list[int], list[float]]:

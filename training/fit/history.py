@@ -12,7 +12,7 @@ GRADIENT_NORM = "gradient_norm"
 """Before clipping."""
 
 LONGEST = 4000
-"""Points a series may have: when it is full, every second one goes. More than a plot can show, and 100 kB at most."""
+"""Maximum number of points of a series. A full series drops every second point. More than a plot shows; 100 kB."""
 
 
 class History:
@@ -28,7 +28,7 @@ class History:
         self.validations: list[dict[str, Any]] = []
 
     def add(self, step: int, values: dict[str, float]) -> None:
-        """Adds one point to each series: finite ones, and no step twice."""
+        """Add one point to each series: finite ones, and no step twice."""
         for name, value in values.items():
             points = self.series.setdefault(name, [])
             if not math.isfinite(value) or (points and points[-1][0] >= step):
@@ -38,14 +38,14 @@ class History:
                 del points[1::2]
 
     def add_validation(self, *, epoch: int, step: int, figures: dict[str, float]) -> None:
-        """Adds one validation to the list and its figures to the series."""
+        """Add one validation to the list and its figures to the series."""
         self.validations.append({"epoch": epoch, "step": step, "figures": figures})
         self.add(step, {f"validation/{name}": value for name, value in figures.items()})
 
     def first_with(self, name: str, value: float) -> dict[str, Any] | None:
         """The validation that first reached a figure, such as the one a best checkpoint was kept for."""
-        found = (entry for entry in self.validations if math.isclose(entry["figures"].get(name, math.nan), value))
-        return next(found, None)
+        matches = (entry for entry in self.validations if math.isclose(entry["figures"].get(name, math.nan), value))
+        return next(matches, None)
 
     def state_dict(self) -> dict[str, Any]:
         """In plain types, for a checkpoint that loads without running code."""
@@ -55,6 +55,6 @@ class History:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where a checkpoint left off."""
+        """Resume where a checkpoint left off."""
         self.series = {name: [(step, value) for step, value in points] for name, points in state["series"].items()}
         self.validations = [dict(entry) for entry in state["validations"]]

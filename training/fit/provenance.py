@@ -1,6 +1,5 @@
 """Provenance of a run: the machine, and the version of the code."""
 
-import os
 import platform
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import pytorch_lightning as lightning
 import torch
 
 from model_store.manifest import Machine
+from model_store.usable_cores import usable_cores
 
 PROCESSORS = Path("/proc/cpuinfo")
 HERE = Path(__file__).resolve().parent
@@ -21,7 +21,7 @@ def machine(trainer: lightning.Trainer) -> Machine:
     on_gpu = trainer.strategy.root_device.type == "cuda"
     return Machine(
         processor=processor_name(),
-        cores=cores(),
+        cores=usable_cores(),
         accelerator=torch.cuda.get_device_name() if on_gpu else None,
         devices=trainer.world_size,
     )
@@ -35,11 +35,6 @@ def processor_name(processors: Path = PROCESSORS) -> str:
             if name.strip() == "model name" and value.strip():
                 return value.strip()
     return platform.processor() or platform.machine() or "unknown processor"
-
-
-def cores() -> int:
-    """Processor cores this process may use, which may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The run folder, ``trainer.default_root_dir``, which everything that a run writes goes into by default."""
+"""The run folder, ``trainer.default_root_dir``: by default everything that a run writes is in it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ class SaveConfig(SaveConfigCallback):
         pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
         stage: str,  # noqa: ARG002
     ) -> None:
-        """Lightning calls this on rank 0 alone."""
+        """Lightning calls this only on rank 0."""
         folder = Path(trainer.default_root_dir)
         folder.mkdir(parents=True, exist_ok=True)
         self.parser.save(self.config, str(folder / CONFIG), skip_none=False, overwrite=True, multifile=False)
@@ -68,7 +68,7 @@ def with_checkpoints(
 
 
 def best_and_last(directory: str) -> ModelCheckpoint:
-    """Keeps the checkpoint with the highest validation macro-F1 as best.ckpt, and the newest as last.ckpt."""
+    """Keep the checkpoint with the highest validation macro-F1 as best.ckpt, and the newest as last.ckpt."""
     return ModelCheckpoint(
         dirpath=directory,
         filename="best",

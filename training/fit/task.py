@@ -30,13 +30,13 @@ WARM_UP = 0.1
 """Part of all steps in which the one-cycle schedule rises to its highest learning rate."""
 
 PLATEAU_PATIENCE = 1
-"""Validations in a row without a lower loss that the plateau schedule lets pass; the next one lowers the rate."""
+"""Consecutive validations without a lower loss that the plateau schedule tolerates; the next one lowers the rate."""
 
 PLATEAU_FACTOR = 0.5
-"""What the plateau schedule then multiplies every learning rate by."""
+"""The plateau schedule multiplies all learning rates by this."""
 
 NEVER = 2**62
-"""A frequency no run reaches: Lightning keeps the scheduler's state, and the task takes its steps."""
+"""A frequency that no run reaches: Lightning saves the scheduler's state, and the task itself steps it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +44,15 @@ class OptimizationOptions:
     """The loss and the optimizer.
 
     Args:
-        label_smoothing: part of the target given to all labels alike; in the training loss alone.
-        teacher_weight: how much a teacher's scores count beside labels, where training files have both.
-        learning_rate: AdamW's, at its highest.
-        embedding_learning_rate: the same for the embedding alone, in place of learning_rate and not a factor of it;
-            the schedule shapes both alike. None: the embedding learns as fast as all else. Pretrained vectors are
-            best tuned more slowly than what starts at random (Howard and Ruder 2018, section 3.2).
-        weight_decay: AdamW's, on weight matrices.
-        schedule: one_cycle (warm up, then down to nothing at the last step), plateau (halved after two validations in
-            a row without a lower loss) or constant.
+        label_smoothing: share of the target that is spread evenly over all labels; only in the training loss.
+        teacher_weight: weight of a teacher's scores relative to labels, if training files have both.
+        learning_rate: AdamW's maximum learning rate.
+        embedding_learning_rate: replaces learning_rate for the embedding; the schedule is the same. By default the
+            embedding has learning_rate too. Pretrained vectors are best tuned more slowly than weights that start at
+            random (Howard and Ruder 2018, section 3.2).
+        weight_decay: AdamW's weight decay, for weight matrices.
+        schedule: one_cycle (warm-up, then decay to 0 at the last step), plateau (halved after two consecutive
+            validations without a lower loss) or constant.
     """
 
     label_smoothing: float = 0.0
@@ -121,7 +121,7 @@ class SentimentTask(lightning.LightningModule):
         super().__init__()
         check_int("embedding_size", embedding_size, minimum=1)
         optimization.check()
-        # The vectors are weights, so they live in the state dict; a checkpoint rebuilds from their width alone.
+        # The vectors are weights, so they are in the state dict; a checkpoint only needs their width besides.
         embedding_size = embedding_size if vectors is None else vectors.shape[1]
         self.hparams["embedding_size"] = embedding_size
         self.labels = labels
@@ -296,10 +296,10 @@ def training_loss(
 
     Args:
         logits: (texts, labels).
-        labels: (texts,) label numbers, ``UNLABELED`` where there is none.
-        teacher: (texts, labels) log-probabilities, rows of NaN where there are none; None where there are none at all.
+        labels: (texts,) label numbers, ``UNLABELED`` if there is none.
+        teacher: (texts, labels) log-probabilities, rows of NaN if there are none; None if there are none at all.
         label_smoothing: part of the target given to all labels alike.
-        teacher_weight: how much the distance counts beside cross-entropy.
+        teacher_weight: weight of the distance relative to cross-entropy.
     """
     texts = len(labels)
     loss = cross_entropy(logits, labels, ignore_index=UNLABELED, reduction="sum", label_smoothing=label_smoothing)

@@ -10,9 +10,9 @@ from training.network.embedding import QuantizedEmbedding
 
 
 def start_from(task: SentimentTask, path: Path) -> Checkpoint:
-    """Puts a checkpoint's weights into a task that was made for new data.
+    """Put a checkpoint's weights into a task that was made for new data.
 
-    Optimizer, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
+    Optimizer, schedule and epoch start from the beginning. To resume a stopped run, use ``--ckpt_path=last`` instead.
     An embedding that was frozen may learn from now on; it begins with the 8-bit numbers that it had.
 
     Args:
@@ -58,7 +58,7 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
 
 
 def _weights(earlier: SentimentTask, *, for_task: SentimentTask) -> dict[str, Tensor]:
-    """The state dict, with a frozen table as the weights of one that learns where the task's learns."""
+    """The state dict; a frozen table is converted to trainable weights if the task trains its embedding."""
     weights: dict[str, Tensor] = earlier.state_dict()
     table = earlier.network.embedding
     if isinstance(table, QuantizedEmbedding) and isinstance(for_task.network.embedding, nn.Embedding):

@@ -1,4 +1,4 @@
-"""Claim: reading from both ends gives a word a representation in the light of what follows it."""
+"""Claim: reading in both directions lets a word's representation depend on what follows it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ CLAIM = Claim(
     statement=(
         "In “the movie was terribly exciting” a left-to-right reader must represent “terribly” before it has seen "
         "“exciting”. The second direction adds what follows, so that the same word gets another representation in "
-        "“terribly boring”; and where the whole text is at hand, both directions classify better than one."
+        "“terribly boring”; and if the whole text is available, both directions classify better than one."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs", bidirectional RNNs; Schuster and Paliwal 1997',
 )
@@ -36,14 +36,14 @@ DIFFERENT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class BidirectionalitySizes:
     """How large the experiment is."""
 
     steps: int = 150
     cells: tuple[CellName, ...] = ("lstm", "gru", "rnn")
 
 
-QUICK = Sizes(steps=40)
+QUICK = BidirectionalitySizes(steps=40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TrainedClassifier:
     """One trained classifier."""
 
     direction: str
@@ -85,10 +85,10 @@ class Reading:
     accuracy: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Compares the representations in fresh and trained networks, and both kinds of reading by accuracy."""
+def investigate(settings: Settings, sizes: BidirectionalitySizes) -> Finding:
+    """Compare the representations in fresh and trained networks, and both kinds of reading by accuracy."""
     sentences = read_sentences(settings)
-    pairs, readings = [], []
+    pairs, classifiers = [], []
     for cell in sizes.cells:
         network = new_network(
             sentences, settings, seed=settings.seeds[0], cell=cell, layers=1, bidirectional=True, connection="none"
@@ -98,7 +98,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
         for seed in settings.seeds:
             network = new_network(sentences, settings, seed=seed, layers=1, connection="none", **options)
             train(network, sentences, settings, steps=sizes.steps, seed=seed)
-            readings.append(Reading(direction, seed, accuracy(network, sentences)))
+            classifiers.append(TrainedClassifier(direction, seed, accuracy(network, sentences)))
             if direction == "both" and seed == settings.seeds[0]:
                 pairs += _if_known(network, sentences.pipeline, name=f"{settings.model.network['cell']}, trained")
     own = list(_own(settings))
@@ -106,25 +106,25 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
         claim=CLAIM,
         setting=_setting(settings, sizes, sentences, own=own),
         plots=[_draw(pairs[-1], "bidirectionality"), *(_draw(pair, "bidirectionality-own") for pair in own)],
-        tables=[_pair_table([*pairs, *own]), _accuracy_table(readings)],
+        tables=[_pair_table([*pairs, *own]), _accuracy_table(classifiers)],
         numbers={
             "pairs": [asdict(pair) for pair in [*pairs, *own]],
-            "accuracy": [asdict(reading) for reading in readings],
+            "accuracy": [asdict(classifier) for classifier in classifiers],
             "interval": interval(sentences),
         },
-        checks=judge([*pairs, *own], readings),
-        meaning=_meaning(readings, own),
+        checks=judge([*pairs, *own], classifiers),
+        meaning=_meaning(classifiers, own),
     )
 
 
 def compare(
     network: SentimentNetwork, ids: tuple[list[int], list[int]], *, name: str, tokens: list[str] | None = None
 ) -> Pair:
-    """Runs both sentences and measures every layer, token by token, as far as the shorter one goes."""
+    """Run both sentences and measure every layer, token by token, as far as the shorter one goes."""
     with torch.no_grad():
-        both = [network.explain(pack_sequence([torch.tensor(one)])).layers for one in ids]
+        both = [network.explain(pack_sequence([torch.tensor(sentence)])).layers for sentence in ids]
     length = min(map(len, ids))
-    word = next(position for position, (one, other) in enumerate(zip(*ids, strict=False)) if one != other) - 1
+    word = next(index for index, (left, right) in enumerate(zip(*ids, strict=False)) if left != right) - 1
     layers, largest = [], 0.0
     for index, (first, second) in enumerate(zip(*both, strict=True)):
         one, other = first[0, :length], second[0, :length]  # (tokens, 2 * hidden)
@@ -137,11 +137,11 @@ def compare(
     return Pair(name, tokens or PAIR[0].split(), word, largest, layers)
 
 
-def judge(pairs: list[Pair], readings: list[Reading]) -> list[Check]:
+def judge(pairs: list[Pair], classifiers: list[TrainedClassifier]) -> list[Check]:
     """The rules, fixed beforehand."""
     largest = max(pair.largest_forward for pair in pairs)
     smallest = min(pair.layers[0].backward[pair.word] for pair in pairs)
-    both, one, wide = (_accuracies(readings, name) for name in ("both", "forward", "forward, twice as wide"))
+    both, one, wide = (_accuracies(classifiers, name) for name in ("both", "forward", "forward, twice as wide"))
     return [
         Check(
             rule=(
@@ -169,9 +169,9 @@ def judge(pairs: list[Pair], readings: list[Reading]) -> list[Check]:
     ]
 
 
-def _apart(one: Tensor, other: Tensor) -> list[float]:
-    scale = (one.norm(dim=-1) + other.norm(dim=-1)) / 2
-    apart: list[float] = ((one - other).norm(dim=-1) / scale.clamp_min(1e-12)).tolist()
+def _apart(first: Tensor, second: Tensor) -> list[float]:
+    scale = (first.norm(dim=-1) + second.norm(dim=-1)) / 2
+    apart: list[float] = ((first - second).norm(dim=-1) / scale.clamp_min(1e-12)).tolist()
     return apart
 
 
@@ -185,13 +185,13 @@ def _directions(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def _every_word_known(sentences: Sentences, network: SentimentNetwork) -> tuple[list[int], list[int]]:
-    """Ids for the pair in a fresh network, where any distinct ids do: words the vocabulary lacks get unused ones."""
+    """Ids of the pair for a fresh network: words that the vocabulary lacks get unused ids."""
     words = sorted({word for text in PAIR for word in text.split()})
     last = network.embedding.num_embeddings - 1
     known = {word: sentences.pipeline.token_to_id(word) for word in words}
-    taken = {number for number in known.values() if number is not None}
-    free = iter(number for number in range(last, 0, -1) if number not in taken)
-    ids = {word: next(free) if number is None else number for word, number in known.items()}
+    taken = {index for index in known.values() if index is not None}
+    free = iter(index for index in range(last, 0, -1) if index not in taken)
+    ids = {word: next(free) if index is None else index for word, index in known.items()}
     first, second = ([ids[word] for word in text.split()] for text in PAIR)
     return first, second
 
@@ -212,36 +212,32 @@ def _own(settings: Settings) -> Iterator[Pair]:
         yield from _if_known(model.network, model.pipeline, name=f"your model, {model.name}")
 
 
-def _accuracies(readings: list[Reading], direction: str) -> list[float]:
-    return [reading.accuracy for reading in readings if reading.direction == direction]
+def _accuracies(classifiers: list[TrainedClassifier], direction: str) -> list[float]:
+    return [classifier.accuracy for classifier in classifiers if classifier.direction == direction]
 
 
-def _setting(settings: Settings, sizes: Sizes, sentences: Sentences, *, own: list[Pair]) -> list[tuple[str, str]]:
-    lines = [
-        ("Sentences", f"“{PAIR[0]}” and “{PAIR[1]}”: equal up to and with “{WORD}”."),
-        (
-            "Networks",
-            (
-                f"One bidirectional layer of our encoder with {settings.model.network['hidden_size']} units a "
-                f"direction: fresh {', '.join(sizes.cells)}, and the network trained below. Distances are relative "
-                "to the mean norm."
-            ),
+def _setting(
+    settings: Settings, sizes: BidirectionalitySizes, sentences: Sentences, *, own: list[Pair]
+) -> dict[str, str]:
+    lines = {
+        "Sentences": f"“{PAIR[0]}” and “{PAIR[1]}”: equal up to and with “{WORD}”.",
+        "Networks": (
+            f"One bidirectional layer of our encoder with {settings.model.network['hidden_size']} units a "
+            f"direction: fresh {', '.join(sizes.cells)}, and the network trained below. Distances are relative "
+            "to the mean norm."
         ),
-        ("Data for accuracy", sentences.described(settings)),
-        (
-            "Training",
-            (
-                f"One layer, {' + '.join(settings.model.network['pooling'])} pooling, {sizes.steps} steps of 32 "
-                f"texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
-                f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
-                f"±{interval(sentences):.1%}."
-            ),
+        "Data for accuracy": sentences.described(settings),
+        "Training": (
+            f"One layer, {' + '.join(settings.model.network['pooling'])} pooling, {sizes.steps} steps of 32 "
+            f"texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
+            f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+            f"±{interval(sentences):.1%}."
         ),
-    ]
+    }
     if own:
-        lines.append(("Your model", f"{len(own[0].layers)} layers; the checks on equality include its first one."))
+        lines["Your model"] = f"{len(own[0].layers)} layers; the checks on equality include its first one."
     elif settings.checkpoint is not None:
-        lines.append(("Your model", "Reads in one direction, or does not know the words; it was left out here."))
+        lines["Your model"] = "Reads in one direction, or does not know the words; it was left out here."
     return lines
 
 
@@ -288,31 +284,31 @@ def _pair_table(pairs: list[Pair]) -> Table:
     )
 
 
-def _accuracy_table(readings: list[Reading]) -> Table:
-    names = dict.fromkeys(reading.direction for reading in readings)
+def _accuracy_table(classifiers: list[TrainedClassifier]) -> Table:
+    names = dict.fromkeys(classifier.direction for classifier in classifiers)
     return Table(
         caption="Accuracy, mean (range) over seeds",
         header=["direction", "accuracy"],
-        rows=[[name, spread(_accuracies(readings, name), share=True)] for name in names],
+        rows=[[name, spread(_accuracies(classifiers, name), share=True)] for name in names],
     )
 
 
-def _meaning(readings: list[Reading], own: list[Pair]) -> str:
-    means = {name: sum(_accuracies(readings, name)) for name in ("both", "forward", "forward, twice as wide")}
+def _meaning(classifiers: list[TrainedClassifier], own: list[Pair]) -> str:
+    means = {name: sum(_accuracies(classifiers, name)) for name in ("both", "forward", "forward, twice as wide")}
     best = max(means, key=lambda name: means[name])
-    first = (
-        "Use both directions wherever the whole text is at hand, as it is for sentiment, and one direction only where "
-        "text must be read as it arrives. "
+    advice = (
+        "Use both directions if the whole text is available, as it is for sentiment, and one direction only if text "
+        "must be read as it arrives. "
     )
-    found = (
+    comparison = (
         f"On this data {best} {'were' if best == 'both' else 'was'} the most accurate on average"
-        f" ({percent(means[best] / len(_accuracies(readings, best)))}); a gain below the interval above is not "
-        "settled by it."
+        f" ({percent(means[best] / len(_accuracies(classifiers, best)))}); a gain below the interval above is not "
+        "significant."
     )
-    ours = (
+    own_model = (
         f" In your model's first layer the backward halves at “{WORD}” differ by "
         f"{short(own[0].layers[0].backward[own[0].word])} of their norm."
         if own
         else ""
     )
-    return first + found + ours
+    return advice + comparison + own_model

@@ -42,7 +42,7 @@ def texts_and_targets(ns: Sequence[int]) -> tuple[Tensor, Tensor]:
 def train(
     reader: SymbolReader, *, longest: int, steps: int, generator: torch.Generator, texts: int = 16
 ) -> list[float]:
-    """Trains on random n up to ``longest``; returns the loss of every step."""
+    """Train on random n up to ``longest``; return the loss of every step."""
     parameters = list(reader.parameters())
     optimizer = torch.optim.Adam(parameters, lr=0.01)
     losses = []
@@ -83,7 +83,7 @@ def counting_unit(states: Tensor, n: int) -> tuple[int, float]:
 def set_by_hand(reader: SymbolReader) -> None:
     """Weights under which an LSTM of one unit counts: its cell adds 1 for each "a" and takes 1 away for each "b".
 
-    All gates stand open, the forget gate too. The head reads tanh(cell): 0 when the count is used up, at least 0.76
+    All gates are open, the forget gate too. The head reads tanh(cell): 0 when the count is used up, at least 0.76
     before. After an "a" it always predicts "b", which is what the rest of the text is judged by.
     """
     open_, whole = 20.0, 20.0  # sigmoid(20) and tanh(20) are 1 in single precision

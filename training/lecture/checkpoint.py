@@ -1,4 +1,4 @@
-"""The user's own model and texts: what the sections on the gradient and on both directions look at, where given."""
+"""The user's own model and texts, for the sections on the gradient and on both directions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ class OwnModel(NamedTuple):
 
 
 class TopLayer(NamedTuple):
-    """What goes in and out of the top layer for one text.
+    """Inputs and outputs of the top layer for one text.
 
     Attributes:
         layer: its recurrent module.
@@ -44,7 +44,7 @@ class TopLayer(NamedTuple):
 
 
 def load(path: Path) -> OwnModel:
-    """The checkpoint's network, ready to be looked at: no dropout, no gradients for weights.
+    """Load a checkpoint's network in evaluation mode, without gradients for its weights.
 
     Raises:
         CheckpointError: the file cannot be used.
@@ -58,7 +58,7 @@ def texts_of(settings: Settings) -> list[str]:
     """The user's texts, one a line, or the sample's sentences.
 
     Raises:
-        DiagnosisError: the file is missing, is no text, or is empty.
+        DiagnosisError: the file is missing, is not UTF-8 text, or is empty.
     """
     if settings.texts is None:
         return [example.text for example in read_examples(SAMPLE / "test.csv")]
@@ -78,7 +78,7 @@ def texts_of(settings: Settings) -> list[str]:
 
 
 def encoded(model: OwnModel, texts: list[str]) -> Iterator[PackedSequence]:
-    """Each text's token ids, packed by itself; texts without a token are left out."""
+    """Token ids of each text, packed separately; texts without a token are skipped."""
     for text in texts:
         ids = model.pipeline.encode(text, add_special_tokens=False).ids[:MOST_TOKENS]
         if ids:
@@ -86,7 +86,7 @@ def encoded(model: OwnModel, texts: list[str]) -> Iterator[PackedSequence]:
 
 
 def look_into_top_layer(network: SentimentNetwork, ids: PackedSequence) -> tuple[Tensor, TopLayer]:
-    """Runs the network on one text; returns its (labels,) logits and what its top layer read and made."""
+    """Run the network on one text; return its (labels,) logits and its top layer's inputs and outputs."""
     caught: dict[str, Tensor] = {}
     layer = cast("RecurrentLayer", network.encoder.layers[-1])
 

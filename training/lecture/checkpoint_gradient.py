@@ -21,7 +21,7 @@ FLOOR = 1e-30
 class OwnGradient(NamedTuple):
     """The part of the section that is about the user's model."""
 
-    setting: list[tuple[str, str]]
+    setting: dict[str, str]
     plots: list[Plot]
     tables: list[Table]
     numbers: dict[str, Any]
@@ -29,7 +29,7 @@ class OwnGradient(NamedTuple):
 
 
 def measure(settings: Settings) -> OwnGradient:
-    """Follows the gradient back through the top layer of the checkpoint, in each direction.
+    """Follow the gradient back through the top layer of the checkpoint, in each direction.
 
     Raises:
         DiagnosisError: there are too few texts, or all are too short for any distance.
@@ -44,22 +44,19 @@ def measure(settings: Settings) -> OwnGradient:
         direction: averages([_of_text(model, ids, backward=direction == "backward") for ids in texts])
         for direction in directions
     }
-    if len(left["forward"]) < 2:  # noqa: PLR2004 - one distance is no curve
+    if len(left["forward"]) < 2:  # noqa: PLR2004 - a curve needs two points
         message = (
             f"{len(texts)} texts are too few or too short; at least {FEWEST_TEXTS} of two or more tokens are needed"
         )
         raise DiagnosisError(message)
     return OwnGradient(
-        setting=[
-            (
-                "Your model",
-                (
-                    f"{model.name} on {len(texts)} texts: the gradient of the model's own classification of the "
-                    "text, read from the state where a direction stops reading (its pooling, connection and head on "
-                    "that one token), followed back through the top layer."
-                ),
+        setting={
+            "Your model": (
+                f"{model.name} on {len(texts)} texts: the gradient of the model's own classification of the "
+                "text, read from the state where a direction stops reading (its pooling, connection and head on "
+                "that one token), followed back through the top layer."
             )
-        ],
+        },
         plots=[_draw(left)],
         tables=[_table(left)],
         numbers={"name": model.name, "texts": len(texts), "left": left},

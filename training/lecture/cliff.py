@@ -1,4 +1,4 @@
-"""Claim: gradients explode at cliffs of the loss, and clipping their norm keeps training on its way."""
+"""Claim: gradients explode at cliffs of the loss, and clipping their norm prevents long jumps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,7 @@ RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class CliffSizes:
     """How large the experiment is."""
 
     points: int = 160
@@ -59,12 +59,12 @@ class Sizes:
     steps: int = 300
 
 
-QUICK = Sizes(points=100, starts=100, steps=120)
+QUICK = CliffSizes(points=100, starts=100, steps=120)
 
 
 @dataclass(frozen=True, slots=True)
-class OneUnit:
-    """What was found on the surface: the same starts with and without clipping."""
+class SurfaceResult:
+    """Measurements on the surface: the same starts with and without clipping."""
 
     steepest: float
     median: float
@@ -75,8 +75,8 @@ class OneUnit:
     arrived_clipped: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Looks at the one-unit surface, descends it, and trains an rnn at many learning rates."""
+def investigate(settings: Settings, sizes: CliffSizes) -> Finding:
+    """Look at the one-unit surface, descend it, and train an rnn at many learning rates."""
     surface = one_unit.surface(sizes.points)
     threshold = THRESHOLD_IN_MEDIANS * float(surface.norm.median())
     starts = one_unit.random_starts(sizes.starts, seed=settings.seeds[0])
@@ -84,7 +84,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
         limit: one_unit.descend(starts, steps=sizes.descent_steps, learning_rate=LEARNING_RATE, threshold=limit)
         for limit in (None, threshold)
     }
-    found = _found(surface, paths[None], paths[threshold], threshold=threshold)
+    result = _surface_result(surface, paths[None], paths[threshold], threshold=threshold)
     courses = [
         train(
             learning_rate=rate,
@@ -102,14 +102,14 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
         claim=CLAIM,
         setting=_setting(settings, sizes, threshold),
         plots=[_draw_surface(surface, paths[None], paths[threshold]), _draw_rates(courses), *_draw_courses(courses)],
-        tables=[_surface_table(found, sizes), _rates_table(courses)],
-        numbers=_numbers(found, courses),
-        checks=judge(found, courses),
+        tables=[_surface_table(result, sizes), _rates_table(courses)],
+        numbers=_numbers(result, courses),
+        checks=judge(result, courses),
         meaning=_meaning(courses),
     )
 
 
-def judge(found: OneUnit, courses: list[Course]) -> list[Check]:
+def judge(result: SurfaceResult, courses: list[Course]) -> list[Check]:
     """The rules, fixed beforehand."""
     without = largest_learned(courses, None)
     best = max((largest_learned(courses, limit) or 0.0 for limit in THRESHOLDS if limit is not None), default=0.0)
@@ -118,18 +118,18 @@ def judge(found: OneUnit, courses: list[Course]) -> list[Check]:
     return [
         Check(
             rule=f"One unit: the steepest place on the grid is at least {STEEP} times as steep as the median place.",
-            measured=f"{short(found.steepest)} against {short(found.median)}",
-            held=found.steepest >= STEEP * found.median,
+            measured=f"{short(result.steepest)} against {short(result.median)}",
+            held=result.steepest >= STEEP * result.median,
         ),
         Check(
             rule=f"One unit: the longest jump without clipping is more than {FAR} times the longest with it.",
-            measured=f"{short(found.longest)} against {short(found.longest_clipped)}",
-            held=found.longest > FAR * found.longest_clipped,
+            measured=f"{short(result.longest)} against {short(result.longest_clipped)}",
+            held=result.longest > FAR * result.longest_clipped,
         ),
         Check(
             rule=f"One unit: more starts reach a loss below {LOW} with clipping than without.",
-            measured=f"{percent(found.arrived_clipped)} against {percent(found.arrived)}",
-            held=found.arrived_clipped > found.arrived,
+            measured=f"{percent(result.arrived_clipped)} against {percent(result.arrived)}",
+            held=result.arrived_clipped > result.arrived,
         ),
         Check(
             rule="Training: at some learning rate every seed diverges without clipping and learns with it.",
@@ -144,14 +144,16 @@ def judge(found: OneUnit, courses: list[Course]) -> list[Check]:
     ]
 
 
-def _found(surface: one_unit.Surface, free: one_unit.Descents, held: one_unit.Descents, *, threshold: float) -> OneUnit:
+def _surface_result(
+    surface: one_unit.Surface, free: one_unit.Descents, held: one_unit.Descents, *, threshold: float
+) -> SurfaceResult:
     def arrived(descents: one_unit.Descents) -> float:
-        return float((descents.losses[-1] < LOW).double().mean())  # a loss that is no number compares as false
+        return float((descents.losses[-1] < LOW).double().mean())  # NaN compares as false
 
     def longest(descents: one_unit.Descents) -> float:
         return float(descents.longest_steps().nan_to_num(posinf=torch.inf, nan=torch.inf).max())
 
-    return OneUnit(
+    return SurfaceResult(
         steepest=float(surface.norm.max()),
         median=float(surface.norm.median()),
         threshold=threshold,
@@ -162,44 +164,32 @@ def _found(surface: one_unit.Surface, free: one_unit.Descents, held: one_unit.De
     )
 
 
-def _setting(settings: Settings, sizes: Sizes, threshold: float) -> list[tuple[str, str]]:
-    return [
-        (
-            "One unit",
-            (
-                f"h(t) = w sigmoid(h(t-1)) + b, h(0) = 0.5, 50 steps, loss (sigmoid(h(50)) - 0.7)²; {sizes.starts} "
-                f"random starts, {sizes.descent_steps} steps of gradient descent at learning rate {LEARNING_RATE:g}, "
-                f"with and without clipping at {short(threshold)} ({THRESHOLD_IN_MEDIANS} times the median norm)."
-            ),
-        ),
-        (
-            "Training",
-            (
-                f"One rnn layer of our encoder, {sizes.units} units, recalls a symbol {sizes.distance} steps back; "
-                f"plain gradient descent at rates of {RATES[0]:g} to {RATES[-1]:g}, {sizes.steps} steps of 32 texts, "
-                f"seeds {', '.join(map(str, settings.seeds))}; clipped by the function that training uses."
-            ),
-        ),
-        (
-            "Words",
-            (
-                "Learned: the last 20 losses average less than half the loss of guessing. Diverged: more than one and "
-                "a half times it, or no number any more."
-            ),
-        ),
-        (
-            "Trial",
-            (
-                "Distances of 10 and 20 with two seeds came before the rules on training: that some run diverges "
-                "without clipping and learns with it says that there are such runs, and they were looked for."
-            ),
-        ),
-    ]
-
-
-def _numbers(found: OneUnit, courses: list[Course]) -> dict[str, Any]:
+def _setting(settings: Settings, sizes: CliffSizes, threshold: float) -> dict[str, str]:
     return {
-        "one_unit": {name: getattr(found, name) for name in OneUnit.__dataclass_fields__},
+        "One unit": (
+            f"h(t) = w sigmoid(h(t-1)) + b, h(0) = 0.5, 50 steps, loss (sigmoid(h(50)) - 0.7)²; {sizes.starts} "
+            f"random starts, {sizes.descent_steps} steps of gradient descent at learning rate {LEARNING_RATE:g}, "
+            f"with and without clipping at {short(threshold)} ({THRESHOLD_IN_MEDIANS} times the median norm)."
+        ),
+        "Training": (
+            f"One rnn layer of our encoder, {sizes.units} units, recalls a symbol {sizes.distance} steps back; "
+            f"plain gradient descent at rates of {RATES[0]:g} to {RATES[-1]:g}, {sizes.steps} steps of 32 texts, "
+            f"seeds {', '.join(map(str, settings.seeds))}; clipped by the function that training uses."
+        ),
+        "Words": (
+            "Learned: the last 20 losses average less than half the loss of guessing. Diverged: more than one and "
+            "a half times it, or not finite."
+        ),
+        "Trial": (
+            "The rules on training were written after trials at distances of 10 and 20 with two seeds: they show "
+            "that some runs diverge without clipping and learn with it, and such runs were looked for."
+        ),
+    }
+
+
+def _numbers(result: SurfaceResult, courses: list[Course]) -> dict[str, Any]:
+    return {
+        "one_unit": {name: getattr(result, name) for name in SurfaceResult.__dataclass_fields__},
         "training": [
             {
                 "learning_rate": course.learning_rate,
@@ -237,8 +227,8 @@ def _draw_surface(surface: one_unit.Surface, free: one_unit.Descents, held: one_
     axes.set_ylim(*one_unit.BIASES)
     axes.legend(loc="lower left", fontsize=9, facecolor="#00204d", edgecolor="none", labelcolor="#ffffff")
     caption = (
-        "Gradient descent from the start whose unclipped step is the longest of all starts. Both go the same way to "
-        "the cliff; there, without clipping, one step leads far out of the picture."
+        "Gradient descent from the start with the longest unclipped step. Both paths lead to the cliff; there, without "
+        "clipping, one step leads far out of the picture."
     )
     return finished(figure, name="cliff-surface", caption=caption)
 
@@ -255,7 +245,7 @@ def _draw_rates(courses: list[Course]) -> Plot:
     for limit, color, dash in zip(THRESHOLDS, (ORANGE, BLUE, GREEN), DASHES, strict=False):
         finals = torch.tensor(
             [[c.final for c in courses if (c.threshold, c.learning_rate) == (limit, rate)] for rate in RATES]
-        ).clamp(1e-4, 1e4)  # infinity stands at the upper edge
+        ).clamp(1e-4, 1e4)  # infinity is drawn at the upper edge
         mean = finals.log().mean(dim=1).exp().tolist()
         axes.plot(RATES, mean, color=color, linestyle=dash, marker="o", markersize=4)
         low, high = finals.amin(dim=1).tolist(), finals.amax(dim=1).tolist()
@@ -295,13 +285,13 @@ def _named(limit: float | None) -> str:
     return "not clipped" if limit is None else f"clipped at {limit:g}"
 
 
-def _surface_table(found: OneUnit, sizes: Sizes) -> Table:
+def _surface_table(result: SurfaceResult, sizes: CliffSizes) -> Table:
     return Table(
         caption=f"One unit, {sizes.starts} starts",
         header=["", "longest single step", f"reached a loss below {LOW}"],
         rows=[
-            ["not clipped", short(found.longest), percent(found.arrived)],
-            [f"clipped at {short(found.threshold)}", short(found.longest_clipped), percent(found.arrived_clipped)],
+            ["not clipped", short(result.longest), percent(result.arrived)],
+            [f"clipped at {short(result.threshold)}", short(result.longest_clipped), percent(result.arrived_clipped)],
         ],
     )
 
@@ -337,5 +327,5 @@ def _meaning(courses: list[Course]) -> str:
         f"Learning rates at which every seed learned: {'; '.join(parts)}. A threshold "
         "works together with the learning rate: their product is the longest step plain gradient descent can take, so "
         "a low threshold at a low rate is slow. Start with a norm of 1, which our configs use, and lower it before "
-        "you lower the learning rate. Optimisers that scale their steps themselves, such as Adam, were not measured."
+        "you lower the learning rate. Optimizers that scale their steps themselves, such as Adam, were not measured."
     )

@@ -51,7 +51,7 @@ class Course:
 
 
 def train(*, learning_rate: float, threshold: float | None, seed: int, distance: int, steps: int, units: int) -> Course:
-    """Trains an rnn of our encoder on recall with plain gradient descent."""
+    """Train an rnn of our encoder on recall with plain gradient descent."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     reader = SymbolReader("rnn", symbols=RECALL_SYMBOLS, hidden_size=units, classes=ANSWERS)
@@ -66,7 +66,7 @@ def train(*, learning_rate: float, threshold: float | None, seed: int, distance:
 
 
 def largest_learned(courses: Sequence[Course], threshold: float | None) -> float | None:
-    """The largest learning rate at which every seed learned the task; None where there is none."""
+    """The largest learning rate at which every seed learned the task; None if there is none."""
     of_threshold = [course for course in courses if course.threshold == threshold]
     rates = sorted({course.learning_rate for course in of_threshold})
     whole = [rate for rate in rates if all(course.learned for course in of_threshold if course.learning_rate == rate)]

@@ -30,7 +30,7 @@ FOLLOWS = 0.99  # correlation with the count that makes a unit a counter
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class CountingSizes:
     """How large the experiment is."""
 
     units: int = 10
@@ -40,7 +40,7 @@ class Sizes:
     tested_every: int = 50
 
 
-QUICK = Sizes(steps=250, tested_to=300)
+QUICK = CountingSizes(steps=250, tested_to=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +66,33 @@ class Counter:
     loss: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Trains both cells for every seed, tests them on longer texts, and looks for the unit that counts."""
+def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
+    """Train both cells for every seed, test them on longer texts, and look for the unit that counts."""
     cells: tuple[CellName, ...] = ("lstm", "gru")
     counters = [measure(cell, seed=seed, sizes=sizes) for cell in cells for seed in settings.seeds]
     by_hand = right_by_hand(longer(sizes))
     return Finding(
         claim=CLAIM,
-        setting=[
-            (
-                "Task",
-                (
-                    "Predict the next symbol of aⁿbⁿ. A text is right where every prediction from the first b on is, "
-                    "the end included; until then nobody can know."
-                ),
+        setting={
+            "Task": (
+                "Predict the next symbol of aⁿbⁿ. A text is right where every prediction from the first b on is, "
+                "the end included; until then the next symbol is unknown."
             ),
-            ("Networks", f"One layer of our encoder, left to right, {sizes.units} units, and a linear head."),
-            (
-                "Training",
-                (
-                    f"{sizes.steps} steps of 16 texts, n at random from 1 to {sizes.longest}; Adam 0.01, clipped at "
-                    f"norm 1. Tested on n = 1 to {sizes.longest}, and on every {sizes.tested_every}th n beyond up to "
-                    f"{sizes.tested_to}. Seeds {', '.join(map(str, settings.seeds))}."
-                ),
+            "Networks": f"One layer of our encoder, left to right, {sizes.units} units, and a linear head.",
+            "Training": (
+                f"{sizes.steps} steps of 16 texts, n at random from 1 to {sizes.longest}; Adam 0.01, clipped at "
+                f"norm 1. Tested on n = 1 to {sizes.longest}, and on every {sizes.tested_every}th n beyond up to "
+                f"{sizes.tested_to}. Seeds {', '.join(map(str, settings.seeds))}."
             ),
-            (
-                "Trial",
-                (
-                    "One seed and 600 steps came before the rules: the loss was still falling, so there are more steps "
-                    "here."
-                ),
+            "Trial": (
+                "One seed and 600 steps came before the rules: the loss was still falling, so there are more steps "
+                "here."
             ),
-            (
-                "Counting unit",
-                (
-                    f"The unit whose state correlates best with “a read minus b read” along n = {sizes.longest}: of "
-                    "the cell state in an LSTM, of the hidden state in a GRU."
-                ),
+            "Counting unit": (
+                f"The unit whose state correlates best with “a read minus b read” along n = {sizes.longest}: of "
+                "the cell state in an LSTM, of the hidden state in a GRU."
             ),
-        ],
+        },
         plots=[_draw_unit(counters, "lstm", sizes), _draw_unit(counters, "gru", sizes)],
         tables=[_table(counters, sizes)],
         numbers={"runs": [_as_json(counter) for counter in counters], "set_by_hand_right": by_hand},
@@ -113,8 +101,8 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def measure(cell: CellName, *, seed: int, sizes: Sizes) -> Counter:
-    """Trains one network and tests it."""
+def measure(cell: CellName, *, seed: int, sizes: CountingSizes) -> Counter:
+    """Train one network and test it."""
     torch.manual_seed(seed)
     reader = SymbolReader(cell, symbols=brackets.SYMBOLS, hidden_size=sizes.units, classes=brackets.SYMBOLS)
     generator = torch.Generator().manual_seed(seed)
@@ -134,7 +122,7 @@ def measure(cell: CellName, *, seed: int, sizes: Sizes) -> Counter:
     )
 
 
-def longer(sizes: Sizes) -> range:
+def longer(sizes: CountingSizes) -> range:
     """The n beyond training that are tested."""
     return range(sizes.longest + sizes.tested_every, sizes.tested_to + 1, sizes.tested_every)
 
@@ -177,7 +165,7 @@ def judge(counters: list[Counter], *, by_hand: float) -> list[Check]:
                 f"{spread([counter.outside for counter in lstm], share=True)} against "
                 f"{spread([counter.outside for counter in gru], share=True)}"
             ),
-            held=all(one.outside > other.outside for one, other in zip(lstm, gru, strict=True)),
+            held=all(more.outside > less.outside for more, less in zip(lstm, gru, strict=True)),
         ),
         Check(
             rule=(
@@ -199,7 +187,7 @@ def _correlations(counters: list[Counter]) -> str:
     return ", ".join(f"{counter.correlation:.4f}" for counter in counters)
 
 
-def _draw_unit(counters: list[Counter], cell: str, sizes: Sizes) -> Plot:
+def _draw_unit(counters: list[Counter], cell: str, sizes: CountingSizes) -> Plot:
     figure, axes = new_plot(f"The unit that counts best: {cell}", x="token", y="state, scaled to its range")
     balance = brackets.balance(sizes.longest)
     axes.plot(range(1, 2 * sizes.longest + 1), balance / balance.max(), color=GRAY, linewidth=1, linestyle=(0, (4, 3)))
@@ -225,7 +213,7 @@ def _draw_unit(counters: list[Counter], cell: str, sizes: Sizes) -> Plot:
     return finished(figure, name=f"counting-{cell}", caption=caption)
 
 
-def _table(counters: list[Counter], sizes: Sizes) -> Table:
+def _table(counters: list[Counter], sizes: CountingSizes) -> Table:
     return Table(
         caption="Texts that are right",
         header=["", f"n = 1 to {sizes.longest}", "longer n", "longest right", "best unit: correlation", "last losses"],

@@ -47,7 +47,7 @@ LESS = 10  # times smaller, or greater, that counts as a difference between grad
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class DepthSizes:
     """How large the experiment is."""
 
     depths: tuple[int, ...] = (1, 2, 4, 8, 16)
@@ -55,7 +55,7 @@ class Sizes:
     texts: int = 64
 
 
-QUICK = Sizes(depths=(1, 2, 8), steps=20)
+QUICK = DepthSizes(depths=(1, 2, 8), steps=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,38 +76,29 @@ class Stack:
     accuracy: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Builds every depth with every connection, looks at the fresh gradient, and trains."""
+def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
+    """Build every depth with every connection, look at the fresh gradient, and train."""
     sentences = read_sentences(settings)
     stacks = list(measure(sentences, settings, sizes))
     return Finding(
         claim=CLAIM,
-        setting=[
-            ("Data", sentences.described(settings)),
-            (
-                "Networks",
-                (
-                    f"{settings.model.network['cell']}, {settings.model.network['hidden_size']} units a direction, "
-                    f"{' + '.join(settings.model.network['pooling'])} pooling, {', '.join(map(str, sizes.depths))} "
-                    "layers."
-                ),
+        setting={
+            "Data": sentences.described(settings),
+            "Networks": (
+                f"{settings.model.network['cell']}, {settings.model.network['hidden_size']} units a direction, "
+                f"{' + '.join(settings.model.network['pooling'])} pooling, {', '.join(map(str, sizes.depths))} "
+                "layers."
             ),
-            (
-                "Gradient",
-                (
-                    f"Fresh, without dropout, of the loss of {sizes.texts} texts: norm over all tokens at the first "
-                    "layer's representations, divided by that at the top layer's."
-                ),
+            "Gradient": (
+                f"Fresh, without dropout, of the loss of {sizes.texts} texts: norm over all tokens at the first "
+                "layer's representations, divided by that at the top layer's."
             ),
-            (
-                "Training",
-                (
-                    f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle, clipped "
-                    f"at norm 1. Seeds {', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
-                    f"±{interval(sentences):.1%}."
-                ),
+            "Training": (
+                f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle, clipped "
+                f"at norm 1. Seeds {', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+                f"±{interval(sentences):.1%}."
             ),
-        ],
+        },
         plots=[_draw_gradient(stacks, sizes), _draw_accuracy(stacks, sizes)],
         tables=[
             _table(
@@ -122,7 +113,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def measure(sentences: Sentences, settings: Settings, sizes: Sizes) -> Iterator[Stack]:
+def measure(sentences: Sentences, settings: Settings, sizes: DepthSizes) -> Iterator[Stack]:
     """One stack after another."""
     for connection in CONNECTIONS:
         for layers in sizes.depths:
@@ -221,11 +212,11 @@ def _of(stacks: list[Stack], connection: str, layers: int, what: str) -> list[fl
     return [getattr(stack, what) for stack in stacks if (stack.connection, stack.layers) == (connection, layers)]
 
 
-def _ordinal(number: int) -> str:
-    return "tenth" if number == LESS else f"{number}th"
+def _ordinal(divisor: int) -> str:
+    return "tenth" if divisor == LESS else f"{divisor}th"
 
 
-def _draw_gradient(stacks: list[Stack], sizes: Sizes) -> Plot:
+def _draw_gradient(stacks: list[Stack], sizes: DepthSizes) -> Plot:
     return _draw(
         stacks,
         sizes,
@@ -236,7 +227,7 @@ def _draw_gradient(stacks: list[Stack], sizes: Sizes) -> Plot:
     )
 
 
-def _draw_accuracy(stacks: list[Stack], sizes: Sizes) -> Plot:
+def _draw_accuracy(stacks: list[Stack], sizes: DepthSizes) -> Plot:
     return _draw(
         stacks,
         sizes,
@@ -247,7 +238,7 @@ def _draw_accuracy(stacks: list[Stack], sizes: Sizes) -> Plot:
     )
 
 
-def _draw(stacks: list[Stack], sizes: Sizes, what: str, *, title: str, y: str, caption: str) -> Plot:
+def _draw(stacks: list[Stack], sizes: DepthSizes, what: str, *, title: str, y: str, caption: str) -> Plot:
     figure, axes = new_plot(title, x="layers", y=y)
     axes.set_xscale("log", base=2)
     gradient = what == "reached"
@@ -273,7 +264,7 @@ def _draw(stacks: list[Stack], sizes: Sizes, what: str, *, title: str, y: str, c
     return finished(figure, name=f"depth-{what}", caption=caption)
 
 
-def _table(stacks: list[Stack], sizes: Sizes, what: str, caption: str) -> Table:
+def _table(stacks: list[Stack], sizes: DepthSizes, what: str, caption: str) -> Table:
     return Table(
         caption=caption,
         header=["connection", *(f"{depth} {'layer' if depth == 1 else 'layers'}" for depth in sizes.depths)],
@@ -289,9 +280,9 @@ def _meaning(stacks: list[Stack]) -> str:
     means = {group: fmean(_of(stacks, *group, "accuracy")) for group in groups}
     (connection, layers), best = max(means.items(), key=lambda item: (item[1], -item[0][1]))
     deepest = max(layers for _, layers in groups)
-    kept = {name: fmean(_of(stacks, name, deepest, "reached")) for name in CONNECTIONS}
-    strongest = max(kept, key=lambda name: kept[name])
-    vanished = kept["none"] <= 1 / LESS
+    gradient_left = {name: fmean(_of(stacks, name, deepest, "reached")) for name in CONNECTIONS}
+    strongest = max(gradient_left, key=lambda name: gradient_left[name])
+    vanished = gradient_left["none"] <= 1 / LESS
     fresh = (
         "Without a connection the gradient fades on its way down a fresh stack."
         if vanished
@@ -301,7 +292,8 @@ def _meaning(stacks: list[Stack]) -> str:
     return (
         f"Most accurate on average: {layers} {'layer' if layers == 1 else 'layers'} with connection {connection} "
         f"({percent(best)}); read it together with the interval above. {fresh} At {deepest} layers {strongest} "
-        f"brings the most down ({short(kept[strongest])} of the top's, against {short(kept['none'])} without one), "
+        f"brings the most down ({short(gradient_left[strongest])} of the top's, against "
+        f"{short(gradient_left['none'])} without one), "
         f"and accuracy is {percent(means['none', deepest])} without a connection, "
         + ", ".join(f"{percent(means[name, deepest])} with {name}" for name in CONNECTIONS if name != "none")
         + "."

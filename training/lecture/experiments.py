@@ -30,7 +30,7 @@ SizesT = TypeVar("SizesT")
 
 @dataclass(frozen=True, slots=True)
 class Experiment(Generic[SizesT]):
-    """A claim and what tests it, at its full and its quick size."""
+    """A claim and its experiment, with its full and its quick sizes."""
 
     claim: Claim
     investigate: Callable[[Settings, SizesT], Finding]
@@ -38,32 +38,42 @@ class Experiment(Generic[SizesT]):
     quick: SizesT
 
     def run(self, settings: Settings) -> Finding:
-        """Runs at the size the settings ask for."""
+        """Run at the full or the quick size, as the settings say."""
         return self.investigate(settings, self.quick if settings.quick else self.full)
 
 
 _IN_ORDER = (
-    Experiment(vanishing.CLAIM, vanishing.investigate, vanishing.Sizes(), vanishing.QUICK),
-    Experiment(linear.CLAIM, linear.investigate, linear.Sizes(), linear.QUICK),
-    Experiment(cliff.CLAIM, cliff.investigate, cliff.Sizes(), cliff.QUICK),
-    Experiment(memory.CLAIM, memory.investigate, memory.Sizes(), memory.QUICK),
-    Experiment(counting.CLAIM, counting.investigate, counting.Sizes(), counting.QUICK),
-    Experiment(depth.CLAIM, depth.investigate, depth.Sizes(), depth.QUICK),
-    Experiment(bidirectionality.CLAIM, bidirectionality.investigate, bidirectionality.Sizes(), bidirectionality.QUICK),
-    Experiment(lstm_against_gru.CLAIM, lstm_against_gru.investigate, lstm_against_gru.Sizes(), lstm_against_gru.QUICK),
+    Experiment(vanishing.CLAIM, vanishing.investigate, vanishing.VanishingSizes(), vanishing.QUICK),
+    Experiment(linear.CLAIM, linear.investigate, linear.LinearSizes(), linear.QUICK),
+    Experiment(cliff.CLAIM, cliff.investigate, cliff.CliffSizes(), cliff.QUICK),
+    Experiment(memory.CLAIM, memory.investigate, memory.MemorySizes(), memory.QUICK),
+    Experiment(counting.CLAIM, counting.investigate, counting.CountingSizes(), counting.QUICK),
+    Experiment(depth.CLAIM, depth.investigate, depth.DepthSizes(), depth.QUICK),
+    Experiment(
+        bidirectionality.CLAIM,
+        bidirectionality.investigate,
+        bidirectionality.BidirectionalitySizes(),
+        bidirectionality.QUICK,
+    ),
+    Experiment(
+        lstm_against_gru.CLAIM,
+        lstm_against_gru.investigate,
+        lstm_against_gru.LstmAgainstGruSizes(),
+        lstm_against_gru.QUICK,
+    ),
 )
 
 EXPERIMENTS = {experiment.claim.name: experiment for experiment in _IN_ORDER}
 """By the name that ``--only`` takes, in the report's order."""
 
 LONGEST_FIRST = ("depth", "memory", "counting")
-"""Started first, so that no core waits for the last one alone."""
+"""Started first, so that the cores finish at about the same time."""
 
-_LOOK_EVERY = 0.2  # seconds between two looks at what has finished
+_LOOK_EVERY = 0.2  # seconds between two checks for finished experiments
 
 
 def chosen(only: str | None) -> list[str]:
-    """The names in a list such as ``vanishing,depth``, in the report's order; all of them without one.
+    """The names in a list such as ``vanishing,depth``, in the report's order; by default all.
 
     Raises:
         DiagnosisError: a name is unknown.
@@ -79,7 +89,7 @@ def chosen(only: str | None) -> list[str]:
 
 
 def run_one(name: str, settings: Settings) -> Finding:
-    """Runs one experiment on one thread, and notes the CPU seconds it took."""
+    """Run one experiment on one thread, and note the CPU seconds it took."""
     torch.set_num_threads(1)
     before = time.process_time()
     finding = EXPERIMENTS[name].run(settings)
@@ -94,14 +104,14 @@ def run_all(
     started: Callable[[str], None],
     finished: Callable[[str, Finding], None],
 ) -> list[Finding]:
-    """Runs the experiments, ``workers`` at a time, and returns the findings in the order of ``names``.
+    """Run the experiments, ``workers`` at a time, and return the findings in the order of ``names``.
 
     Args:
         names: which to run.
         settings: for all of them.
         workers: processes at a time.
-        started: told each name as it starts.
-        finished: told each name and finding as it ends.
+        started: called with each name at its start.
+        finished: called with each name and finding at its end.
     """
     waiting = sorted(names, key=lambda name: LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(names))
     findings: dict[str, Finding] = {}

@@ -34,7 +34,7 @@ COLORS = (BLUE, GREEN, PURPLE, ORANGE)
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class LinearSizes:
     """How large the experiment is."""
 
     units: int = 32
@@ -42,7 +42,7 @@ class Sizes:
     settled: int = 200  # distance from which on the largest eigenvalue alone sets the pace
 
 
-QUICK = Sizes(steps=600)
+QUICK = LinearSizes(steps=600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +66,24 @@ class Start:
     radius: float
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Runs the linear recurrence at several spectral radii, and looks at the encoder's own starting matrices."""
+def investigate(settings: Settings, sizes: LinearSizes) -> Finding:
+    """Run the linear recurrence at several spectral radii, and look at the encoder's own starting matrices."""
     decays = [measure_decay(radius, seed=seed, sizes=sizes) for radius in RADII for seed in settings.seeds]
     starts = [start for seed in settings.seeds for start in encoder_starts(sizes.units, seed=seed)]
     return Finding(
         claim=CLAIM,
-        setting=[
-            (
-                "Recurrence",
-                (
-                    f"h(t) = W h(t-1) + x(t), {sizes.units} units, {sizes.steps} steps, double precision; W has normal "
-                    f"random entries, scaled to a largest eigenvalue of {', '.join(map(str, RADII))} in modulus."
-                ),
+        setting={
+            "Recurrence": (
+                f"h(t) = W h(t-1) + x(t), {sizes.units} units, {sizes.steps} steps, double precision; W has normal "
+                f"random entries, scaled to a largest eigenvalue of {', '.join(map(str, RADII))} in modulus."
             ),
-            ("Gradient", "By automatic differentiation through all steps, of a random linear loss at the last one."),
-            (
-                "Rate",
-                (
-                    f"Per-step factor of the norm between the distances {sizes.settled} and {sizes.steps}; complex "
-                    "eigenvalues make it swing, and it settles over many steps."
-                ),
+            "Gradient": "By automatic differentiation through all steps, of a random linear loss at the last one.",
+            "Rate": (
+                f"Per-step factor of the norm between the distances {sizes.settled} and {sizes.steps}; complex "
+                "eigenvalues make it swing, and it settles over many steps."
             ),
-            ("Encoder", "The recurrent blocks of fresh lstm, gru and rnn layers, as our encoder initializes them."),
-        ],
+            "Encoder": "The recurrent blocks of fresh lstm, gru and rnn layers, as our encoder initializes them.",
+        },
         plots=[_draw(decays, sizes)],
         tables=[_table(decays)],
         numbers={
@@ -105,7 +99,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def measure_decay(radius: float, *, seed: int, sizes: Sizes) -> Decay:
+def measure_decay(radius: float, *, seed: int, sizes: LinearSizes) -> Decay:
     """The gradient of a random linear loss through a linear recurrence, against the product of matrix powers."""
     generator = torch.Generator().manual_seed(seed)
     matrix = torch.randn(sizes.units, sizes.units, generator=generator, dtype=torch.float64)
@@ -176,7 +170,7 @@ def _gradients(matrix: Tensor, direction: Tensor, *, steps: int, generator: torc
     return torch.stack(torch.autograd.grad(direction @ state, states[::-1]))
 
 
-def _draw(decays: list[Decay], sizes: Sizes) -> Plot:
+def _draw(decays: list[Decay], sizes: LinearSizes) -> Plot:
     figure, axes = new_plot(
         "Gradient of a linear recurrence", x="distance in steps", y="gradient norm, at distance 0 = 1"
     )

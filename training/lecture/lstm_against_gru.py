@@ -1,4 +1,4 @@
-"""Claim: a GRU is smaller and faster than an LSTM, and neither is the more accurate by rule."""
+"""Claim: a GRU is smaller and faster than an LSTM, and about as accurate."""
 
 import time
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ VARIANTS = ("lstm", "gru, equal units", "gru, equal parameters")
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class LstmAgainstGruSizes:
     """How large the experiment is."""
 
     steps: int = 150
@@ -47,7 +47,7 @@ class Sizes:
     timed_steps: int = 8
 
 
-QUICK = Sizes(steps=40, rounds=3, timed_steps=4)
+QUICK = LstmAgainstGruSizes(steps=40, rounds=3, timed_steps=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class SizedCell:
     """A cell, its units, and the parameters of its recurrent layers."""
 
     name: str
@@ -69,8 +69,8 @@ class Variant:
     parameters: int
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Counts parameters, times training steps in turns, and trains all three variants."""
+def investigate(settings: Settings, sizes: LstmAgainstGruSizes) -> Finding:
+    """Count parameters, time training steps in turns, and train all three variants."""
     sentences = read_sentences(settings)
     variants = list(make_variants(sentences, settings))
     speeds = measure_speed(sentences, settings, variants, sizes)
@@ -81,39 +81,30 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     ]
     return Finding(
         claim=CLAIM,
-        setting=[
-            ("Data", sentences.described(settings)),
-            (
-                "Networks",
-                (
-                    f"{settings.model.network['layers']} layer(s), "
-                    f"{'both directions' if settings.model.network['bidirectional'] else 'one direction'}; "
-                    f"{variants[0].hidden_size} units in the LSTM, and a GRU of {variants[2].hidden_size} units that "
-                    "comes closest to its parameters."
-                ),
+        setting={
+            "Data": sentences.described(settings),
+            "Networks": (
+                f"{settings.model.network['layers']} layer(s), "
+                f"{'both directions' if settings.model.network['bidirectional'] else 'one direction'}; "
+                f"{variants[0].hidden_size} units in the LSTM, and a GRU of {variants[2].hidden_size} units that "
+                "comes closest to its parameters."
             ),
-            (
-                "Speed",
-                (
-                    "Training steps (forward, backward, AdamW) of 32 texts per CPU second on one thread: "
-                    f"{sizes.rounds} rounds of {sizes.timed_steps} steps on the same batches, the cells taking turns."
-                ),
+            "Speed": (
+                "Training steps (forward, backward, AdamW) of 32 texts per CPU second on one thread: "
+                f"{sizes.rounds} rounds of {sizes.timed_steps} steps on the same batches, the cells taking turns."
             ),
-            (
-                "Training",
-                (
-                    f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
-                    f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
-                    f"±{interval(sentences):.1%}."
-                ),
+            "Training": (
+                f"{sizes.steps} steps of 32 texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
+                f"{', '.join(map(str, settings.seeds))}. An accuracy's 95% interval is about "
+                f"±{interval(sentences):.1%}."
             ),
-        ],
+        },
         plots=[_draw_accuracy(trained), _draw_speed(speeds)],
         tables=[_table(variants, speeds, trained)],
         numbers={
             "variants": [asdict(variant) for variant in variants],
             "steps_per_cpu_second": speeds,
-            "accuracy": [asdict(one) for one in trained],
+            "accuracy": [asdict(run) for run in trained],
             "interval": interval(sentences),
         },
         checks=judge(variants, speeds, trained),
@@ -121,19 +112,19 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def make_variants(sentences: Sentences, settings: Settings) -> Iterator[Variant]:
+def make_variants(sentences: Sentences, settings: Settings) -> Iterator[SizedCell]:
     """The LSTM of the settings, the GRU with as many units, and the GRU with as many parameters."""
     units = settings.model.network["hidden_size"]
     target = _parameters(sentences, settings, "lstm", units)
-    yield Variant("lstm", "lstm", units, target)
-    yield Variant("gru, equal units", "gru", units, _parameters(sentences, settings, "gru", units))
+    yield SizedCell("lstm", "lstm", units, target)
+    yield SizedCell("gru, equal units", "gru", units, _parameters(sentences, settings, "gru", units))
     counts = {size: _parameters(sentences, settings, "gru", size) for size in range(units, 2 * units)}
     closest = min(counts, key=lambda size: abs(counts[size] - target))
-    yield Variant("gru, equal parameters", "gru", closest, counts[closest])
+    yield SizedCell("gru, equal parameters", "gru", closest, counts[closest])
 
 
 def measure_speed(
-    sentences: Sentences, settings: Settings, variants: list[Variant], sizes: Sizes
+    sentences: Sentences, settings: Settings, variants: list[SizedCell], sizes: LstmAgainstGruSizes
 ) -> dict[str, list[float]]:
     """Training steps per CPU second of every variant, one figure a round; in turns, so that a busy machine hits all."""
     batches = list(training_batches(sentences, steps=sizes.timed_steps, seed=0))
@@ -151,10 +142,10 @@ def measure_speed(
     return speeds
 
 
-def judge(variants: list[Variant], speeds: dict[str, list[float]], trained: list[Trained]) -> list[Check]:
+def judge(variants: list[SizedCell], speeds: dict[str, list[float]], trained: list[Trained]) -> list[Check]:
     """The rules, fixed beforehand."""
     lstm, gru, _ = variants
-    faster = [one > other for one, other in zip(speeds[gru.name], speeds[lstm.name], strict=True)]
+    faster = [gru_speed > lstm_speed for gru_speed, lstm_speed in zip(speeds[gru.name], speeds[lstm.name], strict=True)]
     return [
         Check(
             rule="With equal units the GRU's recurrent layers have exactly three quarters of the LSTM's parameters.",
@@ -175,7 +166,7 @@ def judge(variants: list[Variant], speeds: dict[str, list[float]], trained: list
 
 def _undecided(trained: list[Trained], gru: str) -> Check:
     lstm_runs, gru_runs = _accuracies(trained, "lstm"), _accuracies(trained, gru)
-    signs = {(one > other) - (one < other) for one, other in zip(gru_runs, lstm_runs, strict=True)}
+    signs = {(gru_run > lstm_run) - (gru_run < lstm_run) for gru_run, lstm_run in zip(gru_runs, lstm_runs, strict=True)}
     return Check(
         rule=f"Neither the LSTM nor the GRU ({gru.removeprefix('gru, ')}) is the more accurate in every seed.",
         measured=f"gru {spread(gru_runs, share=True)}, lstm {spread(lstm_runs, share=True)}",
@@ -183,7 +174,7 @@ def _undecided(trained: list[Trained], gru: str) -> Check:
     )
 
 
-def _network(sentences: Sentences, settings: Settings, variant: Variant, *, seed: int) -> SentimentNetwork:
+def _network(sentences: Sentences, settings: Settings, variant: SizedCell, *, seed: int) -> SentimentNetwork:
     return new_network(sentences, settings, seed=seed, cell=variant.cell, hidden_size=variant.hidden_size)
 
 
@@ -192,14 +183,14 @@ def _parameters(sentences: Sentences, settings: Settings, cell: str, units: int)
     return sum(parameter.numel() for parameter in network.encoder.layers.parameters())
 
 
-def _score(sentences: Sentences, settings: Settings, variant: Variant, *, seed: int, steps: int) -> float:
+def _score(sentences: Sentences, settings: Settings, variant: SizedCell, *, seed: int, steps: int) -> float:
     network = _network(sentences, settings, variant, seed=seed)
     train(network, sentences, settings, steps=steps, seed=seed)
     return accuracy(network, sentences)
 
 
 def _accuracies(trained: list[Trained], variant: str) -> list[float]:
-    return [one.accuracy for one in trained if one.variant == variant]
+    return [run.accuracy for run in trained if run.variant == variant]
 
 
 def _draw_accuracy(trained: list[Trained]) -> Plot:
@@ -226,7 +217,7 @@ def _draw_speed(speeds: dict[str, list[float]]) -> Plot:
     return finished(figure, name="lstm-gru-speed", caption="On this machine's CPU. Stroke: median over rounds.")
 
 
-def _table(variants: list[Variant], speeds: dict[str, list[float]], trained: list[Trained]) -> Table:
+def _table(variants: list[SizedCell], speeds: dict[str, list[float]], trained: list[Trained]) -> Table:
     return Table(
         caption="Mean (range)",
         header=["", "units", "recurrent parameters", "steps per CPU second", "accuracy"],

@@ -39,8 +39,8 @@ CLAIM = Claim(
     name="memory",
     title="Memory over long distances",
     statement=(
-        "A plain recurrent network learns to use what stands about 7 tokens back; LSTM and GRU learn to use what "
-        "stands much further back, an LSTM about 100."
+        "A plain recurrent network learns to use tokens about 7 steps back; LSTM and GRU learn to use tokens much "
+        "further back, an LSTM about 100."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs"; Hochreiter and Schmidhuber 1997, section 5.2',
 )
@@ -51,7 +51,7 @@ SURE = 20  # batches in a row without a mistake after which training has nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class MemoryVariant:
     """A cell and how it starts."""
 
     name: str
@@ -63,16 +63,16 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("rnn", "rnn", ORANGE, DASHES[0]),
-    Variant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
-    Variant("gru", "gru", GREEN, DASHES[3]),
-    Variant("lstm", "lstm", BLUE, DASHES[0]),
-    Variant("lstm, long start", "lstm", PURPLE, DASHES[1], long_start=True),
+    MemoryVariant("rnn", "rnn", ORANGE, DASHES[0]),
+    MemoryVariant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
+    MemoryVariant("gru", "gru", GREEN, DASHES[3]),
+    MemoryVariant("lstm", "lstm", BLUE, DASHES[0]),
+    MemoryVariant("lstm, long start", "lstm", PURPLE, DASHES[1], long_start=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class MemorySizes:
     """How large the experiment is."""
 
     distances: tuple[int, ...] = (10, 30, 100, 200, 400)
@@ -82,7 +82,7 @@ class Sizes:
     tested: int = 256
 
 
-QUICK = Sizes(distances=(10, 40, 100), steps=120)
+QUICK = MemorySizes(distances=(10, 40, 100), steps=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,44 +96,32 @@ class Memory:
     steps: int
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Trains every variant at every distance."""
+def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
+    """Train every variant at every distance."""
     memories = list(measure(settings, sizes))
     return Finding(
         claim=CLAIM,
-        setting=[
-            (
-                "Task",
-                (
-                    "The first symbol (one of 4) is asked for after so many others; guessing is right in 25%. Each "
-                    "network is trained and tested at one distance."
-                ),
+        setting={
+            "Task": (
+                "The first symbol (one of 4) is asked for after so many others; guessing is right in 25%. Each "
+                "network is trained and tested at one distance."
             ),
-            (
-                "Networks",
-                (
-                    f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
-                    "encoder initializes them. “Long start” is an LSTM whose forget bias is log(distance) and input "
-                    "bias its negative (after Tallec and Ollivier 2018); it and the rnn as torch starts it are "
-                    "there for comparison and have no part in the verdict."
-                ),
+            "Networks": (
+                f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
+                "encoder initializes them. “Long start” is an LSTM whose forget bias is log(distance) and input "
+                "bias its negative (after Tallec and Ollivier 2018); it and the rnn as torch starts it are "
+                "there for comparison and have no part in the verdict."
             ),
-            (
-                "Training",
-                (
-                    f"At most {sizes.steps} steps of {sizes.texts} texts, fewer after {SURE} batches in a row "
-                    f"without a mistake; Adam 0.003, clipped at norm 1. Tested on {sizes.tested} new texts. Seeds "
-                    f"{', '.join(map(str, settings.seeds))}."
-                ),
+            "Training": (
+                f"At most {sizes.steps} steps of {sizes.texts} texts, fewer after {SURE} batches in a row "
+                f"without a mistake; Adam 0.003, clipped at norm 1. Tested on {sizes.tested} new texts. Seeds "
+                f"{', '.join(map(str, settings.seeds))}."
             ),
-            (
-                "Trial",
-                (
-                    "One seed at distances of 10 and 30, 300 steps of 32 texts, came before the rules: it showed that "
-                    "every cell learns the task at 10."
-                ),
+            "Trial": (
+                "One seed at distances of 10 and 30, 300 steps of 32 texts, came before the rules: it showed that "
+                "every cell learns the task at 10."
             ),
-        ],
+        },
         plots=[_draw(memories, sizes)],
         tables=[_table(memories, sizes)],
         numbers={"runs": [asdict(memory) for memory in memories], "reach": _reaches(memories)},
@@ -142,7 +130,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def measure(settings: Settings, sizes: Sizes) -> Iterator[Memory]:
+def measure(settings: Settings, sizes: MemorySizes) -> Iterator[Memory]:
     """One trained and tested network after another."""
     for variant in VARIANTS:
         for distance in sizes.distances:
@@ -164,7 +152,7 @@ def measure(settings: Settings, sizes: Sizes) -> Iterator[Memory]:
                 yield Memory(variant.name, distance, seed, accuracy, len(course))
 
 
-def new_reader(variant: Variant, *, distance: int, units: int, seed: int) -> SymbolReader:
+def new_reader(variant: MemoryVariant, *, distance: int, units: int, seed: int) -> SymbolReader:
     """A fresh network of this variant."""
     torch.manual_seed(seed)
     reader = SymbolReader(variant.cell, symbols=RECALL_SYMBOLS, hidden_size=units, classes=ANSWERS)
@@ -222,7 +210,7 @@ def _accuracies(memories: list[Memory], variant: str, distance: int) -> list[flo
     return [memory.accuracy for memory in memories if (memory.variant, memory.distance) == (variant, distance)]
 
 
-def _draw(memories: list[Memory], sizes: Sizes) -> Plot:
+def _draw(memories: list[Memory], sizes: MemorySizes) -> Plot:
     figure, axes = new_plot("Recalling a symbol", x="distance in tokens", y="accuracy")
     axes.set_xscale("log")
     labels = []
@@ -254,7 +242,7 @@ def _draw(memories: list[Memory], sizes: Sizes) -> Plot:
     return finished(figure, name="memory", caption=caption)
 
 
-def _table(memories: list[Memory], sizes: Sizes) -> Table:
+def _table(memories: list[Memory], sizes: MemorySizes) -> Table:
     return Table(
         caption="Accuracy, mean (smallest to largest) over seeds",
         header=["", *(f"{distance} back" for distance in sizes.distances)],

@@ -22,8 +22,8 @@ TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Everything a diagnosis found, and how it was asked for."""
+class DiagnosisReport:
+    """The findings of a diagnosis, with its settings and command."""
 
     findings: Sequence[Finding]
     settings: Settings
@@ -32,12 +32,12 @@ class Report:
 
     @property
     def cpu_seconds(self) -> float:
-        """Of all experiments together."""
+        """CPU time of all experiments."""
         return sum(finding.cpu_seconds for finding in self.findings)
 
 
-def write(report: Report, folder: Path) -> Path:
-    """Writes ``report.html``, ``report.json`` and ``plots/``; returns the page."""
+def write(report: DiagnosisReport, folder: Path) -> Path:
+    """Write ``report.html``, ``report.json`` and ``plots/``; return the page."""
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
     for finding in report.findings:
@@ -50,8 +50,8 @@ def write(report: Report, folder: Path) -> Path:
     return page
 
 
-def as_html(report: Report) -> str:
-    """The page: style and plots inside, nothing loaded from anywhere."""
+def as_html(report: DiagnosisReport) -> str:
+    """The page, with style and plots included, so that it opens offline."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["drawing"] = Markup  # drawn by matplotlib, which escapes its labels
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -63,12 +63,12 @@ def as_html(report: Report) -> str:
     )
 
 
-def as_json(report: Report) -> dict[str, Any]:
-    """Every number with its setting; what is not finite becomes null, which JSON has no other word for."""
+def as_json(report: DiagnosisReport) -> dict[str, Any]:
+    """Every number with its setting; a number that is not finite becomes null."""
     return {
         "made": _made(),
         "command": report.command,
-        "settings": report.settings.described(),
+        "settings": report.settings.to_json(),
         "cpu_seconds": round(report.cpu_seconds, 1),
         "wall_seconds": round(report.wall_seconds, 1),
         "claims": [
@@ -76,7 +76,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 **asdict(finding.claim),
                 "verdict": finding.verdict,
                 "checks": [asdict(check) for check in finding.checks],
-                "setting": dict(finding.setting),
+                "setting": finding.setting,
                 "numbers": _finite(finding.numbers),
                 "meaning": finding.meaning,
                 "cpu_seconds": round(finding.cpu_seconds, 1),

@@ -46,7 +46,7 @@ class Sentences:
 
 
 def read_sentences(settings: Settings) -> Sentences:
-    """Reads the files of the settings; the vocabulary and the labels are those of the training file.
+    """Read the files of the settings; the vocabulary and the labels are those of the training file.
 
     Raises:
         DataError: a file or a row of it cannot be used.

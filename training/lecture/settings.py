@@ -1,4 +1,4 @@
-"""What a diagnosis is made with: seeds, data, and the options of the networks it trains."""
+"""Settings of a diagnosis: seeds, data and network options."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 
 
 class DiagnosisError(ValueError):
-    """The diagnosis was asked for something it cannot do; the message says what to pass."""
+    """A diagnosis cannot be made with these settings; the message says what to pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ModelOptions:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Attributes are as in ``commands.diagnose``; ``seeds`` are the first of each network's random numbers."""
+    """Attributes are as in ``commands.diagnose``; ``seeds`` start the random numbers of each network."""
 
     quick: bool = False
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -57,8 +57,8 @@ class Settings:
     checkpoint: Path | None = None
     texts: Path | None = None
 
-    def described(self) -> dict[str, Any]:
-        """As plain JSON types, for the report; of the reading options those that are not the default."""
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types for the report. Reading options with their default value are omitted."""
         defaults = ReadingOptions()
         return {
             "quick": self.quick,
@@ -80,7 +80,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class FitConfig:
-    """What a fit config says that a diagnosis uses."""
+    """The part of a fit config that a diagnosis uses."""
 
     model: ModelOptions
     reading: ReadingOptions
@@ -89,10 +89,10 @@ class FitConfig:
 
 
 def read_fit_config(path: Path) -> FitConfig:
-    """Model options, data files and how to read them, of a config for ``fit``.
+    """Read the model options, data files and reading options of a config for ``fit``.
 
     Raises:
-        DiagnosisError: the file is missing or is no such config.
+        DiagnosisError: the file is missing or is not such a config.
     """
     if not path.is_file():
         message = f"{path}: no such file; pass a config for fit, such as training/configs/sample.yaml"
@@ -100,10 +100,10 @@ def read_fit_config(path: Path) -> FitConfig:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"{path}: is no YAML ({str(error).splitlines()[0]})"
+        message = f"{path}: is not YAML ({str(error).splitlines()[0]})"
         raise DiagnosisError(message) from error
     if not isinstance(content, dict) or not isinstance(content.get("model", {}), dict):
-        message = f"{path}: is no config for fit; expected the keys model and data"
+        message = f"{path}: is not a config for fit; expected the keys model and data"
         raise DiagnosisError(message)
     data = content.get("data") or {}
     return FitConfig(
@@ -115,7 +115,7 @@ def read_fit_config(path: Path) -> FitConfig:
 
 
 def model_options(given: Mapping[str, Any]) -> ModelOptions:
-    """Options of fresh networks as ``fit`` would understand them: those given, over the task's defaults."""
+    """Options of fresh networks as ``fit`` reads them: the given options, and the task's defaults for the others."""
     defaults = {
         name: parameter.default
         for name, parameter in signature(SentimentTask).parameters.items()

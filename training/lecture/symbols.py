@@ -17,7 +17,7 @@ ANSWERS = 4
 """Symbols that may have to be recalled; guessing is right once in four times."""
 
 DISTRACTORS = 4
-"""Symbols that stand between the answer and the question."""
+"""Symbols between the answer and the question."""
 
 RECALL_SYMBOLS = ANSWERS + DISTRACTORS
 
@@ -106,7 +106,7 @@ def train_on_recall(
     texts: int = 32,
     learning_rate: float = 3e-3,
 ) -> list[float]:
-    """Trains with Adam, clipped at norm 1; returns the accuracy of every step's batch.
+    """Train with Adam, clipped at norm 1; return the accuracy of every step's batch.
 
     ``enough`` looks at the accuracies so far and may end the training early.
     """

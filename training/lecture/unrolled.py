@@ -20,7 +20,7 @@ class States(NamedTuple):
 
 
 def read_step_by_step(layer: RecurrentLayer, inputs: Tensor, *, backward: bool = False) -> States:
-    """Reads (tokens, texts, input size) with one direction of ``layer``.
+    """Run one direction of ``layer`` over inputs of (tokens, texts, input size).
 
     Args:
         layer: a one-layer recurrent module.

@@ -33,8 +33,8 @@ CLAIM = Claim(
     title="The gradient vanishes with distance",
     statement=(
         "In a plain recurrent network the gradient of the loss at step i with respect to the hidden state at step j "
-        "shrinks exponentially with the distance i - j, so that what is far away is not learned. The gates of LSTM and "
-        "GRU let the gradient through; an LSTM's forget gate does it best when it starts open."
+        "shrinks exponentially with the distance i - j, so that distant dependencies are not learned. The gates of "
+        "LSTM and GRU let the gradient through; an LSTM's forget gate does it best when it starts open."
     ),
     source=(
         'Lecture "Vanishing Gradients and Fancy RNNs"; Hochreiter and Schmidhuber 1997; '
@@ -49,8 +49,8 @@ FLOOR = 1e-30  # below it single precision has only rounding; also keeps logarit
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """A cell and how it starts."""
+class VanishingVariant:
+    """A cell and its initialization."""
 
     name: str
     cell: CellName
@@ -61,16 +61,16 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
-    Variant("rnn", "rnn", ORANGE, DASHES[0]),
-    Variant("lstm, forget bias 0", "lstm", SKY, DASHES[1], forget_bias=0.0),
-    Variant("lstm, forget bias 1", "lstm", BLUE, DASHES[0], forget_bias=1.0),
-    Variant("gru", "gru", GREEN, DASHES[3]),
+    VanishingVariant("rnn, torch's start", "rnn", GRAY, DASHES[2], torch_start=True),
+    VanishingVariant("rnn", "rnn", ORANGE, DASHES[0]),
+    VanishingVariant("lstm, forget bias 0", "lstm", SKY, DASHES[1], forget_bias=0.0),
+    VanishingVariant("lstm, forget bias 1", "lstm", BLUE, DASHES[0], forget_bias=1.0),
+    VanishingVariant("gru", "gru", GREEN, DASHES[3]),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class VanishingSizes:
     """How large the experiment is."""
 
     units: int = 32
@@ -80,7 +80,7 @@ class Sizes:
     steps: int = 400
 
 
-QUICK = Sizes(steps=120)
+QUICK = VanishingSizes(steps=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Reach:
 
     Attributes:
         cell_state: the same for an LSTM's cell state; empty for others.
-        accuracy: on the task it was trained on; None where it is fresh.
+        accuracy: on the task it was trained on; None if it is fresh.
     """
 
     variant: str
@@ -99,8 +99,8 @@ class Reach:
     accuracy: float | None
 
 
-def investigate(settings: Settings, sizes: Sizes) -> Finding:
-    """Measures every variant fresh and trained, and the user's own checkpoint where there is one."""
+def investigate(settings: Settings, sizes: VanishingSizes) -> Finding:
+    """Measure every variant fresh and trained, and the user's own checkpoint where there is one."""
     fresh, trained = [], []
     for seed in settings.seeds:
         for variant in VARIANTS:
@@ -113,7 +113,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     own = checkpoint_gradient.measure(settings) if settings.checkpoint else None
     return Finding(
         claim=CLAIM,
-        setting=_setting(sizes, settings) + (own.setting if own else []),
+        setting=_setting(sizes, settings) | (own.setting if own else {}),
         plots=[
             _draw(fresh, "vanishing-fresh", "Fresh networks", "Before any training."),
             _draw(
@@ -135,7 +135,7 @@ def investigate(settings: Settings, sizes: Sizes) -> Finding:
     )
 
 
-def new_reader(variant: Variant, *, units: int, seed: int) -> SymbolReader:
+def new_reader(variant: VanishingVariant, *, units: int, seed: int) -> SymbolReader:
     """A fresh network of this variant."""
     torch.manual_seed(seed)
     reader = SymbolReader(variant.cell, symbols=RECALL_SYMBOLS, hidden_size=units, classes=ANSWERS)
@@ -148,7 +148,7 @@ def new_reader(variant: Variant, *, units: int, seed: int) -> SymbolReader:
     return reader
 
 
-def measure(reader: SymbolReader, variant: str, *, seed: int, sizes: Sizes, accuracy: float | None) -> Reach:
+def measure(reader: SymbolReader, variant: str, *, seed: int, sizes: VanishingSizes, accuracy: float | None) -> Reach:
     """Geometric mean over texts of the gradient's norm at each distance, relative to distance 0."""
     recall = recall_texts(sizes.texts, distance=sizes.furthest, generator=torch.Generator().manual_seed(seed + 1000))
     layer = cast("RecurrentLayer", reader.encoder.layers[0])
@@ -204,7 +204,7 @@ def _keeps_more(reaches: list[Reach], more: str, *, than: str, when: str) -> Che
     return Check(
         rule=f"{when}: {more} keeps more {NEAR} steps back than {than}, in every seed.",
         measured=f"{spread(left, share=True)} against {spread(right, share=True)}",
-        held=all(one > other for one, other in zip(left, right, strict=True)),
+        held=all(more > less for more, less in zip(left, right, strict=True)),
     )
 
 
@@ -212,37 +212,25 @@ def _at(reaches: list[Reach], variant: str, distance: int) -> list[float]:
     return [reach.hidden[distance] for reach in reaches if reach.variant == variant]
 
 
-def _setting(sizes: Sizes, settings: Settings) -> list[tuple[str, str]]:
-    return [
-        (
-            "Networks",
-            (
-                f"One layer of our encoder, left to right, {sizes.units} units, a linear head at the last token; "
-                "rnn, lstm and gru as the encoder initializes them, and the rnn as torch does."
-            ),
+def _setting(sizes: VanishingSizes, settings: Settings) -> dict[str, str]:
+    return {
+        "Networks": (
+            f"One layer of our encoder, left to right, {sizes.units} units, a linear head at the last token; "
+            "rnn, lstm and gru as the encoder initializes them, and the rnn as torch does."
         ),
-        (
-            "Texts",
-            (
-                f"{sizes.texts} random texts of {sizes.furthest + 1} symbols whose first is asked for at the last; "
-                f"loss is cross-entropy there. Seeds {', '.join(map(str, settings.seeds))}."
-            ),
+        "Texts": (
+            f"{sizes.texts} random texts of {sizes.furthest + 1} symbols whose first is asked for at the last; "
+            f"loss is cross-entropy there. Seeds {', '.join(map(str, settings.seeds))}."
         ),
-        (
-            "Gradient",
-            (
-                "Norm at each hidden state by automatic differentiation through the layer's own weights, read token by "
-                "token; divided by the norm at the last state; geometric mean over texts."
-            ),
+        "Gradient": (
+            "Norm at each hidden state by automatic differentiation through the layer's own weights, read token by "
+            "token; divided by the norm at the last state; geometric mean over texts."
         ),
-        (
-            "Training",
-            (
-                f"{sizes.steps} steps of 32 texts with the answer {sizes.trained_distance} steps back; Adam 0.003, "
-                "clipped at norm 1."
-            ),
+        "Training": (
+            f"{sizes.steps} steps of 32 texts with the answer {sizes.trained_distance} steps back; Adam 0.003, "
+            "clipped at norm 1."
         ),
-    ]
+    }
 
 
 def _draw(reaches: list[Reach], name: str, title: str, caption: str) -> Plot:
@@ -262,7 +250,7 @@ def _draw(reaches: list[Reach], name: str, title: str, caption: str) -> Plot:
     return finished(figure, name=name, caption=f"{caption} Line: mean over seeds; band: smallest to largest.")
 
 
-def _table(fresh: list[Reach], trained: list[Reach], sizes: Sizes) -> Table:
+def _table(fresh: list[Reach], trained: list[Reach], sizes: VanishingSizes) -> Table:
     rows = []
     for variant in VARIANTS:
         accuracies = [reach.accuracy for reach in trained if reach.variant == variant.name]
@@ -296,7 +284,7 @@ def _meaning(fresh: list[Reach], trained: list[Reach]) -> str:
         f"Before training, {best_fresh} lets the most through {NEAR} steps back; after training, {best_trained} "
         "does. The start matters as much as the cell: our rnn starts orthogonal, torch's does not. An LSTM carries "
         "its memory in the cell state, so the column for it tells more than the one for the hidden state, and once "
-        "a task is learned a small gradient is no fault. See the section on memory for what each cell makes of it. A "
+        "a task is learned a small gradient is expected. See the section on memory for what each cell makes of it. A "
         "forget bias of 1 costs nothing and is how our encoder starts an LSTM."
     )
 

@@ -25,7 +25,7 @@ class QuantizedEmbedding(nn.Module):
 
     @classmethod
     def from_vectors(cls, vectors: Tensor) -> Self:
-        """Rounds (rows, size) vectors; each number is off by at most half its row's scale."""
+        """Round (rows, size) vectors; each number is off by at most half its row's scale."""
         table = cls(*vectors.shape)
         codes, scales = quantize_rows(vectors)
         table.codes.copy_(codes)
@@ -44,7 +44,7 @@ class QuantizedEmbedding(nn.Module):
 
     @property
     def vectors(self) -> Tensor:
-        """(rows, size) the whole table, as the numbers that it stands for."""
+        """(rows, size) the whole table, dequantized."""
         return dequantize(self.codes, self.scales)
 
     @property

@@ -11,11 +11,11 @@ class EncoderOptions:
 
     Args:
         cell: the recurrent cell; rnn has tanh units.
-        layers: how many layers are stacked, 1 to 16.
+        layers: number of stacked layers, 1 to 16.
         hidden_size: units of one direction in every layer.
-        bidirectional: read from the end to the start too.
-        connection: what joins a layer's output to its input.
-        layer_norm: normalize what every layer but the first reads; the connection goes around it.
+        bidirectional: also read from end to start.
+        connection: how a layer's input joins its output.
+        layer_norm: normalize the input of all layers but the first; the connection bypasses the normalization.
     """
 
     cell: CellName = "lstm"

@@ -11,11 +11,11 @@ import torch
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
+from model_store.hashing import file_sha256
 from model_store.manifest import Training
 from tests.support.checkpoints import READING, write_checkpoint
 from tests.support.paths import SAMPLE
 from training.commands.main import main
-from training.data.cache import content_hash
 from training.data.tokenization import subword_pipeline
 from training.fit.task import SentimentTask
 
@@ -147,7 +147,7 @@ def test_a_bundle_may_compute_in_8_bits_without_rare_tokens(checkpoint, rows, tm
     content = torch.load(checkpoint, weights_only=True)
     train = SAMPLE / "train.csv"
     content["datamodule_hyper_parameters"]["train"] = str(train)
-    read = {"part": "train", "name": "sample/train.csv", "rows": 480, "sha256": content_hash(train)}
+    read = {"part": "train", "name": "sample/train.csv", "rows": 480, "sha256": file_sha256(train)}
     content["SentimentData"] = {"files": [read]}
     path = tmp_path / "best.ckpt"
     torch.save(content, path)

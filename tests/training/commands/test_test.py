@@ -93,7 +93,7 @@ def test_a_file_without_neutral_is_compared_by_the_polar_accuracy(checkpoint, ti
     # Some of these texts are called neutral, and none of them is.
     assert "neutral" in answers(tiny_bundle, polar)
     assert two["by_label"][1] == {"label": "neutral", "precision": 0.0, "recall": None, "f1": 0.0, "support": 0}
-    assert "No text of the file is labelled neutral" in printed
+    assert "No text of the file is labeled neutral" in printed
 
 
 @pytest.mark.slow

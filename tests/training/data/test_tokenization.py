@@ -265,7 +265,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(before=PIECES, after=PIECES, word=st.sampled_from(["terrible", "wonderful", "film", "boring"]))
 def test_offsets_stay_within_the_text_in_order_and_on_the_word(before, after, word):
     text = f"{before} {word} {after}".encode(errors="ignore").decode()

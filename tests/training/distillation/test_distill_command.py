@@ -36,12 +36,12 @@ def test_a_finished_teacher_is_not_trained_again(teacher, base_folder):
 
 @pytest.mark.slow
 def test_a_student_learns_from_labels_and_scores(teacher, tmp_path):
-    unlabelled = tmp_path / "texts.txt"
-    unlabelled.write_text("The soup was cold.\n\nA film that nobody asked for.\n")
+    unlabeled = tmp_path / "texts.txt"
+    unlabeled.write_text("The soup was cold.\n\nA film that nobody asked for.\n")
     scores = [str(tmp_path / name) for name in ("sample.parquet", "more.parquet")]
     main(["distill", "score", str(teacher), FILES["train"], "--to", scores[0]])
     options = ["--format", "lines", "--no_labelled", "--variants", "3"]
-    main(["distill", "score", str(teacher), str(unlabelled), "--to", scores[1], *options])
+    main(["distill", "score", str(teacher), str(unlabeled), "--to", scores[1], *options])
     rows = parquet.read_table(scores[1]).to_pylist()
     assert {"The soup was cold.", "A film that nobody asked for."} < {row["text"] for row in rows}
     assert {row["label"] for row in rows} == {None}

@@ -32,7 +32,7 @@ def test_a_label_neither_true_nor_predicted_is_in_no_average():
 
 def test_polar_accuracy_leaves_neutral_out_of_texts_and_scores():
     labels = np.array([0, 2, 1, 2])
-    # Rows 0, 1, 3 are polar: 0.7 > 0.1, 0.3 > 0.1, 0.9 > 0.0, all as labelled.
+    # Rows 0, 1, 3 are polar: 0.7 > 0.1, 0.3 > 0.1, 0.9 > 0.0, all as labeled.
     assert evaluate(SCORES, labels, polarities=[-1, 0, 1])["polar_accuracy"] == (1.0, 3)
 
 

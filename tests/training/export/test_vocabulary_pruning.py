@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch.nn.utils.rnn import pack_sequence
 from torch.testing import assert_close
 
+from model_store.hashing import file_sha256
 from training.data import tokenization
-from training.data.cache import content_hash
 from training.data.examples import DataError
 from training.export.vocabulary_pruning import VocabularyError, occurrences, prune_vocabulary
 from training.fit.checkpoint import Checkpoint
@@ -48,7 +48,7 @@ def trained_on(path, pipeline, *, frozen=False):
         layers=1,
         word_dropout=0.1,
     ).eval()
-    files = [{"part": "train", "name": "train.csv", "rows": len(ROWS), "sha256": content_hash(path)}]
+    files = [{"part": "train", "name": "train.csv", "rows": len(ROWS), "sha256": file_sha256(path)}]
     data = {"train": str(path), "validation": str(path), "max_tokens": 3}
     return Checkpoint(task=task, data_options=data, files=files, epochs=1, run={})
 

@@ -16,14 +16,14 @@ from training.lecture import (
 from training.lecture.settings import Settings
 
 TINY = {
-    "vanishing": (vanishing, vanishing.Sizes(units=8, furthest=21, texts=4, trained_distance=3, steps=2)),
-    "linear": (linear, linear.Sizes(units=8, steps=300, settled=100)),
-    "cliff": (cliff, cliff.Sizes(points=12, starts=4, descent_steps=6, distance=3, units=4, steps=3)),
-    "memory": (memory, memory.Sizes(distances=(2, 4), units=4, steps=3, texts=4, tested=8)),
-    "counting": (counting, counting.Sizes(units=3, longest=5, steps=3, tested_to=15, tested_every=5)),
-    "depth": (depth, depth.Sizes(depths=(1, 2, 3), steps=2, texts=4)),
-    "bidirectionality": (bidirectionality, bidirectionality.Sizes(steps=2, cells=("gru",))),
-    "lstm-gru": (lstm_against_gru, lstm_against_gru.Sizes(steps=2, rounds=2, timed_steps=1)),
+    "vanishing": (vanishing, vanishing.VanishingSizes(units=8, furthest=21, texts=4, trained_distance=3, steps=2)),
+    "linear": (linear, linear.LinearSizes(units=8, steps=300, settled=100)),
+    "cliff": (cliff, cliff.CliffSizes(points=12, starts=4, descent_steps=6, distance=3, units=4, steps=3)),
+    "memory": (memory, memory.MemorySizes(distances=(2, 4), units=4, steps=3, texts=4, tested=8)),
+    "counting": (counting, counting.CountingSizes(units=3, longest=5, steps=3, tested_to=15, tested_every=5)),
+    "depth": (depth, depth.DepthSizes(depths=(1, 2, 3), steps=2, texts=4)),
+    "bidirectionality": (bidirectionality, bidirectionality.BidirectionalitySizes(steps=2, cells=("gru",))),
+    "lstm-gru": (lstm_against_gru, lstm_against_gru.LstmAgainstGruSizes(steps=2, rounds=2, timed_steps=1)),
 }
 
 

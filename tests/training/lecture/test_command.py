@@ -140,7 +140,7 @@ def test_the_users_model_gets_a_plot_and_a_table(checkpoint, texts):
 
 def test_the_users_model_is_part_of_the_check_on_both_directions(checkpoint):
     settings = Settings(seeds=(0,), checkpoint=checkpoint)
-    finding = bidirectionality.investigate(settings, bidirectionality.Sizes(steps=1, cells=("gru",)))
+    finding = bidirectionality.investigate(settings, bidirectionality.BidirectionalitySizes(steps=1, cells=("gru",)))
     own = next(pair for pair in finding.numbers["pairs"] if pair["network"].startswith("your model"))
     assert len(own["layers"]) == 2
     assert own["largest_forward"] <= 1e-6

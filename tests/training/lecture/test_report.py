@@ -30,7 +30,9 @@ class Loads(HTMLParser):
 
 @pytest.fixture(scope="module")
 def whole(findings, settings):
-    return report.Report(list(findings.values()), settings, command="python -m training diagnose <&>", wall_seconds=3.0)
+    return report.DiagnosisReport(
+        list(findings.values()), settings, command="python -m training diagnose <&>", wall_seconds=3.0
+    )
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def sentences():
 
 @pytest.mark.parametrize("radius", [0.7, 0.99, 1.0, 1.15])
 def test_a_linear_gradient_decays_at_the_largest_eigenvalues_modulus(radius):
-    decay = linear.measure_decay(radius, seed=4, sizes=linear.Sizes(units=24, steps=800, settled=200))
+    decay = linear.measure_decay(radius, seed=4, sizes=linear.LinearSizes(units=24, steps=800, settled=200))
     assert decay.rate == pytest.approx(radius, rel=0.01)
     assert decay.difference < 1e-9
 

@@ -86,7 +86,7 @@ def courses(outcomes):
     ]
 
 
-SURFACE = cliff.OneUnit(500.0, 1.0, 10.0, longest=100.0, longest_clipped=5.0, arrived=0.4, arrived_clipped=0.8)
+SURFACE = cliff.SurfaceResult(500.0, 1.0, 10.0, longest=100.0, longest_clipped=5.0, arrived=0.4, arrived_clipped=0.8)
 
 
 def test_clipping_holds_where_it_rescues_a_rate():
@@ -96,7 +96,7 @@ def test_clipping_holds_where_it_rescues_a_rate():
 
 
 def test_clipping_does_not_hold_where_it_changes_nothing():
-    flat = cliff.OneUnit(50.0, 1.0, 10.0, longest=5.0, longest_clipped=5.0, arrived=0.4, arrived_clipped=0.4)
+    flat = cliff.SurfaceResult(50.0, 1.0, 10.0, longest=5.0, longest_clipped=5.0, arrived=0.4, arrived_clipped=0.4)
     runs = courses({(0.1, None): 0.1, (1.0, None): 1.0, (0.1, 1.0): 0.1, (1.0, 1.0): 1.0})
     assert not any(held(cliff.judge(flat, runs)))
 
@@ -166,7 +166,7 @@ def pair(forward, backward):
 
 def readings(both, forward, wide):
     return [
-        bidirectionality.Reading(name, seed, accuracy)
+        bidirectionality.TrainedClassifier(name, seed, accuracy)
         for name, accuracy in (("both", both), ("forward", forward), ("forward, twice as wide", wide))
         for seed in (0, 1)
     ]
@@ -179,7 +179,7 @@ def test_bidirectionality_checks_each_part():
 
 def variants(gru_parameters):
     counts = (("lstm", 400), ("gru, equal units", gru_parameters), ("gru, equal parameters", 398))
-    return [lstm_against_gru.Variant(name, name[:4], 8, count) for name, count in counts]
+    return [lstm_against_gru.SizedCell(name, name[:4], 8, count) for name, count in counts]
 
 
 def trained(lstm, gru):

@@ -20,7 +20,7 @@ _JOINED_TO_THE_LEFT = frozenset(
     {"n't", "'s", "'re", "'ve", "'ll", "'d", "'m", "'", ",", ".", ";", ":", "!", "?", "..."}
 )
 
-# NLTK would join a dash to the words on both sides. This noncharacter, which stands in no text, goes through it as is.
+# NLTK would join a dash to the words on both sides. This noncharacter, which no text contains, passes unchanged.
 _DASH = "\ufdd0"
 
 # What is left for NLTK: brackets, double quotes, signs, and contractions without an apostrophe. Most phrases have none

@@ -1,1 +1,1 @@
-"""Behavioural tests of a sentiment model: what a person expects of short texts made from templates."""
+"""Behavioral tests of a sentiment model: expected answers for short texts generated from templates."""

@@ -1,4 +1,4 @@
-"""Changes to a text, such as typing slips; a function returns the text unchanged where it cannot change it."""
+"""Changes to a text, such as typing slips; a function returns the text unchanged if it cannot change it."""
 
 import random
 import re
@@ -8,7 +8,7 @@ _WORD = re.compile(r"[^\W\d_]{4,}")  # shorter ones are too often another word a
 
 
 def two_letters_swapped(text: str, chance: random.Random) -> str:
-    """Two neighbouring inner letters of one word change places: "exciting" to "exicting"."""
+    """Two neighboring inner letters of one word change places: "exciting" to "exicting"."""
 
     def swap(word: str) -> str:
         positions = [position for position in range(1, len(word) - 2) if word[position] != word[position + 1]]

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from model_store.atomic_write import atomic_write
 from training.evaluation.behavior.expectations import STRONG, TOLERANCE
 from training.evaluation.behavior.families import KINDS
 from training.evaluation.behavior.suite import FamilyResult
@@ -44,7 +45,7 @@ def totals(results: Iterable[FamilyResult]) -> list[Total]:
 
 
 def write(folder: Path, results: Sequence[FamilyResult], *, model: dict[str, Any], seed: int, max_cases: int) -> None:
-    """Writes ``report.json`` and ``behavior.md``, replacing earlier ones."""
+    """Write ``report.json`` and ``behavior.md``, replacing earlier ones."""
     content = {
         "model": model,
         "seed": seed,
@@ -54,9 +55,8 @@ def write(folder: Path, results: Sequence[FamilyResult], *, model: dict[str, Any
         "totals": [asdict(total) for total in totals(results)],
         "families": [asdict(result) for result in results],
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / JSON).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / MARKDOWN).write_text(markdown(results), encoding="utf-8")
+    atomic_write(folder / JSON, f"{json.dumps(content, indent=2, ensure_ascii=False)}\n".encode())
+    atomic_write(folder / MARKDOWN, markdown(results).encode())
 
 
 def markdown(results: Sequence[FamilyResult]) -> str:
@@ -66,7 +66,7 @@ def markdown(results: Sequence[FamilyResult]) -> str:
 
 
 def show(results: Sequence[FamilyResult], console: Console) -> None:
-    """Prints the failure rates by capability and family, and examples of what failed."""
+    """Print the failure rates by capability and family, and examples of what failed."""
     console.print(_table(results))
     for result in results:
         if result.examples:

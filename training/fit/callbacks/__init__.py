@@ -1,1 +1,1 @@
-"""What Lightning does beside the training loop."""
+"""Callbacks: what a run does in addition to the training loop."""

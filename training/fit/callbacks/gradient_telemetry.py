@@ -38,7 +38,7 @@ class GradientTelemetry(lightning.Callback):
     def on_before_optimizer_step(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, optimizer: Optimizer
     ) -> None:
-        """Counts the step; Lightning calls this after the backward pass and before it clips."""
+        """Count the step; Lightning calls this after the backward pass and before it clips."""
         gradients = gradients_of(parameters_of(optimizer))
         norm = float(total_norm(gradients))
         self._count(norm, clipped=_is_clipped(trainer, gradients, norm))
@@ -46,7 +46,7 @@ class GradientTelemetry(lightning.Callback):
             self._log(trainer, norm, layers=_layer_norms(pl_module))
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Prints the summary."""
+        """Print the summary."""
         rank_zero_info(self.table(trainer))
 
     def summary(self) -> dict[str, Any]:
@@ -65,13 +65,13 @@ class GradientTelemetry(lightning.Callback):
 
     def table(self, trainer: lightning.Trainer) -> str:
         """The summary as text."""
-        found = self.summary()
+        summary = self.summary()
         first = (
-            f"Gradient norm before clipping, over {found['steps']:,} steps: mean {found['mean_norm']:.3g}, "
-            f"highest {found['highest_norm']:.3g}. {_said_of_clipping(trainer, found['clipped'])}"
+            f"Gradient norm before clipping, over {summary['steps']:,} steps: mean {summary['mean_norm']:.3g}, "
+            f"highest {summary['highest_norm']:.3g}. {_said_of_clipping(trainer, summary['clipped'])}"
         )
         rows = [f"{'layer':<44} {'mean':>9} {'highest':>9}"] if self._layers else []
-        for name, layer in found["layers"].items():
+        for name, layer in summary["layers"].items():
             rows.append(f"{name:<44} {layer['mean_norm']:>9.3g} {layer['highest_norm']:>9.3g}")
         return "\n  ".join([first, *rows])
 
@@ -130,10 +130,12 @@ def _said_of_clipping(trainer: lightning.Trainer, clipped: float) -> str:
 
 
 def gradients_of(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
-    """The gradients there are; of a sparse one the rows that are not zero."""
-    found = (parameter.grad for parameter in parameters)
+    """The existing gradients; of a sparse one only the rows that are not zero."""
+    gradients = (parameter.grad for parameter in parameters)
     return [
-        gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in found if gradient is not None
+        gradient.coalesce().values() if gradient.is_sparse else gradient
+        for gradient in gradients
+        if gradient is not None
     ]
 
 

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 
 @rank_zero_only
 def carry_over(loggers: Iterable[Logger], *, before_step: int) -> None:
-    """Keeps the rows of steps before ``before_step``; the resumed run writes the later ones again."""
+    """Keep the rows of steps before ``before_step``; the resumed run writes the later ones again."""
     for logger in loggers:
         if isinstance(logger, CSVLogger):
             _carry_over(logger, before_step)

@@ -19,17 +19,17 @@ from training.fit.callbacks.skipped_steps import described, write_report
 from training.network.validation import OptionError
 
 REPORTED_STEPS = 20
-"""How many skipped steps are kept, the last ones."""
+"""How many of the last skipped steps are reported."""
 
 PROVING_STEPS = 20
-"""Steps without a skip that must follow a snapshot before it counts as a good state: weights can be spoiled a little
+"""Steps without a skip that must follow a snapshot before it counts as a good state, since weights can be damaged
 before the loss shows it."""
 
 LEARNING_RATES = ("lr", "initial_lr", "max_lr", "min_lr")
-"""Where optimizers and schedules keep learning rates in a parameter group."""
+"""Keys of a parameter group under which optimizers and schedules store learning rates."""
 
 
-class RolledBack(Exception):  # noqa: N818 - no error while ``fit_with_recovery`` catches it
+class RolledBack(Exception):  # noqa: N818 - not an error while ``fit_with_recovery`` catches it
     """Training goes back to ``checkpoint``, which is a copy in memory."""
 
     def __init__(self, message: str, checkpoint: dict[str, Any]) -> None:
@@ -38,39 +38,39 @@ class RolledBack(Exception):  # noqa: N818 - no error while ``fit_with_recovery`
 
 
 class DivergedError(Exception):
-    """Training cannot go on; the message says what happened, where the offending rows are, and what to try."""
+    """Training diverged; the message says what happened, where the offending rows are, and what to try."""
 
 
 class Recovery(lightning.Callback):
     """Keeps a loss or gradient that is not finite away from the weights, the optimizer's moments and the averages.
 
-    The place for it is ``on_before_optimizer_step``: it comes after the backward pass, so in distributed training the
-    gradients are already the sum over all processes, and before clipping, which would turn one bad number into a
-    whole bad gradient (``clip_grad_norm_`` multiplies everything by limit / norm). A bad step's gradients are set to
-    None, for which every ``torch.optim`` optimizer does nothing at all: no step, no moments, no weight decay.
+    It acts in ``on_before_optimizer_step``: after the backward pass, so in distributed training the gradients are
+    already summed over all processes, and before clipping, which would turn one bad number into a bad
+    gradient (``clip_grad_norm_`` multiplies everything by limit / norm). A bad step's gradients are set to
+    None, which all ``torch.optim`` optimizers skip: no step, no moments, no weight decay.
     Returning None from ``training_step`` would skip too, but leaves the other processes waiting in their backward
-    pass for ever. Whether to skip is decided by all processes together, since a loss can be bad on one of them alone.
+    pass forever. All processes decide together whether to skip, since a loss can be bad on only one of them.
     A skipped step still counts as a step for schedules and ``max_steps``.
 
-    After ``patience`` skipped steps in a row training goes back to the last good state, which is a complete checkpoint
-    kept in memory: weights, optimizer, schedule, averages, the place in the data, random numbers, other callbacks. It
-    goes on from there with learning rates multiplied by ``factor``. After ``rollbacks`` of those it stops with
-    ``DivergedError``. Going back works as resuming from a file does: see ``fit_with_recovery``.
+    After ``patience`` consecutive skipped steps training rolls back to the last good state, a complete checkpoint in
+    memory: weights, optimizer, schedule, averages, the position in the data, random numbers, other callbacks. It then
+    continues with learning rates multiplied by ``factor``. After ``rollbacks`` rollbacks it stops with
+    ``DivergedError``. A rollback works like resuming from a file: see ``fit_with_recovery``.
 
     Made for precision 32 and bf16-mixed. 16-mixed skips steps of its own to find its loss scale; those are counted here
-    as well, so it wants a larger ``patience``.
+    as well, so it needs a larger ``patience``.
 
     Args:
-        patience: skipped steps in a row after which training goes back.
-        rollbacks: how often it may go back before it stops; 0 stops at once.
-        factor: what learning rates are multiplied by each time.
-        snapshot_every_n_steps: optimizer steps between two states kept in memory. One is kept, and for a short time a
-            second, on the CPU: each takes as much memory as a checkpoint takes on disk.
+        patience: consecutive skipped steps before training rolls back.
+        rollbacks: number of rollbacks before training stops; 0 stops at once.
+        factor: learning rates are multiplied by this at each rollback.
+        snapshot_every_n_steps: optimizer steps between two snapshots in memory. There is one, and for a short time a
+            second, on the CPU; each takes as much memory as a checkpoint takes on disk.
 
     Attributes:
         skipped: steps skipped so far.
-        in_a_row: of them, those since the last good step.
-        went_back: how often training went back.
+        in_a_row: those of them since the last good step.
+        went_back: number of rollbacks.
     """
 
     def __init__(
@@ -242,7 +242,7 @@ def fit_with_recovery(
 ) -> None:
     """``Trainer.fit``, started again from memory whenever ``Recovery`` goes back.
 
-    Starting again is what resuming from a file does too, so there is one way to restore a state, and it is Lightning's.
+    Resuming from a file starts in the same way, so Lightning restores the state in both cases.
 
     Raises:
         DivergedError: from ``Recovery``.
@@ -274,14 +274,14 @@ def _check(patience: int, rollbacks: int, factor: float, snapshot_every_n_steps:
 
 
 def _leave_averages(trainer: lightning.Trainer) -> None:
-    """Weight averages take no account of a step that was not taken: to them it is as if they had seen it already."""
+    """Make weight averages ignore a skipped step, by marking it as already averaged."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by Lightning's callback connector
         if isinstance(callback, WeightAveraging):
             callback.load_state_dict({"latest_update_step": trainer.global_step})
 
 
 def snapshot(trainer: lightning.Trainer) -> dict[str, Any]:
-    """A whole checkpoint in memory, on every process: what ``Trainer.save_checkpoint`` writes, of rank 0 alone."""
+    """A complete checkpoint in memory, on all processes; ``Trainer.save_checkpoint`` writes it only on rank 0."""
     checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)  # noqa: SLF001 - no public way
     copied: dict[str, Any] = _copied(checkpoint)
     return copied

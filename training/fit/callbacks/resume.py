@@ -34,7 +34,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class Resume(lightning.Callback):
-    """Writes last.ckpt, from which a run goes on bit by bit (on a CPU) as if it had never stopped.
+    """Writes last.ckpt, from which a run resumes exactly: to the last bit on a CPU.
 
     It is written between two batches, at ``on_train_batch_start``: by then Lightning has done everything of the batch
     before, validation, best checkpoint, schedules and logs included, and nothing of the next. That is why it is not
@@ -53,7 +53,7 @@ class Resume(lightning.Callback):
     average replaces the weights), is not to be in the checkpoint yet.
 
     Args:
-        every_n_steps: optimizer steps between two writes of last.ckpt; 0 writes it at the end and when told to stop.
+        every_n_steps: optimizer steps between two writes of last.ckpt; 0 writes it at the end and on a signal.
     """
 
     def __init__(self, every_n_steps: int = 500) -> None:
@@ -84,7 +84,7 @@ class Resume(lightning.Callback):
             trainer.should_stop = True
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Takes the signals over from Lightning, which restores the original handlers itself when fit ends."""
+        """Take the signals over from Lightning, which restores the original handlers itself when fit ends."""
         self._told_to_stop = trainer.received_sigterm
         if threading.current_thread() is threading.main_thread():  # Python lets no other handle signals
             for number in STOPPING_SIGNALS:
@@ -115,7 +115,7 @@ class Resume(lightning.Callback):
             raise SystemExit(INTERRUPTED if self._interrupted else EXIT_CODE)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Writes the final last.ckpt, before weight averages take the place of the weights."""
+        """Write the final last.ckpt, before weight averages take the place of the weights."""
         self._save(trainer)
 
     def on_save_checkpoint(
@@ -124,7 +124,7 @@ class Resume(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002
         checkpoint: dict[str, Any],
     ) -> None:
-        """Adds random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
+        """Add random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
         figures = {name: value.detach().cpu().clone() for name, value in trainer.callback_metrics.items()}
         checkpoint[STATE] = {
             "random": gather_over_processes(trainer, random_state()),
@@ -153,8 +153,8 @@ class Resume(lightning.Callback):
             progress["is_last_batch"] = False
             progress["total"]["ready"] = progress["total"]["processed"]
 
-    def _note_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
-        if number == signal.SIGINT:
+    def _note_signal(self, signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
+        if signal_number == signal.SIGINT:
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True
@@ -187,7 +187,7 @@ class Resume(lightning.Callback):
 
 
 def last_checkpoint(trainer: lightning.Trainer) -> Path:
-    """Where last.ckpt is: beside the best one, or in checkpoints/ in the run folder."""
+    """The path of last.ckpt: next to the best one, or in checkpoints/ in the run folder."""
     keepers = (keeper for keeper in trainer.checkpoint_callbacks if isinstance(keeper, ModelCheckpoint))
     folders = (keeper.dirpath for keeper in keepers if keeper.dirpath)
     return Path(next(folders, Path(trainer.default_root_dir) / "checkpoints")) / LAST
@@ -203,7 +203,7 @@ def steps_taken(path: Path) -> int:
 
 
 def _check_schedule(trainer: lightning.Trainer, checkpoint: dict[str, Any]) -> None:
-    """Refuse a longer run than the one-cycle schedule was made for, which ends at a learning rate of nothing."""
+    """Refuse a longer run than the one-cycle schedule was made for, which ends at a learning rate of 0."""
     planned = [state["total_steps"] for state in checkpoint["lr_schedulers"] if "total_steps" in state]
     steps = trainer.estimated_stepping_batches
     if planned and steps > planned[0]:

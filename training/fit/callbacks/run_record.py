@@ -4,7 +4,6 @@ A run folder then holds ``run.json`` (command, seed, git commit, data hashes, li
 figures) and ``curves.png``, beside the resolved config, the checkpoints and the logs.
 """
 
-import json
 import os
 import platform
 import time
@@ -17,6 +16,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.optim import Optimizer
 
+from model_store.atomic_write import write_json
 from training.data.module import SentimentData, short_name
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry, gradients_of, parameters_of, total_norm
 from training.fit.callbacks.recovery import Recovery
@@ -32,7 +32,7 @@ CURVES = "curves.png"
 
 
 class RunRecord(lightning.Callback):
-    """Adds ``run`` to each checkpoint and writes ``run.json``, ``metrics.json`` and ``curves.png``, on rank 0 alone."""
+    """Adds ``run`` to each checkpoint and writes ``run.json``, ``metrics.json`` and ``curves.png``, only on rank 0."""
 
     def __init__(self, *, command: str) -> None:
         self.command = command
@@ -59,7 +59,7 @@ class RunRecord(lightning.Callback):
         if _writes(trainer):
             folder = Path(trainer.default_root_dir)
             (folder / METRICS).unlink(missing_ok=True)  # an earlier run's would pass for this one's, were it killed
-            _write(folder / RUN, {**self._origin(), **_surroundings(trainer)})
+            write_json(folder / RUN, {**self._origin(), **_surroundings(trainer)})
 
     def on_before_optimizer_step(
         self,
@@ -79,13 +79,13 @@ class RunRecord(lightning.Callback):
             self.history.add(trainer.global_step, {**logged, LEARNING_RATE: _learning_rate(trainer)})
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Keeps the figures of a validation, but not of the trial one before training."""
+        """Keep the figures of a validation, but not of the trial one before training."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             figures = _figures(trainer, "validation/")
             self.history.add_validation(epoch=trainer.current_epoch, step=trainer.global_step, figures=figures)
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Writes what came of the training."""
+        """Write the results of the training."""
         self._write_results(trainer, finished=True)
 
     def on_exception(
@@ -99,12 +99,12 @@ class RunRecord(lightning.Callback):
             self._write_results(trainer, finished=False)
 
     def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
-        """Adds the test figures, and the test file to the record."""
+        """Add the test figures, and the test file to the record."""
         if not _writes(trainer):
             return
         folder = Path(trainer.default_root_dir)
-        _write(folder / METRICS, {**self.fitted, "test": _figures(trainer, "test/")})
-        _write(folder / RUN, {**self._origin(), **_surroundings(trainer)})
+        write_json(folder / METRICS, {**self.fitted, "test": _figures(trainer, "test/")})
+        write_json(folder / RUN, {**self._origin(), **_surroundings(trainer)})
 
     def on_save_checkpoint(
         self,
@@ -112,7 +112,7 @@ class RunRecord(lightning.Callback):
         pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
         checkpoint: dict[str, Any],
     ) -> None:
-        """Lightning calls this for every checkpoint: with it goes what it took to come here."""
+        """Add the record of the run so far; Lightning calls this for all checkpoints."""
         took = {"seconds": round(self._seconds(), 1), "machine": machine(trainer).model_dump()}
         checkpoint["run"] = {**self._origin(), **took}
 
@@ -139,7 +139,7 @@ class RunRecord(lightning.Callback):
             **best,
             **_telemetry(trainer),
         }
-        _write(folder / METRICS, self.fitted)
+        write_json(folder / METRICS, self.fitted)
         draw_curves(self.history, folder / CURVES, title=folder.name, best_step=best.get("best", {}).get("step"))
 
     def _seconds(self) -> float:
@@ -147,13 +147,13 @@ class RunRecord(lightning.Callback):
 
 
 def _callbacks(trainer: lightning.Trainer) -> list[lightning.Callback]:
-    found: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it from outside
-    return found
+    callbacks: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it from outside
+    return callbacks
 
 
 def _is_logged(trainer: lightning.Trainer, step: int) -> bool:
-    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it from outside
-    return every > 0 and step % every == 0
+    interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it from outside
+    return interval > 0 and step % interval == 0
 
 
 def _writes(trainer: lightning.Trainer) -> bool:
@@ -176,7 +176,7 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
     if not isinstance(data, SentimentData):
         return []
     files: list[dict[str, Any]] = list(data.state_dict()["files"])
-    tests = data.files.get("test", [])  # of which checkpoints know nothing
+    tests = data.files.get("test", [])  # not in checkpoints
     apart = [("test", test.path, test.sha256) for test in tests]
     if data.held_out is not None:
         apart += [("held_out", path, data.held_out.sha256(path)) for path in data.held_out.paths]
@@ -189,16 +189,16 @@ def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:
     if keeper is None or keeper.monitor is None or keeper.best_model_score is None:
         return {}
     value = float(keeper.best_model_score)
-    found = history.first_with(keeper.monitor.removeprefix("validation/"), value)
+    validation = history.first_with(keeper.monitor.removeprefix("validation/"), value)
     return {
         "best": {
             "checkpoint": os.path.relpath(keeper.best_model_path, trainer.default_root_dir),
             "monitor": keeper.monitor,
             "value": value,
-            "epoch": None if found is None else found["epoch"],
-            "step": None if found is None else found["step"],
+            "epoch": None if validation is None else validation["epoch"],
+            "step": None if validation is None else validation["step"],
         },
-        "validation": {} if found is None else found["figures"],
+        "validation": {} if validation is None else validation["figures"],
     }
 
 
@@ -214,8 +214,8 @@ def _telemetry(trainer: lightning.Trainer) -> dict[str, Any]:
 
 
 def _figures(trainer: lightning.Trainer, prefix: str) -> dict[str, float]:
-    every = _numbers(trainer, skip=())
-    return {name.removeprefix(prefix): value for name, value in every.items() if name.startswith(prefix)}
+    numbers = _numbers(trainer, skip=())
+    return {name.removeprefix(prefix): value for name, value in numbers.items() if name.startswith(prefix)}
 
 
 def _numbers(trainer: lightning.Trainer, *, skip: tuple[str, ...]) -> dict[str, float]:
@@ -225,10 +225,3 @@ def _numbers(trainer: lightning.Trainer, *, skip: tuple[str, ...]) -> dict[str, 
 
 def _learning_rate(trainer: lightning.Trainer) -> float:
     return max(float(group["lr"]) for optimizer in trainer.optimizers for group in optimizer.param_groups)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    beside.replace(path)  # whole or not at all

@@ -1,6 +1,5 @@
 """Report of skipped steps: losses, gradients and rows of all processes, in a file."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
+from model_store.atomic_write import write_json
 from training.data.tokenized import Batch
 from training.fit.callbacks.gradient_telemetry import total_norm
 from training.fit.distributed import gather_over_processes
@@ -25,7 +25,7 @@ def described(
     norm: Tensor,
     batches: list[Batch],
 ) -> dict[str, Any]:
-    """A step as it goes into the report, while its gradients still stand.
+    """The report's entry for a step; call it before the gradients are cleared.
 
     Args:
         trainer: which step it is.
@@ -51,7 +51,7 @@ def described(
 
 
 def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, skipped: int, went_back: int) -> Path:
-    """Writes the steps of all processes to ``REPORT``; called by all of them.
+    """Write the steps of all processes to ``REPORT``; called by all of them.
 
     Args:
         trainer: its run folder.
@@ -65,18 +65,17 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
     path = Path(trainer.default_root_dir) / REPORT
     at_once = zip(*gather_over_processes(trainer, steps), strict=True)  # all processes skip the same steps
     if trainer.is_global_zero:
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = {
             "rows_are": "positions, from 0, among the usable rows of the training file",
             "skipped_steps": skipped,
             "went_back": went_back,
             "last_skipped": [step for of_processes in at_once for step in of_processes],
         }
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_json(path, content)
     return path
 
 
 def _as_json(value: Tensor) -> float | str:
-    """The number, or its name: JSON has no word for NaN and infinity."""
+    """The number, or its name: JSON cannot represent NaN and infinity."""
     number = float(value)
     return number if math.isfinite(number) else str(number)

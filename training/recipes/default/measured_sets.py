@@ -1,4 +1,4 @@
-"""The labelled sets that models are measured on, read by the project's readers as a person would write them."""
+"""The labeled sets that models are measured on, with the options that read them."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _BREAK = re.compile(r"(?:\s*<br\s*/?>\s*)+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
-    """A labelled set.
+    """A labeled set.
 
     Attributes:
         name: as tables give it.
@@ -51,7 +51,7 @@ class MeasuredSet:
         return f"{self.name.lower().replace(' ', '-')}.jsonl"
 
     def examples(self, folder: Path) -> Iterator[Example]:
-        """Every labelled text, with line breaks where the file has HTML's."""
+        """Every labeled text, with line breaks where the file has HTML's."""
         path = folder / self.path
         options = ReadingOptions.among(self.options, on_bad_row="skip")
         rows = _yelp(path) if path.is_dir() else read_examples(path, options)

@@ -1,4 +1,4 @@
-"""What the shipped model is made of, and how much of it."""
+"""The inputs and sizes of the recipe of the shipped model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What is made of what.
+    """Options of the recipe, and the paths that follow from them.
 
     Attributes:
         data: the folder of data sets; docs/how-to/reproduce.md lists them.
@@ -14,14 +14,14 @@ class Recipe:
         embeddings: the pretrained transformer whose vocabulary and token embeddings the students take.
         to: where everything is written.
         seeds: number of students; the one with the lowest validation loss is shipped.
-        sentences: sentences of reviews that the teacher scores, at most.
-        made_up: texts made up of each family of templates, at most.
-        reviews: texts used of each source and of each set to measure on, at most; 0 for all.
-        trees: training sentences of the treebank used, at most; 0 for all.
-        teacher_epochs: passes of the teacher over the labelled texts.
-        epochs: passes of a student over everything.
+        sentences: largest number of sentences of reviews that the teacher scores.
+        made_up: largest number of texts generated from each family of templates.
+        reviews: largest number of texts of each source and of each test set; 0 for all.
+        trees: largest number of the treebank's training sentences; 0 for all.
+        teacher_epochs: passes of the teacher over the labeled texts.
+        epochs: passes of a student over all texts.
         bfloat16: whether teacher and students compute in bfloat16.
-        stored_scores: take the teacher's scores that come with the source, where they are of the same texts.
+        stored_scores: use the teacher's scores in the repository if they belong to the same texts.
     """
 
     data: Path
@@ -45,32 +45,32 @@ class Recipe:
 
     @property
     def measured(self) -> Path:
-        """The folder of sets to measure on."""
+        """The folder of test sets."""
         return self.texts / "measured"
 
     @property
-    def labelled(self) -> Path:
-        """Labelled texts of all domains but the treebank's."""
+    def labeled(self) -> Path:
+        """Labeled texts of all domains but the treebank's."""
         return self.texts / "labelled.jsonl"
 
     @property
-    def unlabelled(self) -> Path:
+    def unlabeled(self) -> Path:
         """Texts that only the teacher labels: reviews, posts and sentences."""
         return self.texts / "unlabelled.jsonl"
 
     @property
     def validation(self) -> Path:
-        """Labelled texts that validate, beside the treebank's."""
+        """Labeled validation texts, without the treebank's."""
         return self.texts / "validation.jsonl"
 
     @property
     def made_up_texts(self) -> Path:
-        """Texts made up from templates."""
+        """Texts generated from templates."""
         return self.texts / "made-up.jsonl"
 
     @property
     def teacher_made_up(self) -> Path:
-        """A part of them for the teacher."""
+        """The generated texts that the teacher learns from."""
         return self.texts / "teacher-made-up.jsonl"
 
     @property
@@ -90,7 +90,7 @@ class Recipe:
 
     @property
     def training_trees(self) -> Path:
-        """The treebank's training sentences: the file itself, or the part of it that ``prepare`` cuts."""
+        """The treebank's training sentences: the file itself, or the part of it that ``prepare`` writes."""
         return self.texts / "trees.txt" if self.trees else self.treebank("train")
 
     def treebank(self, part: str) -> Path:

@@ -1,4 +1,4 @@
-"""The data sets that the shipped model learns from: labelled texts, unlabelled ones, and sentences cut from reviews."""
+"""The data sets that the shipped model learns from: labeled texts, unlabeled ones, and sentences cut from reviews."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ SENTENCE_WORDS = range(5, 36)
 """Shorter sentences say little. Longer ones are mostly several that the splitter did not separate."""
 
 DOMAINS = ("goemotions", "newsmtsc", "senti4sd", "amazon_polarity", "mams")
-"""Folders of data sets of other domains. Texts without one of the three labels are unlabelled, those of MAMS all."""
+"""Folders of data sets of other domains. Texts without one of the three labels are unlabeled, those of MAMS all."""
 
 
 def read_source(path: Path, *, excluded: Collection[str] = ()) -> Iterator[Example]:
@@ -30,7 +30,7 @@ def read_source(path: Path, *, excluded: Collection[str] = ()) -> Iterator[Examp
         excluded: ids of texts to skip.
 
     Yields:
-        Examples whose label is empty where the file has another label or none.
+        Examples whose label is empty if the file has another label or none.
     """
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line_number, line in enumerate(lines, start=1):

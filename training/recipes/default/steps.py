@@ -1,4 +1,4 @@
-"""How the shipped model is made: steps, each of them a command of this project that anybody can run alone."""
+"""How the shipped model is made: a list of steps, each a command of this project."""
 
 import json
 import os
@@ -43,7 +43,7 @@ IDENTITY_TERMS = Path(os.path.relpath(Path(__file__).parent / "identity_terms.ya
 """Texts with an identity term are scored together with others of its group in its place."""
 
 RARE = 8
-"""Word pieces that all training texts together hold fewer times are left out of what is shipped."""
+"""Word pieces that are less frequent in all training texts are pruned from the shipped vocabulary."""
 
 DESCRIPTION = (
     "English sentiment in three classes, for single sentences and for whole reviews: "
@@ -62,7 +62,7 @@ class Step:
 
 def steps(recipe: Recipe) -> list[Step]:
     """All of them, in order; a step that was stopped resumes."""
-    phrases, labelled, unlabelled = recipe.scored
+    phrases, labeled, unlabeled = recipe.scored
 
     def teacher_is_done() -> bool:
         return (recipe.teacher / "model.safetensors").exists() or all(path.exists() for path in recipe.scored)
@@ -72,8 +72,8 @@ def steps(recipe: Recipe) -> list[Step]:
         Step("Restore the teacher's scores", partial(nothing_to_restore, recipe), partial(restore_scores, recipe)),
         Step("Fine-tune the teacher", teacher_is_done, partial(fine_tune, recipe)),
         Step("Score the treebank's phrases", phrases.exists, partial(score, recipe, "phrases")),
-        Step("Score labelled texts", labelled.exists, partial(score, recipe, "labelled")),
-        Step("Score unlabelled texts", unlabelled.exists, partial(score, recipe, "unlabelled")),
+        Step("Score labeled texts", labeled.exists, partial(score, recipe, "labelled")),
+        Step("Score unlabeled texts", unlabeled.exists, partial(score, recipe, "unlabelled")),
         *(step for seed in range(1, recipe.seeds + 1) for step in student(recipe, seed)),
     ]
 
@@ -84,7 +84,7 @@ def nothing_to_restore(recipe: Recipe) -> bool:
 
 
 def restore_scores(recipe: Recipe) -> None:
-    """Takes the scores that come with the source, where they are of exactly these texts."""
+    """Use the scores in the repository if they belong to exactly these texts."""
     for path in recipe.scored:
         restored = stored_scores.restore(texts_to_score(recipe, path.stem), name=path.stem, to=path)
         outcome = f"Restored {path}." if restored else f"{path}: other texts than the stored scores have; to be scored."
@@ -95,15 +95,15 @@ def texts_to_score(recipe: Recipe, name: str) -> list[Text]:
     """The texts of ``score``, as the command reads them."""
     if name == "phrases":
         reading = ReadingOptions(trees="phrases", label_map=dict(FIVE))
-        return list(read_texts(recipe.training_trees, reading, labelled=True))
-    path = recipe.labelled if name == "labelled" else recipe.unlabelled
-    texts = read_texts(path, ReadingOptions(), labelled=name == "labelled")
+        return list(read_texts(recipe.training_trees, reading, labeled=True))
+    path = recipe.labeled if name == "labelled" else recipe.unlabeled
+    texts = read_texts(path, ReadingOptions(), labeled=name == "labelled")
     return list(with_counterfactuals(texts, read_groups(IDENTITY_TERMS), seed=0))
 
 
 def fine_tune(recipe: Recipe) -> None:
-    """The teacher learns five classes from the treebank's phrases, and three of every other labelled text."""
-    train = [recipe.training_trees, recipe.labelled, recipe.teacher_made_up]
+    """The teacher learns five classes from the treebank's phrases, and three of all other labeled texts."""
+    train = [recipe.training_trees, recipe.labeled, recipe.teacher_made_up]
     files = ["--train", _listed(train), "--validation", _listed(_validation(recipe)), "--to", recipe.teacher]
     labels = ["--trees=phrases", "--label_map", json.dumps(TEACHER_LABELS), "--coarse", json.dumps(COARSE)]
     batches = ["--batch_size=128", "--tokens_per_batch=16384", f"--max_tokens={TEACHER_TOKENS}", "--learning_rate=5e-5"]
@@ -112,12 +112,12 @@ def fine_tune(recipe: Recipe) -> None:
 
 
 def score(recipe: Recipe, name: str) -> None:
-    """The teacher's scores of a file of texts, beside their labels where they have some."""
+    """The teacher's scores of a file of texts, with their labels if they have any."""
     swapped = ["--counterfactuals", IDENTITY_TERMS]
     files: dict[str, list[object]] = {
         "phrases": [recipe.training_trees, "--trees=phrases", "--label_map", json.dumps(FIVE)],
-        "labelled": [recipe.labelled, *swapped],
-        "unlabelled": [recipe.unlabelled, "--no_labelled", *swapped],
+        "labelled": [recipe.labeled, *swapped],
+        "unlabelled": [recipe.unlabeled, "--no_labelled", *swapped],
     }
     speed = [
         "--bfloat16" if recipe.bfloat16 else "--no_bfloat16",
@@ -165,14 +165,14 @@ def export(recipe: Recipe, seed: int) -> None:
 
 
 def attach(recipe: Recipe) -> None:
-    """Runs the behavioral suite on the chosen bundle and attaches its results and known failures to the card."""
+    """Run the behavioral suite on the chosen bundle and attach its results and known failures to the card."""
     bundle, report = recipe.to / "bundle", recipe.to / "behavior"
     command("evaluate", bundle, "--to", report)
     command("card", bundle, "--behavior", report / "report.json", "--known_failures", HARD_TEXTS)
 
 
 def command(*arguments: object) -> None:
-    """Runs a command of the project in a process of its own, as a person would.
+    """Run a command of the project in a process of its own.
 
     Raises:
         SystemExit: it failed; with its exit status.

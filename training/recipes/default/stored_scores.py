@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model_store.atomic_write import atomic_write, write_json
 from training.distillation.scorers import LogProbabilities
 from training.distillation.scoring import hash_texts, write_scores
 from training.distillation.texts import Text
@@ -37,23 +38,22 @@ def decode(content: bytes, *, labels: int) -> LogProbabilities:
 
 
 def store(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, name: str, folder: Path) -> None:
-    """Writes the scores of a file of texts, and its entry in the index."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the scores of a file of texts, and its entry in the index."""
     index = read_index(folder)
     index[name] = {"texts": hash_texts(texts), "labels": list(labels)}
-    (folder / f"{name}.u8.xz").write_bytes(encode(scores))
-    (folder / "index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    atomic_write(folder / f"{name}.u8.xz", encode(scores))
+    write_json(folder / "index.json", index)
 
 
 def read_index(folder: Path) -> dict[str, dict[str, object]]:
-    """Hash of the texts and labels of every stored file; empty where nothing is stored."""
+    """Hash of the texts and labels of every stored file; empty if nothing is stored."""
     path = folder / "index.json"
     index: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return index
 
 
 def restore(texts: Sequence[Text], *, name: str, to: Path, folder: Path = FOLDER) -> bool:
-    """Writes the stored scores of these texts to ``to``; false where there are none of exactly these texts."""
+    """Write the stored scores of these texts to ``to``; return whether there are scores of exactly these texts."""
     entry = read_index(folder).get(name)
     if entry is None or entry["texts"] != hash_texts(texts):
         return False

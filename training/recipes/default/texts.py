@@ -16,39 +16,39 @@ from training.recipes.default.recipe import Recipe
 from training.recipes.default.sources import DOMAINS, read_excluded_ids, read_source, sentences
 
 VALIDATION = {"imdb": 0.1, "goemotions": 0.03, "newsmtsc": 0.1, "senti4sd": 0.1, "amazon_polarity": 0.05}
-"""Share of each source's labelled texts that validates: about a thousand texts each, fewer where there are few."""
+"""Share of each source's labeled texts that validates: about a thousand texts each, fewer where there are few."""
 
 TEACHER_MADE_UP = 20_000
 """Made-up texts that the teacher reads, at most; to a student they are one kind of text among many more."""
 
 SEED = 1
-"""Of the splits and draws. The students' seeds change neither."""
+"""Seed of the splits and draws; independent of the students' seeds."""
 
 
 def prepare(recipe: Recipe) -> None:
-    """Writes labelled texts, unlabelled texts, validation texts, made-up texts, and the sets to measure on.
+    """Write labeled texts, unlabeled texts, validation texts, made-up texts, and the sets to measure on.
 
-    A text that stands in a set to measure on or in the treebank's validation file is dropped, and so are the reviews
+    A text that is in a test set or in the treebank's validation file is dropped, and so are the reviews
     that published robustness sets use.
     """
     for measured in MEASURED:
         write_json_lines(recipe.measured / measured.file_name, evenly(measured.examples(recipe.data), recipe.reviews))
     leaks = skipped_leaks("drop")
     held_out = LeakageFilter([recipe.treebank("dev"), recipe.treebank("test"), *measured_files(recipe, whole=True)])
-    labelled, unlabelled, validation = [], [], []
+    labeled, unlabeled, validation = [], [], []
     for name, examples in _sources(recipe, held_out, leaks):
         known = [example for example in examples if example.label]
         share = VALIDATION.get(name, 0.0)
         learned, checked = deal(known, [1 - share, share], seed=SEED)
-        labelled += evenly(learned, recipe.reviews)
+        labeled += evenly(learned, recipe.reviews)
         validation += evenly(checked, recipe.reviews)
-        unlabelled += evenly([example for example in examples if not example.label], recipe.reviews)
-    documents = [example for example in [*labelled, *unlabelled] if is_document(example.text)]
+        unlabeled += evenly([example for example in examples if not example.label], recipe.reviews)
+    documents = [example for example in [*labeled, *unlabeled] if is_document(example.text)]
     cut = drop_leaking_texts(sentences(documents, seed=SEED), held_out, leaks, path=recipe.data)
     drawn = (Example(text=text, label="", line=0) for text in islice(cut, recipe.sentences))
-    unlabelled = distinct_texts([*unlabelled, *drawn], known=[*labelled, *validation])
-    write_json_lines(recipe.labelled, labelled)
-    write_json_lines(recipe.unlabelled, unlabelled)
+    unlabeled = distinct_texts([*unlabeled, *drawn], known=[*labeled, *validation])
+    write_json_lines(recipe.labeled, labeled)
+    write_json_lines(recipe.unlabeled, unlabeled)
     write_json_lines(recipe.validation, validation)
     made_up = list(made_up_texts(max_texts=recipe.made_up, seed=SEED))
     write_json_lines(recipe.made_up_texts, made_up)

@@ -158,7 +158,7 @@ def test_a_header_that_cannot_be_read_stops_even_when_bad_rows_are_skipped(write
     assert "on_bad_row" not in str(raised.value)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip), min_size=1, max_size=5))
 @pytest.mark.parametrize(("name", "delimiter"), [("any.csv", ","), ("any.tsv", "\t")])
 def test_whatever_the_csv_module_writes_is_read_back(write, read, name, delimiter, texts):

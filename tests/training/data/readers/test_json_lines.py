@@ -65,7 +65,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(write, read):
     assert read(write("a.jsonl", b'\xef\xbb\xbf{"text": "a", "label": 1}')) == [(1, "1", "a")]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip), min_size=1, max_size=5))
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_whatever_the_json_module_writes_is_read_back(write, read, ascii_only, texts):

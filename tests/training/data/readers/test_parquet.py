@@ -95,7 +95,7 @@ def test_a_file_cut_short_in_compression_is_said_to_be_damaged(write, read):
         read(write("a.parquet", whole[:-30]))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip), min_size=1, max_size=5))
 def test_whatever_pyarrow_writes_is_read_back(write, read, texts):
     path = write("any.parquet", parquet_bytes(text=texts, label=["1"] * len(texts)))

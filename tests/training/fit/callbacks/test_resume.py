@@ -80,7 +80,7 @@ def test_sigkill_and_sigterm_end_a_run_as_they_should(runs):
 
 def test_a_first_run_may_ask_for_the_last_checkpoint_too(runs):
     _, _, results, _ = runs
-    assert "last.ckpt is not there yet: training starts from the beginning." in results[0].stderr
+    assert "last.ckpt does not exist yet: training starts from the beginning." in results[0].stderr
 
 
 def test_sigterm_writes_a_checkpoint_of_the_step_under_way(runs):

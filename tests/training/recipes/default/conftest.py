@@ -22,16 +22,16 @@ def review(part, number, label, text):
 
 @pytest.fixture
 def data(tmp_path):
-    """Labelled reviews, one excluded and one that repeats a test review; unlabelled ones; other domains."""
+    """Labeled reviews, one excluded and one that repeats a test review; unlabeled ones; other domains."""
     folder = tmp_path / "data"
     text = "Review {}.<br /><br />I sat through all of it in silence."
-    labelled = [review("train", number, number % 2, text.format(number)) for number in range(18)]
-    labelled += [review("train", 18, 1, "Left out on purpose."), review("train", 19, 0, "a TEST   review of mine.")]
-    pack(folder / "imdb" / "train.jsonl.gz", labelled)
+    labeled = [review("train", number, number % 2, text.format(number)) for number in range(18)]
+    labeled += [review("train", 18, 1, "Left out on purpose."), review("train", 19, 0, "a TEST   review of mine.")]
+    pack(folder / "imdb" / "train.jsonl.gz", labeled)
     pack(folder / "imdb" / "test.jsonl.gz", [review("test", n, n % 2, text) for n, text in enumerate(TESTS)])
     text = "Nobody said what to think of film number {}.\nSo short."
-    unlabelled = [review("unsup", number, None, text.format(number)) for number in range(3)]
-    pack(folder / "imdb" / "unsup.jsonl.gz", unlabelled)
+    unlabeled = [review("unsup", number, None, text.format(number)) for number in range(3)]
+    pack(folder / "imdb" / "unsup.jsonl.gz", unlabeled)
     (folder / "imdb" / "exclude_from_training.tsv").write_text("id\treason\ntrain/18\tused elsewhere\n")
     for name, labels in DOMAINS.items():
         rows = [json.dumps({"text": f"This is text {n} of {name}.", "label": label}) for n, label in enumerate(labels)]

@@ -1,4 +1,4 @@
-"""Texts made up for training: labelled as their family says, and none that the behavioral suite asks."""
+"""Texts made up for training: labeled as their family says, and none that the behavioral suite asks."""
 
 from collections import Counter
 

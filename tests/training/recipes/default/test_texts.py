@@ -1,4 +1,4 @@
-"""The texts of the shipped model: labelled, unlabelled and to measure on, and nothing in two of these."""
+"""The texts of the shipped model: labeled, unlabeled and to measure on, and nothing in two of these."""
 
 import gzip
 import json
@@ -20,43 +20,43 @@ def texts(path):
     return {row["text"] for row in rows(path)}
 
 
-def test_labelled_texts_are_of_all_domains_and_no_text_is_in_two_parts(recipe):
+def test_labeled_texts_are_of_all_domains_and_no_text_is_in_two_parts(recipe):
     prepare(recipe)
-    labelled, validation, unlabelled = map(texts, (recipe.labelled, recipe.validation, recipe.unlabelled))
-    assert len([text for text in labelled | validation if text.startswith("Review ")]) == 18
-    assert "This is text 0 of goemotions." in labelled | validation
-    assert "This is text 1 of senti4sd." in labelled | validation
-    assert not labelled & validation
-    assert not (labelled | validation) & unlabelled
-    assert {row["label"] for row in rows(recipe.labelled)} == {"negative", "neutral", "positive"}
+    labeled, validation, unlabeled = map(texts, (recipe.labeled, recipe.validation, recipe.unlabeled))
+    assert len([text for text in labeled | validation if text.startswith("Review ")]) == 18
+    assert "This is text 0 of goemotions." in labeled | validation
+    assert "This is text 1 of senti4sd." in labeled | validation
+    assert not labeled & validation
+    assert not (labeled | validation) & unlabeled
+    assert {row["label"] for row in rows(recipe.labeled)} == {"negative", "neutral", "positive"}
 
 
 def test_excluded_and_measured_texts_are_not_read(recipe):
     prepare(recipe)
-    read = texts(recipe.labelled) | texts(recipe.validation) | texts(recipe.unlabelled)
+    read = texts(recipe.labeled) | texts(recipe.validation) | texts(recipe.unlabeled)
     assert "Left out on purpose." not in read
     assert "a TEST   review of mine." not in read  # a test review, but for case and spacing
 
 
-def test_texts_without_one_of_the_three_labels_are_unlabelled(recipe):
+def test_texts_without_one_of_the_three_labels_are_unlabeled(recipe):
     prepare(recipe)
-    unlabelled = texts(recipe.unlabelled)
-    assert {f"This is text {n} of goemotions." for n in (3, 4)} <= unlabelled
-    assert {"This is text 1 of newsmtsc.", "This is text 0 of mams."} <= unlabelled
-    assert {row["label"] for row in rows(recipe.unlabelled)} == {""}
+    unlabeled = texts(recipe.unlabeled)
+    assert {f"This is text {n} of goemotions." for n in (3, 4)} <= unlabeled
+    assert {"This is text 1 of newsmtsc.", "This is text 0 of mams."} <= unlabeled
+    assert {row["label"] for row in rows(recipe.unlabeled)} == {""}
 
 
 def test_line_breaks_of_web_pages_become_line_breaks(recipe):
     prepare(recipe)
-    assert "Review 0.\nI sat through all of it in silence." in texts(recipe.labelled) | texts(recipe.validation)
+    assert "Review 0.\nI sat through all of it in silence." in texts(recipe.labeled) | texts(recipe.validation)
 
 
 def test_sentences_come_from_the_documents_that_are_learned_from(recipe):
     prepare(recipe)
-    unlabelled = [row["text"] for row in rows(recipe.unlabelled)]
-    assert "Nobody said what to think of film number 2." in unlabelled
-    assert unlabelled.count("I sat through all of it in silence.") == 1  # many reviews hold it
-    assert not any("test" in text for text in unlabelled)
+    unlabeled = [row["text"] for row in rows(recipe.unlabeled)]
+    assert "Nobody said what to think of film number 2." in unlabeled
+    assert unlabeled.count("I sat through all of it in silence.") == 1  # many reviews hold it
+    assert not any("test" in text for text in unlabeled)
 
 
 @pytest.mark.parametrize("measured", MEASURED, ids=lambda measured: measured.file_name)
@@ -72,7 +72,7 @@ def test_a_sentence_of_a_set_to_measure_on_is_not_learned(recipe):
     amazon = recipe.data / "amazon_reviews" / "reviews.jsonl.gz"
     amazon.write_bytes(gzip.compress((json.dumps({"label": 1, "text": sentence.upper()}) + "\n").encode()))
     prepare(recipe)
-    assert sentence not in texts(recipe.unlabelled)
+    assert sentence not in texts(recipe.unlabeled)
 
 
 def test_distinct_texts_differ_in_more_than_case_and_punctuation():
@@ -93,7 +93,7 @@ def test_a_trial_takes_a_little_of_everything(recipe):
     small = replace(recipe, reviews=4, trees=2, sentences=2)
     prepare(small)
     assert len(small.training_trees.read_text().splitlines()) == 2
-    assert len([text for text in texts(small.labelled) if text.startswith("Review ")]) <= 4
+    assert len([text for text in texts(small.labeled) if text.startswith("Review ")]) <= 4
 
 
 def test_a_part_of_a_sorted_list_is_from_all_over_it():

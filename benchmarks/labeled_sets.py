@@ -1,4 +1,4 @@
-"""The labelled texts that ``accuracy`` measures on, and those its baselines learn from."""
+"""The labeled texts that ``accuracy`` measures on, and those its baselines learn from."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from training.recipes.default.measured_sets import BINARY, MEASURED, SST_THREE, 
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledSet:
+class LabeledSet:
     """Texts as a person writes them, their labels' names, and the labels there are."""
 
     name: str
@@ -23,26 +23,26 @@ class LabelledSet:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def sample(self, rows: int, *, seed: int) -> "LabelledSet":
+    def sample(self, rows: int, *, seed: int) -> "LabeledSet":
         """At most ``rows`` texts of the set, drawn at random."""
         if rows >= len(self):
             return self
         chosen = random.Random(seed).sample(range(len(self)), rows)  # noqa: S311 - not for cryptography
-        return LabelledSet(
+        return LabeledSet(
             self.name, self.labels, [self.texts[row] for row in chosen], [self.truth[row] for row in chosen]
         )
 
 
-def sets_to_measure(folder: Path) -> Iterator[LabelledSet]:
+def sets_to_measure(folder: Path) -> Iterator[LabeledSet]:
     """Every set of the recipe, read one at a time; after ``amazon_reviews`` each of its domains."""
     for measured in MEASURED:
         examples = list(measured.examples(folder))
-        yield _labelled_set(measured.name, measured.labels, examples)
+        yield _labeled_set(measured.name, measured.labels, examples)
         if measured.name == "amazon_reviews":
             yield from _by_domain(measured, examples, folder)
 
 
-def training_set(folder: Path, name: str, labels: tuple[str, ...]) -> LabelledSet:
+def training_set(folder: Path, name: str, labels: tuple[str, ...]) -> LabeledSet:
     """The texts to learn from, without those that are in the test file too.
 
     Args:
@@ -58,17 +58,17 @@ def training_set(folder: Path, name: str, labels: tuple[str, ...]) -> LabelledSe
         train, test = "imdb/train.jsonl.gz", folder / "imdb" / "test.jsonl.gz"
     examples = MeasuredSet(name, labels, train, {**options, "label_map": label_map}).examples(folder)
     leaks = LeakageFilter([test], min_words=1)
-    return _labelled_set(name, labels, drop_leaks(examples, leaks, skipped_leaks("drop"), path=folder / train))
+    return _labeled_set(name, labels, drop_leaks(examples, leaks, skipped_leaks("drop"), path=folder / train))
 
 
-def _by_domain(measured: MeasuredSet, examples: list[Example], folder: Path) -> Iterator[LabelledSet]:
+def _by_domain(measured: MeasuredSet, examples: list[Example], folder: Path) -> Iterator[LabeledSet]:
     rows = read_examples(folder / measured.path, ReadingOptions(label_column="domain"))
     domains = {row.line: row.label for row in rows}
     for domain in sorted(set(domains.values())):
         of_domain = [example for example in examples if domains[example.line] == domain]
-        yield _labelled_set(f"{measured.name}: {domain}", measured.labels, of_domain)
+        yield _labeled_set(f"{measured.name}: {domain}", measured.labels, of_domain)
 
 
-def _labelled_set(name: str, labels: tuple[str, ...], examples: Iterable[Example]) -> LabelledSet:
+def _labeled_set(name: str, labels: tuple[str, ...], examples: Iterable[Example]) -> LabeledSet:
     rows = list(examples)
-    return LabelledSet(name, labels, [row.text for row in rows], [row.label for row in rows])
+    return LabeledSet(name, labels, [row.text for row in rows], [row.label for row in rows])
