@@ -1,4 +1,4 @@
-"""Accuracy of a bundle beside VADER, TextBlob, TF-IDF with logistic regression, and fastText, in one run.
+"""Accuracy of a bundle and of VADER, TextBlob, TF-IDF with logistic regression, and fastText, in one run.
 
     pip install -e ".[train,benchmarks]" -c constraints.txt
     python -m benchmarks.accuracy DATA [--bundle default] [--to figures.json] [--rows 2000]
@@ -7,7 +7,7 @@ DATA is the folder of the sets listed in training/recipes/default/measured_sets.
 once on the treebank's phrases and once on IMDb's reviews. Every system is measured on the same texts with the same
 code, with 95% bootstrap intervals over texts. Prints Markdown tables.
 
-On a set of two labels, a system with a neutral label answers positive where that outweighs negative. Its calibration
+On a set of two labels, a system with a neutral label answers positive if that outweighs negative. Its calibration
 error is that of the two scores, normalized to sum to 1. Takes about half an hour on one core; --rows N measures N texts
 of each set, for a first look.
 """

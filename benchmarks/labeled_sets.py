@@ -13,7 +13,7 @@ from training.recipes.default.measured_sets import BINARY, MEASURED, SST_THREE, 
 
 @dataclass(frozen=True, slots=True)
 class LabeledSet:
-    """Texts as a person writes them, their labels' names, and the labels there are."""
+    """Texts with their labels' names, and the set of labels."""
 
     name: str
     labels: tuple[str, ...]
@@ -43,7 +43,7 @@ def sets_to_measure(folder: Path) -> Iterator[LabeledSet]:
 
 
 def training_set(folder: Path, name: str, labels: tuple[str, ...]) -> LabeledSet:
-    """The texts to learn from, without those that are in the test file too.
+    """The texts to learn from, without those that are also in the test file.
 
     Args:
         folder: of the data sets.

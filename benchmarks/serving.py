@@ -1,4 +1,4 @@
-"""Throughput and latency of the service beside an empty BentoML endpoint, FastAPI and LitServe, in one run.
+"""Throughput and latency of the service, an empty BentoML endpoint, FastAPI and LitServe, in one run.
 
     pip install -e ".[benchmarks]" -c constraints.txt
     python -m benchmarks.serving --json figures.json

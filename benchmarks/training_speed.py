@@ -81,7 +81,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """How much faster one contestant is than another, and the lower bound, if any."""
+    """The speed of one contestant relative to another, with the lower bound, if any."""
 
     figure: Figure
     goal: float | None

@@ -1,4 +1,4 @@
-"""What a trained model is: the bundle format, and the only code that knows how to run one."""
+"""The bundle format of trained models, and the only code that runs one."""
 
 from model_store.errors import BundleError, DeviceError, ModelError, TextError
 from model_store.evaluation import Evaluation

@@ -10,7 +10,7 @@ from pathlib import Path
 def atomic_write(path: Path, content: bytes | memoryview) -> None:
     """Replace a file's content at once: readers see the old bytes or the new ones, never a part.
 
-    The folder is made where it is missing. One process may write a path at a time.
+    The folder is made if it is missing. Only one process may write a path at a time.
 
     Raises:
         OSError: the folder cannot be written to or the disk is full; the file there before is intact.

@@ -75,7 +75,7 @@ def write(
     evaluation: Evaluation | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a bundle with its model card beside its destination and rename it into place.
+    """Write a bundle with its model card next to its destination and rename it into place.
 
     Args:
         folder: the destination.

@@ -118,7 +118,7 @@ def _method(manifest: Manifest, figure: Comparison) -> str:
 
 
 def _compared(manifest: Manifest, evaluation: Evaluation) -> Iterator[tuple[str, int, str, list[str]]]:
-    """Data, texts, metric, and each method's figure; this model's own stands in where the report has none."""
+    """Data, texts, metric, and each method's figure; this model's own where the report has none."""
     own = {(metric.data, metric.metric, metric.rows): metric for metric in evaluation.metrics}
     rows: dict[tuple[str, str, int], dict[str, Comparison | Measurement]] = {}
     for figure in evaluation.comparison:

@@ -1,12 +1,12 @@
 """``python -m model_store show | verify | predict | upgrade``: show, check and run bundles; output as text or JSON."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import click
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +16,7 @@ from model_store.card import model_card, summary
 from model_store.errors import BundleError, TextError
 from model_store.manifest import FORMAT_VERSION
 from model_store.model import SentimentModel
+from model_store.plain_console import plain_console
 from model_store.results import Prediction
 from model_store.version import __version__
 
@@ -46,7 +47,7 @@ def commands() -> None:
 def show(*, bundle: str, whole_card: bool, as_json: bool) -> None:
     """Print what a model is and how good it is: the most important lines of its card."""
     content = bundles.read(bundles.resolve(bundle))
-    console = Console()
+    console = plain_console()
     if as_json:
         evaluation = content.evaluation.model_dump(mode="json")
         console.print_json(data={**content.manifest.model_dump(mode="json"), "evaluation": evaluation})
@@ -55,7 +56,9 @@ def show(*, bundle: str, whole_card: bool, as_json: bool) -> None:
     else:
         size = sum(path.stat().st_size for path in content.path.iterdir() if path.is_file())
         console.print(Markdown(summary(content.manifest, content.evaluation, size=size)))
-        console.print(f"Everything else: python -m model_store show {bundle} --card", style="dim", highlight=False)
+        console.print(
+            f"Everything else: python -m model_store show {shlex.quote(bundle)} --card", style="dim", highlight=False
+        )
 
 
 @commands.command()
@@ -71,7 +74,7 @@ def verify(*, bundle: str, as_json: bool) -> None:
     table = Table("file", "SHA-256 in the manifest")
     for name, sha256 in content.manifest.files.items():
         table.add_row(name, sha256)
-    console = Console()
+    console = plain_console()
     console.print(table)
     console.print(f"{content.manifest.name} {content.manifest.version} is whole and loads.")
 
@@ -119,7 +122,7 @@ def predict(*, bundle: str, texts: tuple[str, ...], explain: bool, as_json: bool
         for text, prediction in zip(texts, predictions, strict=True):
             click.echo(_json_line(text, prediction))
         return
-    console = Console()
+    console = plain_console()
     console.print(_table(texts, predictions, model.manifest.label_names))
     if explain:
         for prediction in predictions:
@@ -141,22 +144,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _answer_lines(model: SentimentModel, stream: BinaryIO, *, explain: bool, as_json: bool) -> Iterator[str]:
     """The answer to each line, as soon as the line is there."""
-    for number, line in enumerate(stream, start=1):
-        content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+    for line_number, line in enumerate(stream, start=1):
+        content = line.removeprefix(BYTE_ORDER_MARK) if line_number == 1 else line
         text = None
         try:
             text = _decode(content.rstrip(b"\r\n"))
             (prediction,) = model.predict_tokenized([model.tokenize(text)], explain=explain)
         except TextError as error:
-            problem = {"line": number, "text": text, "error": {"code": error.code, "message": error.message}}
-            yield json.dumps(problem) if as_json else f"line {number}: {error.message}"
+            problem = {"line": line_number, "text": text, "error": {"code": error.code, "message": error.message}}
+            yield json.dumps(problem) if as_json else f"line {line_number}: {error.message}"
             continue
         if as_json:
             yield _json_line(text, prediction)
             continue
         yield _plain_line(text, prediction)
         if explain:
-            with (console := Console()).capture() as capture:
+            with (console := plain_console()).capture() as capture:
                 console.print(_explanation(prediction))
             yield capture.get()
 

@@ -22,7 +22,7 @@ class TextError(ValueError):
 
     Attributes:
         code: a stable word for programs to test.
-        index: the text's position in its list, or None if it came alone.
+        index: the text's position in its list, or None for a single text.
     """
 
     def __init__(self, code: TextErrorCode, message: str, *, index: int | None = None) -> None:
@@ -37,7 +37,7 @@ class ModelError(ValueError):
 
 
 class DeviceError(Exception):
-    """The model cannot run where it was asked to: the message says what is missing."""
+    """The model cannot run on the requested device; the message says what is missing."""
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""How good a bundle is and what it is for: the content of evaluation.json and, in tables, of the card."""
+"""Measurements and intended use of a bundle: the content of evaluation.json and, in tables, of the card."""
 
 from pydantic import Field, model_validator
 
@@ -22,7 +22,7 @@ class CoveragePoint(StrictModel):
 
     threshold: float = Field(ge=0, le=1)
     coverage: float = Field(
-        ge=0, le=1, description="Share of all texts whose answers are kept; where one was asked for, that one."
+        ge=0, le=1, description="Share of all texts whose answers are kept; the requested share, if there was one."
     )
     accuracy: float | None = Field(ge=0, le=1, description="Share of the kept answers that are right; null: none kept.")
 
@@ -34,7 +34,7 @@ class RiskCoverage(StrictModel):
     rows: int = Field(ge=1)
     points: list[CoveragePoint] = Field(description="From all texts down to the surest half.")
     confident: CoveragePoint | None = Field(
-        default=None, description="At the bundle's own threshold; null where it has none or nothing reaches it."
+        default=None, description="At the bundle's own threshold; null if it has none or nothing reaches it."
     )
 
 
@@ -78,7 +78,7 @@ class KnownFailure(StrictModel):
 
 
 class Evaluation(StrictModel):
-    """All that is known of how well a bundle does. Measuring changes this and leaves the bundle's identity alone."""
+    """All measurements of a bundle. Measuring changes this, but not the bundle's identity."""
 
     intended_use: list[str] = Field(default_factory=list)
     not_intended_for: list[str] = Field(default_factory=list)

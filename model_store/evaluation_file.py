@@ -52,8 +52,8 @@ def unpack(path: Path, file: bytes, *, manifest_sha256: str) -> tuple[Evaluation
     try:
         return Evaluation.model_validate(evaluation), card_sha256
     except ValidationError as error:
-        place, problem = first_problem(error)
-        raise BundleError(path, f"is invalid at {place or 'the top level'}: {problem}") from None
+        field, problem = first_problem(error)
+        raise BundleError(path, f"is invalid at {field or 'the top level'}: {problem}") from None
 
 
 def _hash(content: dict[str, Any]) -> str:

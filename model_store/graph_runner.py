@@ -19,7 +19,7 @@ PROVIDERS: Mapping[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAE
 """ONNX Runtime's names."""
 
 PADDED_TOKENS_A_BATCH = 4096
-"""Texts are run together up to this many padded tokens, so that memory stays bounded however many are asked for."""
+"""Maximum number of padded tokens of a batch. It bounds memory for any number of texts."""
 
 Outputs = dict[str, NDArray[np.float32]]
 """One text's values by the name of the graph's output, without padding."""
@@ -109,7 +109,7 @@ class GraphRunner:
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
         """Indices of the texts that are run together."""
-        if self._arithmetic == "int8":  # its rounding goes by the range of all that is computed together
+        if self._arithmetic == "int8":  # rounding depends on the range of all values of a batch
             return ([index] for index in range(len(lengths)))
         return _by_length(lengths)
 
@@ -135,7 +135,7 @@ def _session(graph: bytes, *, path: Path, threads: int, device: Device) -> onnxr
         session = onnxruntime.InferenceSession(graph, options, providers=[PROVIDERS[device]])
     except Exception as error:  # onnxruntime raises bare subclasses of Exception
         raise BundleError(path, f"cannot be loaded by ONNX Runtime ({error})") from error
-    if PROVIDERS[device] not in session.get_providers():  # it only warns, and goes on with the CPU
+    if PROVIDERS[device] not in session.get_providers():  # ONNX Runtime only warns and uses the CPU
         message = f"The device {device} was asked for, but ONNX Runtime could not start it; its log says why."
         raise DeviceError(message)
     return session

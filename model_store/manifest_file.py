@@ -13,7 +13,7 @@ from model_store.evaluation import Evaluation
 from model_store.manifest import FORMAT_VERSION, Manifest
 
 SPLIT_SINCE = 3
-"""The first format whose evaluation stands in a file of its own."""
+"""The first format with the evaluation in a file of its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ def unpack(path: Path, file: bytes) -> tuple[Manifest, Evaluation | None]:
             evaluation = Evaluation.model_validate(figures)
         return Manifest.model_validate(content), evaluation
     except ValidationError as error:
-        place, problem = first_problem(error)
-        raise BundleError(path, f"is invalid at {place or 'the top level'}: {problem}") from None
+        field, problem = first_problem(error)
+        raise BundleError(path, f"is invalid at {field or 'the top level'}: {problem}") from None
 
 
 def _parse(path: Path, file: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ RENAMED = {"behaviour": "behavior", "learnt_from": "training_data", "began_with"
 EVALUATION = (
     "intended_use", "not_intended_for", "metrics", "risk_coverage", "behavior", "comparison", "known_failures",
 )  # fmt: skip
-"""Fields that stood in manifest.json and stand in evaluation.json since format 3."""
+"""Fields that moved from manifest.json to evaluation.json in format 3."""
 
 
 def split(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

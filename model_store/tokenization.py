@@ -60,7 +60,7 @@ class TextTokenizer:
         """Split a text into tokens of the vocabulary.
 
         Raises:
-            TextError: ``empty_text`` (nothing is left to read), ``invalid_text`` (a lone surrogate, which no UTF-8
+            TextError: ``empty_text`` (the text has no tokens), ``invalid_text`` (a lone surrogate, which no UTF-8
                 text can hold), ``too_many_tokens`` (with ``truncate="never"``).
         """
         try:

@@ -15,7 +15,7 @@ def usable_cores(*, cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> i
     A quota that is not a whole number of cores is rounded up, so that all of it can be used.
 
     Args:
-        cgroups: where the control groups are mounted (Linux, cgroup v1 and v2).
+        cgroups: mount point of the control groups (Linux, cgroup v1 and v2).
         membership: the file that names this process's control groups.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -48,13 +48,13 @@ def _upward(mount: Path, group: str) -> Iterator[Path]:
 
 
 def _quota(microseconds: str = "max", period: str = "100000") -> Iterator[float]:
-    """The quota in cores, or nothing where there is none: "max" in cgroup v2, -1 in v1."""
+    """The quota in cores, or nothing if there is none: "max" in cgroup v2, -1 in v1."""
     if microseconds.isdigit() and period.isdigit() and int(period) > 0:
         yield int(microseconds) / int(period)
 
 
 def _text(path: Path) -> str:
-    """A file's text; empty where it is missing or cannot be read, as in most places without control groups."""
+    """A file's text; empty if it is missing or cannot be read, as in most places without control groups."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError:

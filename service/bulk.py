@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class OversizedLine:
-    """Stands for a line that was longer than allowed and whose content was dropped."""
+    """A line that was longer than allowed; its content was dropped."""
 
 
 OVERSIZED = OversizedLine()

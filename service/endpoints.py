@@ -32,7 +32,7 @@ class Operation:
 
     Attributes:
         id: the operation's name for generated clients.
-        response: the schema of the answer; None where the answer is text.
+        response: the schema of the answer; None if the answer is text.
         request: the schema of the body; for a stream, of one of its lines.
         lines: for a stream, the schemas of the lines that come back.
         query: the schema of the parameters in the address.
@@ -60,7 +60,7 @@ class Endpoint:
         handler: a function from a request to a response.
         body: what is done with the body of a request.
         media_types: what a whole body may be.
-        needs_key: whether an API key is asked for, where the operator has set some.
+        needs_key: whether an API key is needed if the operator has set some.
         metric: the label ``endpoint`` in the metrics; the path by default.
         logged: whether a request leaves a line in the access log.
         operation: what the OpenAPI document says; None leaves the endpoint out of it.
@@ -83,7 +83,7 @@ def _unlisted(_: object) -> None:
 
 
 UNLISTED = Endpoint(method="GET", path="", handler=_unlisted, metric="elsewhere")
-"""Stands for every path without an entry."""
+"""The entry for all other paths."""
 
 
 class EndpointTable:
@@ -100,7 +100,7 @@ class EndpointTable:
                 self._fixed[endpoint.path] = endpoint
 
     def at(self, path: str) -> Endpoint:
-        """The endpoint at a path, ``UNLISTED`` where there is none."""
+        """The endpoint at a path, ``UNLISTED`` if there is none."""
         if endpoint := self._fixed.get(path):
             return endpoint
         return next((endpoint for pattern, endpoint in self._patterns if pattern.match(path)), UNLISTED)

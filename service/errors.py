@@ -88,7 +88,7 @@ class _ErrorResponse(Response):
 
 
 def error_of(message: Message) -> RequestError:
-    """The error that the start of a response stands for; a foreign response counts by its status."""
+    """The error of a response, from its start; a foreign response counts by its status."""
     error = message.get("error")
     return error if isinstance(error, RequestError) else RequestError(code_of(message["status"]))
 

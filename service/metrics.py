@@ -100,7 +100,7 @@ def _texts(label: str) -> Counter:
 
 
 def requested(endpoint: str, status: int, *, seconds: float | None = None, error: ErrorCode | None = None) -> None:
-    """Count one request at its end; ``seconds`` is None where its start is unknown."""
+    """Count one request at its end; ``seconds`` is None if its start is unknown."""
     _requests(endpoint, status).inc()
     if seconds is not None:
         _request_seconds(endpoint).observe(seconds)

@@ -5,7 +5,7 @@ from service.schemas import LimitsInForce, ModelCard
 from service.settings import Settings
 
 EVALUATION = ("metrics", "risk_coverage", "behaviour", "comparison", "known_failures")
-"""Fields that say how good the model is: most of the card's bytes, and not needed to use the model."""
+"""Fields about the quality of the model: most of the card's bytes, and not needed to use the model."""
 
 
 def model_card(model: SentimentModel, settings: Settings) -> ModelCard:

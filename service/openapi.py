@@ -49,7 +49,7 @@ def openapi(card: ModelCard, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "summary": "Sentiment with reasons, and every token's representation in context.",
             "description": f"Serves {card.name} {card.version}. Every error has the same form, `ErrorResponse`, except "
             "under `/v2`, where it is the protocol's `ProtocolError`. Every response carries an `X-Request-ID`: yours "
-            "if the request had one. An API key is needed only where the operator has set some.",
+            "if the request had one. An API key is needed only if the operator has set some.",
         },
         "servers": [{"url": "."}],
         "security": [{}, {"bearer": []}, {"key": []}],

@@ -83,7 +83,7 @@ class Predictor:
         """One text's tokens.
 
         Raises:
-            UnansweredTextError: the text cannot be answered; those beside it can.
+            UnansweredTextError: the text cannot be answered; the others can.
             RequestError: all texts of the request together have too many tokens, or the request is over.
         """
         if len(text) > self._settings.max_characters:
@@ -240,7 +240,7 @@ def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
 
 
 def _scored(prediction: Prediction) -> dict[str, Any]:
-    """What a text and a sentence have in common."""
+    """The fields that results of texts and sentences share."""
     return {
         "label": prediction.label,
         "score": prediction.score,

@@ -14,10 +14,10 @@ from service.errors import invalid
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-"""What some editors and libraries write before UTF-8."""
+"""The byte order mark that some editors and libraries write before UTF-8."""
 
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-"""Half of a character outside the basic plane; JavaScript sends a lone one where it cuts an emoji."""
+"""Half of a character outside the basic plane; JavaScript sends one alone if it cuts an emoji."""
 
 QUERY_VALUES: Mapping[str, bool] = {"true": True, "false": False}
 

@@ -75,7 +75,7 @@ async def bulk(request: Request) -> ASGIApp:
     """Sentiment of a stream.
 
     Any number of texts, one JSON object a line, answered while they arrive, in the same order; `index` counts the lines
-    from 0. A line that cannot be answered gets an error with a `code`, and the stream goes on. Blank lines are skipped.
+    from 0. A line that cannot be answered gets an error with a `code`; the stream continues. Blank lines are skipped.
     The body has no limit; a line may be as long as the body of another call. Read the answers while you write, as
     `curl -N -X POST -T texts.ndjson` does: the service stops computing while its answers are not read, and closes the
     connection after a while. An answer without a proper end is incomplete.

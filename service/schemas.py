@@ -140,9 +140,7 @@ class ModelName(_Response):
 class Token(_Response):
     """A piece of the text as the model read it."""
 
-    text: str = Field(
-        description="The piece exactly as it stands in the text: `text[start:end]`.", examples=["terribly"]
-    )
+    text: str = Field(description="The piece exactly as in the text: `text[start:end]`.", examples=["terribly"])
     start: int = Field(description="Offset of its first character, in Unicode code points.", examples=[14])
     end: int = Field(description="Offset just behind its last character, in Unicode code points.", examples=[22])
     known: bool = Field(description="Whether the model's vocabulary has it.", examples=[True])
@@ -163,7 +161,7 @@ Confident = Annotated[
     Field(
         description="Whether the score reaches the model's `calibration.threshold` in `GET /v1/model` and the model "
         "has read the text: at most `calibration.max_unknown_share` of its tokens are unknown. Answers that reach the "
-        "threshold were right in `calibration.target_accuracy` of the texts it was chosen on. Null where the model has "
+        "threshold were right in `calibration.target_accuracy` of the texts it was chosen on. Null if the model has "
         "no threshold.",
         examples=[True],
     ),
@@ -190,7 +188,7 @@ class _Sentiment(_Response):
     )
     polarity: float | None = Field(
         description="From -1, wholly negative, to 1, wholly positive: the expectation of the labels' polarities. "
-        "Null where a label of the model has none.",
+        "Null if a label of the model has none.",
         examples=[0.96],
     )
     token_count: int = Field(description="How many tokens the model read.", examples=[6])
@@ -199,7 +197,7 @@ class _Sentiment(_Response):
 
 
 class Sentence(_Response):
-    """One sentence of a text, read on its own: the sentences before and after it change nothing."""
+    """One sentence of a text, read by itself, without the sentences before and after it."""
 
     start: int = Field(description="Offset of its first token, in Unicode code points.", examples=[0])
     end: int = Field(description="Offset just behind its last token; `text[start:end]` is the sentence.", examples=[32])
@@ -249,7 +247,7 @@ class RepresentResult(_Sentiment):
 
 
 class UnansweredText(_Response):
-    """A text that could not be answered; the texts beside it are."""
+    """A text that could not be answered; the other texts are."""
 
     index: int = Field(description="The text's position in `texts`.", examples=[1])
     code: TextErrorCode = Field(description="A stable word for programs.")
@@ -303,7 +301,7 @@ class ModelQuery(_Request):
 
 
 class ModelCard(_Response):
-    """What is served: the model, where it comes from, the limits in force and, where asked for, how good it is."""
+    """The served model: its origin, the limits in force and, if requested, its evaluation."""
 
     name: str
     version: str
@@ -339,7 +337,8 @@ class ErrorDetail(_Response):
     code: ErrorCode = Field(description="A stable word for programs.")
     message: str = Field(description="A sentence for people.", examples=["Input should be a valid string"])
     param: str | None = Field(
-        description="The field at fault, as a path into the request; null where it is none.", examples=["texts.3"]
+        description="The field at fault, as a path into the request; null if no field is at fault.",
+        examples=["texts.3"],
     )
     request_id: str = Field(
         description="The `X-Request-ID` the request came with, else a new one; every response carries it.",

@@ -14,7 +14,7 @@ from service.errors import RequestError
 
 
 class ApiKeyMiddleware:
-    """Refuses requests without a valid key, except where the endpoint's entry says that it needs none."""
+    """Refuses requests without a valid key, except to endpoints whose entry needs none."""
 
     def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:
         self._app = app

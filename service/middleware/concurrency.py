@@ -1,4 +1,4 @@
-"""Limits on what is under way in this process: requests, streams and the bytes they hold."""
+"""Limits of this process: concurrent requests, streams, and the bytes they hold."""
 
 import threading
 from collections.abc import Callable

@@ -61,7 +61,7 @@ class ErrorEnvelopeMiddleware:
 
 
 class _Reply:
-    """Sends a response: unchanged where it is good, as the envelope where it is an error.
+    """Sends a response: unchanged if it is a success, as the envelope if it is an error.
 
     Attributes:
         status: what was sent; ``CLIENT_GONE`` until then.

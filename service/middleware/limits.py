@@ -1,4 +1,4 @@
-"""Limits in front of every handler: on its body, on the requests under way, and on the bytes they hold.
+"""Limits in front of all handlers: on the body, on concurrent requests, and on the bytes they hold.
 
 A slot is acquired when the body is complete, so that slow senders hold none, and released when the answer is ready, so
 that slow readers hold none.
@@ -110,7 +110,7 @@ class RequestLimitMiddleware:
             raise self._too_large()
 
     async def _body(self, receive: Receive, context: RequestContext) -> bytes | None:
-        """The whole body, or None where the client disconnected.
+        """The whole body, or None if the client disconnected.
 
         Raises:
             RequestError: it is too large or too slow, or the process is overloaded.

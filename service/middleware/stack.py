@@ -2,7 +2,7 @@
 
 BentoML's own layers stay out of a request's way: its metrics make a new series for every path that a scanner tries, its
 access log has no request id, its timeout keeps a timer and some 5 kB of every request until it would have passed, and
-its tracing costs a fifth of a small request where no exporter is configured. ``python -m benchmarks.overhead`` measures
+its tracing costs a fifth of a small request if no exporter is configured. ``python -m benchmarks.overhead`` measures
 them.
 """
 

@@ -47,7 +47,7 @@ def pack(tensor: ResponseTensor) -> bytes:
 
 
 def without_data(tensor: ResponseTensor, size: int) -> ResponseTensor:
-    """The tensor's entry in the JSON object where its bytes follow."""
+    """The tensor's entry in the JSON object if its bytes follow."""
     return tensor.model_copy(update={"data": None, "parameters": {"binary_data_size": size}})
 
 

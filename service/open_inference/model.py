@@ -73,7 +73,7 @@ class OpenInferenceModel:
         """Answer one request; the bytes are those of the tensors requested as bytes.
 
         Args:
-            body: the JSON object, followed by the bytes of the input where it has some.
+            body: the JSON object, followed by the bytes of the input if it has any.
             json_length: bytes of the JSON object; all by default.
 
         Raises:

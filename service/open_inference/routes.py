@@ -86,7 +86,7 @@ async def infer(request: Request) -> Response:
 
     The input is a tensor of BYTES with the texts. The outputs are label and probabilities, or those named, such as
     `"outputs": [{"name": "token_count"}, {"name": "representations"}]` for the top layer, padded with zeros after each
-    text's last token; `confident` exists where the model has a threshold. A tensor cannot express that a text has no
+    text's last token; `confident` exists if the model has a threshold. A tensor cannot express that a text has no
     answer: one such text, also one with too many tokens, fails the request, and the error names it. The extension for
     binary tensors works both ways: with the header `Inference-Header-Content-Length` the texts may follow the JSON
     object as bytes, and with the parameter `binary_data` a tensor comes back as bytes. The classification extension is
@@ -175,7 +175,7 @@ def _json_length(headers: Headers) -> int | None:
 
 
 def _model(request: Request) -> OpenInferenceModel:
-    """The served model; raises ``RequestError`` where the path names another one."""
+    """The served model; raises ``RequestError`` if the path names another one."""
     served: OpenInferenceModel = request.app.state.served.open_inference
     served.check_name(request.path_params["name"], request.path_params.get("version"))
     return served

@@ -4,14 +4,24 @@ https://github.com/kserve/open-inference-protocol, ``specification/protocol/infe
 parameters of a request are ignored, as the protocol asks: clients send some to every server.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from service.schemas import EXAMPLE_TEXT, Text
 
 Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
 Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
+
+
+def _one_problem(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """Name one problem where pydantic names one for each member of the union, at paths that no request has."""
+    try:
+        return validate(value)
+    except ValidationError:
+        message = "Input should be a list of strings, or of lists of one string"
+        raise PydanticCustomError("texts", message) from None
 
 
 class _Object(BaseModel):
@@ -29,9 +39,9 @@ class InferInput(_RequestObject):
     shape: list[int] = Field(min_length=1, max_length=2, description="[n] or [n, 1], for n texts.", examples=[[1]])
     datatype: Literal["BYTES"]
     parameters: dict[str, Any] | None = Field(
-        default=None, description="`binary_data_size` instead of `data`, where the texts follow as bytes."
+        default=None, description="`binary_data_size` instead of `data`, if the texts follow as bytes."
     )
-    data: list[Text] | list[list[Text]] | None = Field(
+    data: Annotated[list[Text] | list[list[Text]] | None, WrapValidator(_one_problem)] = Field(
         default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]]
     )
 
@@ -64,7 +74,7 @@ class ResponseTensor(_Object):
     name: str = Field(examples=["probabilities"])
     datatype: Datatype = Field(examples=["FP32"])
     shape: list[int] = Field(examples=[[1, 3]])
-    parameters: dict[str, Any] | None = Field(default=None, description="`binary_data_size`, where there is no `data`.")
+    parameters: dict[str, Any] | None = Field(default=None, description="`binary_data_size`, if `data` is absent.")
     data: list[str] | list[bool] | list[float] | list[int] | None = Field(default=None, examples=[[0.01, 0.02, 0.97]])
 
 
@@ -78,7 +88,7 @@ class InferResponse(_Object):
 
 
 class TensorMetadata(_Object):
-    """An input or output tensor; -1 stands for any size."""
+    """An input or output tensor; -1 means any size."""
 
     name: str
     datatype: Datatype

@@ -1,4 +1,4 @@
-"""Everything that depends on internals of uvicorn and BentoML. ``tests/service/server`` says what is relied on.
+"""Everything that depends on internals of uvicorn and BentoML. ``tests/service/server`` checks what the code relies on.
 
 uvicorn rejects malformed HTTP before any middleware runs, in plain text and uncounted. It keeps a request's head,
 however long that grows. Where a request asks for another protocol (``Upgrade: h2c``, as Java's client and
@@ -81,7 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.data_received(b"\r\n".join([*lines, b"", behind_head]))
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; ours say more
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - our message is more precise
         """Answer with the envelope and close the connection, as the start of the next request is unknown."""
         if self.transport.is_closing():
             return

@@ -198,6 +198,8 @@ def error_of(response):
         ({"inputs": [tensor("fine", datatype="FP32")]}, 400, "inputs.0.datatype"),
         ({"inputs": [tensor("fine", name="texts")]}, 400, "inputs.0.name"),
         ({"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES"}]}, 400, "inputs.0.data: there should be data"),
+        ({"inputs": [tensor(data="fine")]}, 400, "inputs.0.data: Input should be a list of strings, or of lists"),
+        ({"inputs": [tensor(data=["fine", 1], shape=[2])]}, 400, "inputs.0.data: Input should be a list of strings"),
         ({"inputs": []}, 400, "inputs"),
         ({"inputs": [tensor("fine")], "outputs": [{"name": "nothing"}]}, 400, "outputs.0.name"),
         (

@@ -2,6 +2,8 @@
 
 import io
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +24,16 @@ def test_predict_prints_a_row_a_text(tiny_bundle, capsys):
     printed = capsys.readouterr().out
     assert "[bold]awful" in printed
     assert "What each token adds to each logit" in printed
+
+
+@pytest.mark.parametrize("name", ["final [v2]", "[/v2]", ":x: v2"])
+def test_show_names_the_folder_as_a_shell_takes_it(tiny_bundle, tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setenv("COLUMNS", "500")
+    folder = tmp_path / name
+    shutil.copytree(tiny_bundle, folder)
+    assert main(["show", str(folder)]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("Everything else"))
+    assert shlex.split(line)[-2:] == [str(folder), "--card"]
 
 
 def test_predict_reads_lines_and_prints_json(tiny_bundle, capsys, monkeypatch):

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-
 from model_store import BundleError, SentimentModel
 from model_store import bundle as bundles
+from model_store.plain_console import plain_console
 from training.commands.parser import parse, plain_errors
 from training.data.examples import DataError
 from training.data.module import short_name
@@ -90,15 +89,17 @@ def write_card(options: CardOptions, *, command: str) -> None:
         comparison=options.reports.comparison,
         known_failures=options.reports.known_failures,
     )
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     for file in _measured(options, model):
         evaluation = attach_measurements(evaluation, model.manifest, file, command=command)
         skipped = f", {file.skipped:,} without a token skipped" if file.skipped else ""
         console.print(f"Measured {len(file.true):,} texts of {file.data}{skipped}.")
     bundles.rewrite(content, evaluation=evaluation)
     for note in notes:
-        console.print(note, markup=False)
-    console.print(f"Wrote {content.path / bundles.CARD}; python -m model_store show {options.bundle} --card")
+        console.print(note)
+    console.print(
+        f"Wrote {content.path / bundles.CARD}; python -m model_store show {shlex.quote(str(options.bundle))} --card"
+    )
 
 
 def _measured(options: CardOptions, model: SentimentModel) -> Sequence[Predictions]:

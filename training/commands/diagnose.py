@@ -5,9 +5,9 @@ import sys
 import time
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from model_store.plain_console import plain_console
 from model_store.usable_cores import usable_cores
 from training.commands.parser import UsageError, run
 from training.data.examples import DataError
@@ -86,7 +86,7 @@ def diagnose(
     command = shlex.join(["python", "-m", "training", *sys.argv[1:]])
     whole = report.DiagnosisReport(findings, settings, command=command, wall_seconds=time.monotonic() - started)
     page = report.write(whole, out)
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     for finding in findings:
         held = sum(check.held for check in finding.checks)
         console.print(f"{finding.claim.name:17} {finding.verdict} ({held} of {len(finding.checks)} checks)")
@@ -138,7 +138,7 @@ def _run(names: list[str], settings: Settings, *, workers: int) -> list[Finding]
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=plain_console(stderr=True),
     )
     lines: dict[str, TaskID] = {}
     with progress:

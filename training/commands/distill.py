@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-
 from model_store import BundleError
+from model_store.plain_console import plain_console
 from training.commands.parser import UsageError, run
 from training.data.examples import DataError, Example, SkippedRows
 from training.data.progress import watched
@@ -130,7 +129,7 @@ def teacher(
         schedule=schedule,
         to=to,
     )
-    Console(stderr=True).print(f"Wrote the teacher to {to}; its labels are {', '.join(labels)}.")
+    plain_console(stderr=True).print(f"Wrote the teacher to {to}; its labels are {', '.join(labels)}.")
 
 
 def ngrams(
@@ -156,11 +155,11 @@ def ngrams(
         message = f"--to is {to}, but the name of an n-gram file ends in {SUFFIX}: pass {to}{SUFFIX}"
         raise UsageError(message)
     examples = _labeled(train, reading)
-    with Console(stderr=True).status(f"Fitting {len(examples):,} texts"):
+    with plain_console(stderr=True).status(f"Fitting {len(examples):,} texts"):
         classifier = fit_ngrams(examples, longest=longest, least_texts=least_texts, regularization=regularization)
     save_ngrams(classifier, to)
     summary = f"{classifier.weights.shape[1]:,} n-grams; its labels are {', '.join(classifier.labels)}"
-    Console(stderr=True).print(f"Wrote the teacher to {to}: {summary}.")
+    plain_console(stderr=True).print(f"Wrote the teacher to {to}: {summary}.")
 
 
 def score(
@@ -207,7 +206,7 @@ def score(
         scored = list(with_counterfactuals(scored, read_groups(counterfactuals), seed=seed))
     to.parent.mkdir(parents=True, exist_ok=True)
     score_texts(scored, scorer, to=to, teachers=", ".join(names))
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     console.print(f"Wrote the scores of {len(scored):,} texts to {to}.")
     agreeing, labeled_texts = agreement(to)
     if labeled_texts:
@@ -222,7 +221,7 @@ def _labeled(files: Files, reading: ReadingOptions) -> list[Example]:
         for example in watched(read_examples(path, reading, bad_rows=bad_rows), f"Reading {path.name}")
     ]
     if bad_rows.count:
-        Console(stderr=True).print(bad_rows.summary())
+        plain_console(stderr=True).print(bad_rows.summary())
     return examples
 
 

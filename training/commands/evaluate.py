@@ -3,9 +3,8 @@
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from model_store import BundleError
+from model_store.plain_console import plain_console
 from training.commands.parser import UsageError, parse, plain_errors
 from training.evaluation.behavior import report
 from training.evaluation.behavior.families import TemplateError, read_families
@@ -49,7 +48,7 @@ def evaluate(model: str = "default", *, to: Path | None = None, cases: int = CAS
         message = f"--cases is {cases}, but it should be at least 1"
         raise UsageError(message)
     scorer = load_scorer(model)
-    console = Console()
+    console = plain_console()
     started = time.monotonic()
     results = run_suite(read_families(), scorer.score, scorer.polarities, max_cases=cases, seed=seed)
     report.show(results, console)

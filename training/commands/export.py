@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from model_store import BundleError, Evaluation
 from model_store import bundle as bundles
 from model_store.manifest import Machine, Manifest, Training, TrainingFile
+from model_store.plain_console import plain_console
 from training.commands.card import CardOptions, write_card
 from training.commands.export_options import DESCRIPTION, RENAMED, ExportOptions, check
 from training.commands.parser import UsageError, parse, plain_errors
@@ -130,7 +129,7 @@ def _validation_files(options: ExportOptions, loaded: Checkpoint) -> list[Path]:
 
 
 def _read(paths: Sequence[Path], options: ExportOptions, loaded: Checkpoint) -> list[tuple[str, list[Example]]]:
-    """Each file's name and content, read as the run read its own unless the options say otherwise."""
+    """Name and content of each file, read with the run's options unless others are given."""
     run = loaded.data_options
     names = [short_name(path) for path in paths]
     if len(set(names)) < len(names):
@@ -153,7 +152,7 @@ def _polarities(labels: list[str], chosen: dict[str, float]) -> dict[str, float 
 
 
 def _training(origin: Mapping[str, Any]) -> Training:
-    """Where weights come from, and those that they began with."""
+    """The training of the weights, and that of the weights they started from."""
     machine, earlier = origin.get("machine"), origin.get("began_with")
     return Training(
         command=origin.get("command"),
@@ -168,7 +167,7 @@ def _training(origin: Mapping[str, Any]) -> Training:
 
 
 def _report(folder: Path, manifest: Manifest, evaluation: Evaluation, *, proof: str, pruned: int) -> None:
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     console.print(f"Wrote {folder}: {proof}; temperature {manifest.calibration.temperature:.3f}.")
     if pruned:
         console.print(f"  Left out {pruned:,} rare tokens; {manifest.tokenizer.vocabulary_size:,} stay.")
@@ -181,4 +180,4 @@ def _report(folder: Path, manifest: Manifest, evaluation: Evaluation, *, proof: 
     if manifest.calibration.target_accuracy is not None and manifest.calibration.threshold is None:
         console.print(f"  No answer is confident: nothing reached {manifest.calibration.target_accuracy:.2%}.")
     size = sum(path.stat().st_size for path in folder.iterdir())
-    console.print(f"  {size / 1e6:.1f} MB; look at it with: python -m model_store show {folder}")
+    console.print(f"  {size / 1e6:.1f} MB; look at it with: python -m model_store show {shlex.quote(str(folder))}")

@@ -68,8 +68,8 @@ class ExportOptions:
         not_intended_for: sentences for the card.
         polarity: polarity of labels in [-1, 1], such as {"joy": 1, "anger": -1}; usual names are known.
         max_tokens: longer texts are truncated when they are served.
-        storage: storage of the weight matrices: float32, float16 (half the file) or int8 (a quarter). Weights are rounded
-            before the bundle is measured. Speed does not change.
+        storage: storage of the weight matrices: float32, float16 (half the file) or int8 (a quarter). Weights are
+            rounded before the bundle is measured. Speed does not change.
         arithmetic: float32, or int8 for an LSTM that computes in 8 bits, each text by itself.
         min_count: prune tokens that are less frequent in the training texts; 0 keeps all.
         counted: file, or several as '[a, b]', whose tokens are counted, read with the run's options; by

@@ -57,6 +57,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def help_text() -> str:
-    """What ``--help`` prints."""
+    """The text of ``--help``."""
     width = max(map(len, COMMANDS)) + 2
     return HELP.format(commands="\n".join(f"  {name:{width}}{line}" for name, (_, line) in COMMANDS.items()))

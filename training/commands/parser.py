@@ -20,7 +20,7 @@ UNKNOWN_ON_COMMAND_LINE = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 UNKNOWN_IN_YAML = re.compile(r"does not accept option '([^']+)'")
 UNKNOWN_IN_CLASS = re.compile(r"class_path '([^']+)':\s+Option '([^']+)' is not accepted")
 UNKNOWN_CLASS = re.compile(r"class_path '[^']+':\s+module '([^']+)' has no attribute '([^']+)'")
-"""How jsonargparse words its errors; where a later version words them otherwise, its own message is shown."""
+"""Patterns of jsonargparse's errors; an error that matches none is shown as it is."""
 
 TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 """Values that a flag may still be given."""
@@ -83,7 +83,7 @@ def parse(
     """The keyword arguments for ``function`` that a command line asks for.
 
     Parameters before ``*`` are positional, the others options. A ``bool`` is a flag: ``--name`` and ``--no_name``. A
-    parameter whose type is a dataclass stands for the dataclass's fields, each an option of its own. One annotated
+    parameter whose type is a dataclass is expanded to the dataclass's fields, each an option of its own. One annotated
     ``Annotated[dict[str, Any], SomeDataclass]`` gets only the fields that were given, by name.
 
     Args:
@@ -91,7 +91,7 @@ def parse(
         arguments: the command line after the command's name.
         command: as on the command line, such as "distill score".
         description: shown by ``--help``, as it is written.
-        renamed: old names of options to their new ones; None where an option is no longer needed.
+        renamed: old names of options to their new ones; None if an option is no longer needed.
 
     Raises:
         SystemExit: with 0 after ``--help``, with 2 for an argument that cannot be used.
@@ -135,7 +135,7 @@ def make_parser(function: Callable[..., Any], *, command: str, description: str)
 def plain_errors(command: str, *errors: type[Exception], group: str = "") -> Iterator[None]:
     """End the process with a plain message: status 2 for a ``UsageError``, 1 for the given kinds of error.
 
-    ``group`` is that of the options for reading files: "data" where they are --data.format and so on.
+    ``group`` is that of the options for reading files: "data" if they are --data.format and so on.
     """
     try:
         yield
@@ -263,7 +263,7 @@ def check_text_keys(option: str, value: object) -> None:
 
 
 def explain_error(message: str, keys: Iterable[str]) -> str:
-    """An error of the parser, in short and with the nearest known key where a key is unknown."""
+    """A short form of a parser error, with the nearest known key if a key is unknown."""
     if match := UNKNOWN_IN_CLASS.search(message):
         path, option = match.groups()
         return f"{path} has no option {option!r}{_did_you_mean(option, _class_options(path))}"

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from model_store.atomic_write import write_json
+from model_store.plain_console import plain_console
 from training.commands.fit import fit
 from training.commands.parser import UsageError, parse, plain_errors, split_arguments
 from training.evaluation.tables import plain_table
@@ -73,7 +74,7 @@ def main(arguments: list[str]) -> None:
             raise UsageError(message)
         config = resolved_config(fit_options, command="repeat", options=RepeatOptions)
         if config["data"]["test"] is None:
-            message = "the runs are compared on a test file: pass --data.test FILE"
+            message = "a test file is needed to compare the runs: pass --data.test FILE"
             raise UsageError(message)
         root = Path(config["trainer"]["default_root_dir"])
         seeds = range(1, options.seeds + 1)
@@ -90,18 +91,18 @@ def train_and_summarize(runs: Sequence[Run], root: Path, *, resume: bool) -> dic
     Raises:
         SystemExit: a run failed; with its exit status, and what to do.
     """
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     for index, run in enumerate(runs, start=1):
         if resume and is_finished(run.folder):
-            console.print(f"[bold]{run.folder}[/] is finished: kept")
+            console.print(Text.assemble((str(run.folder), "bold"), " is finished: kept"))
             continue
-        console.print(f"\n[bold]{run.folder}[/] ({index} of {len(runs)})")
+        console.print(Text.assemble("\n", (str(run.folder), "bold"), f" ({index} of {len(runs)})"))
         _train(run, resume=resume)
     results = {run.folder.name: _metrics(run.folder) for run in runs}
     summaries = summarize([result["test"] for result in results.values()])
     content = {"test": {name: asdict(summary) for name, summary in summaries.items()}, "runs": results}
     write_json(root / METRICS, content)
-    Console().print(_table(summaries, runs=len(results)))
+    plain_console().print(_table(summaries, runs=len(results)))
     return summaries
 
 
@@ -124,7 +125,7 @@ def resolved_config(
         options: the dataclass of that command's own options.
 
     Raises:
-        SystemExit: with 2 where an option is not one of fit's.
+        SystemExit: with 2 if an option is not one of fit's.
     """
     printed = io.StringIO()
     keys = [] if options is None else [field.name for field in fields(options)]
@@ -167,5 +168,5 @@ def _table(summaries: Mapping[str, Summary], *, runs: int) -> Table:
     table = plain_table(f"test, {runs} runs", "mean", "spread", "lowest", "highest")
     for name, summary in summaries.items():
         others = [f"{value:.4f}" for value in (summary.spread, min(summary.values), max(summary.values))]
-        table.add_row(name.replace("_", " "), f"[bold]{summary.mean:.4f}[/]", *others)
+        table.add_row(name.replace("_", " "), Text(f"{summary.mean:.4f}", "bold"), *others)
     return table

@@ -6,11 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from model_store import bundle as bundles
 from model_store.atomic_write import write_json
+from model_store.plain_console import plain_console
 from training.commands.parser import run
 from training.commands.repeat import Summary, summarize
 from training.evaluation.tables import plain_table
@@ -104,10 +105,10 @@ def reproduce_model(
 
 def reproduce(recipe: Recipe) -> None:
     """Run every step that is not done yet, then choose the best student and attach its reports."""
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     all_steps = steps(recipe)
     for index, step in enumerate(all_steps, start=1):
-        console.rule(f"[bold]{step.name}[/] ({index} of {len(all_steps)})", align="left")
+        console.rule(Text.assemble((step.name, "bold"), f" ({index} of {len(all_steps)})"), align="left")
         if step.is_done():
             console.print("Already done.")
         else:
@@ -130,7 +131,7 @@ def conclude(recipe: Recipe) -> None:
     }
     write_json(recipe.to / "metrics.json", content)
     shutil.copytree(best / "bundle", recipe.to / "bundle", dirs_exist_ok=True)
-    console = Console()
+    console = plain_console()
     if summaries:
         console.print(_table(summaries, runs=len(folders)))
     console.print(f"{best.name} has the lowest validation loss; it is {recipe.to / 'bundle'} now.")
@@ -144,5 +145,5 @@ def _metrics(folder: Path) -> dict[str, float]:
 def _table(summaries: dict[str, Summary], *, runs: int) -> Table:
     table = plain_table(f"{runs} seeds", "mean", "spread")
     for name, summary in summaries.items():
-        table.add_row(name, f"[bold]{summary.mean:.2%}[/]", f"{summary.spread:.2%}")
+        table.add_row(name, Text(f"{summary.mean:.2%}", "bold"), f"{summary.spread:.2%}")
     return table

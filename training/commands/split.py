@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from model_store.plain_console import plain_console
 from training.commands.parser import UsageError, run
 from training.data.examples import DataError, SkippedRows
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
@@ -62,7 +61,7 @@ def split(
         held_out = LeakageFilter([not_in], format=reading.format, text_column=reading.text_column, min_words=1)
         unit = unit_of(file, reading.format)
         examples = list(drop_leaks(examples, held_out, leaks, path=file, unit=unit))
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     for part, members in zip(shares, deal(examples, list(shares.values()), seed=seed), strict=True):
         if not members:
             problem = f"{len(examples):,} texts are too few for a {part} part."

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from model_store import BundleError
 from model_store.hashing import file_sha256
+from model_store.plain_console import plain_console
 from training.commands.parser import run
 from training.data.examples import DataError, Example, SkippedRows
 from training.data.module import short_name
@@ -143,9 +143,10 @@ def _as_lists(outcomes: Outcomes) -> list[list[int]]:
 
 
 def _print(report: EvaluationReport) -> None:
-    console = Console()
+    console = plain_console()
     data = report.data
-    console.print(f"\n[bold]{report.model['path']}[/] on [bold]{data['name']}[/], {data['rows']:,} texts\n")
+    names = (str(report.model["path"]), "bold"), " on ", (str(data["name"]), "bold")
+    console.print(Text.assemble("\n", *names, f", {data['rows']:,} texts\n"))
     for table in (_headline(report), _per_label(report), _confusion(report)):
         console.print(table)
         console.print()
@@ -157,7 +158,7 @@ def _headline(report: EvaluationReport) -> Table:
     table = plain_table("", "figure", "95% interval", "texts")
     for name, figure in report.figures.items():
         interval = f"{figure.low:.2%} to {figure.high:.2%}"
-        table.add_row(metrics.METRICS[name].title, f"[bold]{figure.value:.2%}[/]", interval, f"{figure.rows:,}")
+        table.add_row(metrics.METRICS[name].title, Text(f"{figure.value:.2%}", "bold"), interval, f"{figure.rows:,}")
     return table
 
 
@@ -173,7 +174,7 @@ def _per_label(report: EvaluationReport) -> Table:
 def _confusion(report: EvaluationReport) -> Table:
     table = plain_table("true, then predicted", *report.labels)
     for true, row in enumerate(report.confusion):
-        shown = [f"[bold]{count:,}[/]" if predicted == true else f"{count:,}" for predicted, count in enumerate(row)]
+        shown = [Text(f"{count:,}", "bold" if predicted == true else "") for predicted, count in enumerate(row)]
         table.add_row(Text(report.labels[true]), *shown)
     return table
 

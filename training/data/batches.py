@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 from training.network.validation import OptionError, check_int
 
 POOL_BATCHES = 100
-"""How many batches are sorted by length together: more means less padding, fewer means more shuffling."""
+"""Number of batches sorted by length together: more means less padding, fewer means more shuffling."""
 
 SPARE_BATCHES = 0.01
 """Batches by token budget: their number is fixed at this much more than the first epoch needs, since shuffling makes
@@ -20,12 +20,12 @@ some epochs need a few more than others, and Lightning plans schedules with one 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchingOptions:
-    """How texts come together in batches.
+    """Options of batching.
 
     Args:
         batch_size: texts a step, of each process.
         tokens_per_batch: instead of batch_size, as many texts a step as keep the longest one's tokens times their
-            number within this: even work and even memory whatever the lengths; 0 goes by batch_size.
+            number within this: equal work and memory for all lengths; 0 uses batch_size.
         most_texts: with tokens_per_batch, also no more texts a step than this, so that words and short phrases do not
             come in hundreds; 0 for no such bound.
         seed: decides the order of batches together with the epoch.
@@ -48,17 +48,16 @@ class BatchingOptions:
 
 
 class LengthBucketedSampler(Sampler[list[int]]):
-    """Batches of rows of similar length, in an order that depends on nothing but (seed, epoch).
+    """Batches of rows of similar length, in an order that depends only on (seed, epoch).
 
     Rows are shuffled, cut into pools of about ``POOL_BATCHES`` batches, sorted by length within a pool, cut into
     batches, and the batches are shuffled. Without ``shuffle`` all rows are sorted by length once, which is fastest
     for evaluation.
 
     With several processes each takes every ``world_size``-th batch of that one order, so the order is the same for
-    any number of them. At one step all processes hold neighbors in length, and so wait little for each other. Every
-    process has the same number of batches, in every epoch: where a batch is missing for that, one is cut in two, the
-    one with most rows first. So every row comes exactly once an epoch; only where there are fewer rows than processes
-    does a row come twice.
+    any number of them. In each step all processes get batches of similar length, so they wait little for each other.
+    All processes have the same number of batches in all epochs: if one is missing, the batch with the most rows is
+    split. So each row comes exactly once an epoch; only with fewer rows than processes does a row come twice.
 
     Args:
         lengths: (rows,) tokens of each row.
@@ -72,7 +71,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
         world_size: how many processes share the batches.
 
     Raises:
-        OptionError: a row alone is longer than ``tokens_per_batch``.
+        OptionError: a single row is longer than ``tokens_per_batch``.
     """
 
     def __init__(
@@ -181,7 +180,7 @@ class LengthBucketedSampler(Sampler[list[int]]):
 
 
 def _split_largest(batches: list[Tensor], count: int) -> list[Tensor]:
-    """As many batches as asked for, the halves of a divided one side by side; repeats some if all are single rows."""
+    """Split batches until there are ``count``, halves next to each other; repeat some if all are single rows."""
     while (missing := count - len(batches)) > 0:
         divisible = [position for position, batch in enumerate(batches) if len(batch) > 1]
         if not divisible:

@@ -26,7 +26,7 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 
 def default_folder() -> Path:
-    """``sentiment-encoder`` in the user's cache, where the XDG Base Directory Specification puts it."""
+    """``sentiment-encoder`` in the user's cache folder of the XDG Base Directory Specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sentiment-encoder"
 
 
@@ -38,13 +38,13 @@ def cached(
     build: Callable[[Path], object],
     load: Callable[[Path], _Loaded],
 ) -> _Loaded:
-    """Load a cache entry, after building it where it is missing or damaged.
+    """Load a cache entry; build it first if it is missing or damaged.
 
     Entries appear by a rename, under a lock that the system releases when its holder dies. A killed job therefore
     leaves no half entry and blocks no other job. Of two jobs that start together one builds and both load.
 
     Args:
-        folder: the cache; None keeps nothing, and what ``load`` has mapped to memory stays readable all the same.
+        folder: the cache; None stores nothing, but what ``load`` has mapped to memory stays readable.
         kind: begins the entry's name.
         fingerprint: everything that changes the result, in JSON types.
         build: fills an empty folder.
@@ -81,7 +81,7 @@ def _locked(entry: Path) -> Iterator[None]:
 
 
 def _build_where_needed(entry: Path, fingerprint: Mapping[str, object], build: Callable[[Path], object]) -> None:
-    """Only called under the entry's lock."""
+    """Build the entry; the caller holds its lock."""
     if _is_whole(entry):  # by the job that had the lock before
         return
     partial = entry.with_name(f".{entry.name}.partial")
@@ -100,11 +100,11 @@ def _build_where_needed(entry: Path, fingerprint: Mapping[str, object], build: C
 
 
 def _is_whole(entry: Path) -> bool:
-    """Whether every file is there as it was written; a disk that filled up or a power cut can leave less."""
+    """Whether all files are as they were written; a full disk or a power cut can damage them."""
     try:
         seal = json.loads((entry / _SEAL).read_text(encoding="utf-8"))
         return all(file_sha256(entry / name) == expected for name, expected in seal["files"].items())
-    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # nothing there, or damaged in any way
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):  # missing, or damaged in any way
         return False
 
 

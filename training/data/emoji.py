@@ -1,7 +1,7 @@
-"""Emoji that carry a feeling, read as the English word a person would say in their place.
+"""Emoji that carry a feeling, read as an English word of the same meaning.
 
 Vocabularies of words and word pieces have none of them, so to the network they would all be the same unknown token.
-Each stands alone and is one code point, so that a token's offsets are exactly its emoji's.
+Each is a single code point, so that a token's offsets are exactly its emoji's.
 """
 
 import json
@@ -38,7 +38,7 @@ WORDS = {
     "indifferent": "😐😑",
     "thinking": "🤔",
 }
-"""Word to its emoji. Those that stand for praise and scorn alike, such as the skull or the upside-down face, are not
+"""Word to its emoji. Those that can mean praise and scorn, such as the skull or the upside-down face, are not
 among them."""
 
 

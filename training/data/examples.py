@@ -10,7 +10,7 @@ from typing import Literal
 BadRowPolicy = Literal["stop", "skip"]
 LeakPolicy = Literal["stop", "drop"]
 Unit = Literal["line", "row"]
-"""What positions in a file are counted in: lines, or rows where there are no lines."""
+"""The unit of positions in a file: lines, or rows in a format without lines."""
 
 _OPTION = re.compile(r"(?<!\S)--(?=[a-z_]+\b(?!\.))")
 """The dashes of an option without a group."""
@@ -20,13 +20,13 @@ _KEPT_FOR_SUMMARY = 5  # enough to recognize one systematic fault, short enough 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and its label, and where they came from.
+    """A text and its label, and their position in a file.
 
     Attributes:
         label: empty for a text that only a teacher has labeled.
         line: 1-based line in its file; for Parquet, which has no lines, the 1-based row.
-        teacher: each label's log-probability according to a teacher, NaN where it was not asked of this text; None
-            where the file has no such scores. See ``distillation``.
+        teacher: each label's log-probability according to a teacher, NaN if the teacher did not score this text; None
+            if the file has no such scores. See ``distillation``.
     """
 
     text: str
@@ -36,11 +36,11 @@ class Example:
 
 
 class DataError(ValueError):
-    """A file or row that cannot be used; the message says where, what is wrong, and what to do.
+    """A file or row that cannot be used; the message names the position, the problem and the fix.
 
     Args:
         path: the file as the user named it.
-        line: 1-based line or row; None where the whole file is meant.
+        line: 1-based line or row; None if the whole file is meant.
         problem: a sentence, shown after the place.
         fix: what to do about it, one or more sentences on lines of their own.
         unit: what ``line`` counts.
@@ -57,16 +57,16 @@ class DataError(ValueError):
 
     def in_group(self, group: str) -> str:
         """The message with its options under a group's name: ``--data.format`` for ``--format`` in the group "data"."""
-        place = str(self).partition(": ")[0]
-        return f"{place}: {_with_group(self.problem, group)}\n{_with_group(self.fix, group)}"
+        position = str(self).partition(": ")[0]
+        return f"{position}: {_with_group(self.problem, group)}\n{_with_group(self.fix, group)}"
 
     @property
     def headline(self) -> str:
-        """The place and the problem, without the fix."""
+        """The position and the problem, without the fix."""
         return str(self).partition("\n")[0]
 
     def __reduce__(self) -> tuple[Callable[[], "DataError"], tuple[()]]:
-        # Exceptions are rebuilt from their message alone, which would fail when an error crosses to another process.
+        # By default exceptions are pickled with only their message, which this constructor does not accept.
         rebuild = partial(DataError, self.path, self.line, problem=self.problem, fix=self.fix, unit=self.unit)
         return rebuild, ()
 
@@ -94,7 +94,7 @@ class SkippedRows:
         self.first: list[DataError] = []
 
     def record(self, error: DataError) -> None:
-        """Raise ``error``, or count it and go on, as the policy says."""
+        """Raise ``error`` or count it, as the policy says."""
         if self.policy == "stop":
             raise error
         self.count += 1

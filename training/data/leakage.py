@@ -62,7 +62,8 @@ def skipped_leaks(policy: LeakPolicy) -> SkippedRows:
 class LeakageFilter:
     """Finds the texts of test files in other files; ``text_fingerprint`` says when two texts are the same.
 
-    The files are read at the first lookup. A text takes 16 bytes: a hash, and the location of the first text with it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
+    The files are read at the first lookup. A text takes 16 bytes: a hash, and the location of the first text
+    with it. Labels are ignored, so a file needs none. Rows without a usable text are skipped. Trees give their root
     sentences.
 
     Attributes:
@@ -79,7 +80,7 @@ class LeakageFilter:
     _sha256: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
-        """How many different texts are held out."""
+        """Number of different held-out texts."""
         return len(self._index[0])
 
     def find(self, text: str) -> Location | None:
@@ -106,7 +107,7 @@ class LeakageFilter:
         }
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file's content when it was first asked for."""
+        """SHA-256 of a file's content at the first call."""
         if path not in self._sha256:
             with open_data(path):  # for its readable errors
                 pass
@@ -124,21 +125,21 @@ class LeakageFilter:
     @cached_property
     def _index(self) -> "tuple[array[int], array[int]]":
         """The hashes in ascending order, and for each the file's number << 32 | line."""
-        found: dict[int, int] = {}
+        position_of_hash: dict[int, int] = {}
         for index, path in enumerate(self.paths):
             for example in self._texts(path):
                 if count_words(example.text) >= self.min_words:
-                    found.setdefault(_hash_of(text_fingerprint(example.text)), index << 32 | example.line)
-        hashes = sorted(found)
-        return array("Q", hashes), array("Q", (found[value] for value in hashes))
+                    position_of_hash.setdefault(_hash_of(text_fingerprint(example.text)), index << 32 | example.line)
+        hashes = sorted(position_of_hash)
+        return array("Q", hashes), array("Q", (position_of_hash[value] for value in hashes))
 
     @cached_property
     def _units(self) -> list[Unit]:
-        """What each file is counted in, found out once and not at every leak."""
+        """The unit of positions in each file, determined once."""
         return [unit_of(path, self.format) for path in self.paths]
 
     def _texts(self, path: Path) -> Iterator[Example]:
-        # The text is named as the label too, since the readers want one and a file of texts alone has none.
+        # The text column also serves as label column: readers need one, and a file of texts may have no labels.
         options = ReadingOptions(
             format=self.format, text_column=self.text_column, label_column=self.text_column, on_bad_row="skip"
         )
@@ -181,7 +182,7 @@ def _leak(path: Path, example: Example, location: Location, *, unit: Unit) -> Da
     return DataError(
         path,
         example.line,
-        problem=f'the text "{quoted}" is held out: it stands in {location.path}, {location.unit} {location.line:,}.',
+        problem=f'the text "{quoted}" is held out: it is in {location.path}, {location.unit} {location.line:,}.',
         fix="A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
         "count them, or take that file out of --data.held_out.",
         unit=unit,

@@ -121,7 +121,7 @@ class SentimentData(lightning.LightningDataModule):
 
     @cached_property
     def pretrained_vectors(self) -> Tensor | None:
-        """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
+        """(vocabulary, size) starting values of the embedding, or None if it starts at random."""
         pipeline = Tokenizer.from_str(self.tokenizer_json)
         return starting_vectors(pipeline, self.tokenization, cache_folder=self.cache_folder)
 
@@ -162,7 +162,7 @@ class SentimentData(lightning.LightningDataModule):
         return self._loader("test", shuffle=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the checkpoint keeps of the data: each file's name, usable rows and SHA-256, and the place in it."""
+        """State for a checkpoint: name, usable rows and SHA-256 of each file, and the position in the epoch."""
         files = [
             {
                 "part": part,
@@ -229,7 +229,7 @@ class SentimentData(lightning.LightningDataModule):
             self.bad_rows.merge(file.bad_rows)
             self.leaks.merge(file.leaks)
             if file.without_tokens:
-                rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts that hold no token.")
+                rank_zero_info(f"{source.path}: left out {file.without_tokens:,} texts without a token.")
 
     def _names(self, part: str) -> str:
         return ", ".join(str(file.path) for file in self.files[part])
@@ -252,7 +252,7 @@ class SentimentData(lightning.LightningDataModule):
                 f"Training on {len(examples):,} texts in {len(sampler):,} batches an epoch and process; "
                 f"padded they would have {sampler.padding_ratio():.2f} times their tokens."
             )
-        # The sampler yields whole batches and the data set packs them, so the loader itself batches nothing. Without a
+        # The sampler yields whole batches and the data set packs them, so the loader does not batch. Without a
         # generator of its own a loader draws from the global one whenever an epoch or a validation begins.
         generator = torch.Generator().manual_seed(self.batching.seed)
         return DataLoader(examples, sampler=sampler, batch_size=None, generator=generator)
@@ -277,7 +277,7 @@ class SentimentData(lightning.LightningDataModule):
                 )
 
     def _place_now(self) -> dict[str, int]:
-        """The epoch to go on with, and how many of its batches are done."""
+        """The epoch to resume in, and the number of its finished batches."""
         if self.trainer is None:
             return self._place
         loop = self.trainer.fit_loop
@@ -288,11 +288,11 @@ class SentimentData(lightning.LightningDataModule):
 
 
 def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
-    """How often each label occurs, and which labels differ only by case or space.
+    """Counts of labels, and labels that differ only by case or space.
 
     Args:
         labels: the classes in the order of the logits.
-        label_indices: (texts,) indices into them; ``UNLABELED`` where there is none.
+        label_indices: (texts,) indices into them; ``UNLABELED`` if there is none.
     """
     counts = torch.bincount(label_indices[label_indices != UNLABELED], minlength=len(labels)).tolist()
     lines = ["Labels: " + ", ".join(f"{label} ({count:,})" for label, count in zip(labels, counts, strict=True))]
@@ -309,5 +309,5 @@ def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
 
 
 def short_name(path: Path) -> str:
-    """A file's name with its folder's, which tells files apart and says nothing of the machine."""
+    """A file's name with its folder's, which distinguishes files but does not reveal paths of the machine."""
     return f"{path.parent.name}/{path.name}" if path.parent.name else path.name

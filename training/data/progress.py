@@ -6,8 +6,9 @@ from time import monotonic
 from typing import TypeVar
 
 from lightning_utilities.core.rank_zero import rank_zero_only
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from model_store.plain_console import plain_console
 
 _Row = TypeVar("_Row")
 
@@ -16,14 +17,14 @@ _ROWS_A_LOOK = 1000
 
 
 def watched(rows: Iterable[_Row], title: str) -> Iterator[_Row]:
-    """The rows, counted on the terminal by the first process alone; the line goes when the rows end."""
-    console = Console(stderr=True)
+    """The rows, counted on the terminal of the first process; the line is removed at the end."""
+    console = plain_console(stderr=True)
     if not console.is_terminal or getattr(rank_zero_only, "rank", 0) != 0:
         yield from rows
         return
     progress = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TextColumn("{task.completed:,.0f} rows"),
         TimeElapsedColumn(),
         console=console,

@@ -1,4 +1,4 @@
-"""Cuts labeled texts into parts that share no text, each with every label in like proportion."""
+"""Splitting of labeled texts into parts that share no text and have equal proportions of labels."""
 
 import json
 import random
@@ -13,7 +13,7 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
     """Deal the examples out, label by label in a shuffled order, each to the part that lags most behind its share.
 
     Texts that repeat one another go to the same part, so no part knows a text of another. The outcome depends on
-    nothing but the examples, the shares and the seed.
+    only the examples, the shares and the seed.
 
     Args:
         examples: in the order of their file.
@@ -32,8 +32,8 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
     total = sum(shares)
     parts: list[list[Example]] = [[] for _ in shares]
     dealt = [0] * len(shares)
-    for number, group in enumerate(shuffled, start=1):
-        lag = [number * share / total - count for share, count in zip(shares, dealt, strict=True)]
+    for group_count, group in enumerate(shuffled, start=1):
+        lag = [group_count * share / total - count for share, count in zip(shares, dealt, strict=True)]
         behind = lag.index(max(lag))
         parts[behind].extend(group)
         dealt[behind] += 1

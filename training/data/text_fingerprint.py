@@ -1,4 +1,4 @@
-"""When two texts count as the same, and how many words a text has: the one answer that folds and leak checks share."""
+"""Fingerprints that are equal for equal texts, and word counts, for folds and leak checks."""
 
 import html
 import re
@@ -9,11 +9,11 @@ _TREEBANK_BRACKET = re.compile(r"-[lr][rsc]b-")
 
 
 class _WordCharacters(dict[int, int | None]):
-    """For ``str.translate``: letters, marks and digits stay (Unicode categories L, M, N), all else goes."""
+    """For ``str.translate``: letters, marks and digits stay (Unicode categories L, M, N); the rest is dropped."""
 
     def __missing__(self, code: int) -> int | None:
-        kept = unicodedata.category(chr(code))[0] in "LMN"
-        self[code] = code if kept else None
+        is_word_character = unicodedata.category(chr(code))[0] in "LMN"
+        self[code] = code if is_word_character else None
         return self[code]
 
 

@@ -1,4 +1,4 @@
-"""Text normalization: typing habits and damaged characters are read as the words they stand for.
+"""Text normalization: typing habits and damaged characters are read as the intended words.
 
 All of it is part of the ``tokenizers`` pipeline, so serving runs no Python for it and offsets stay those of the text
 as sent. The parts that depend on the vocabulary are written for it when the pipeline is built.
@@ -15,7 +15,7 @@ from unicodedata import category
 
 from tokenizers import Tokenizer
 
-# Every class stands first in its alternative: the search then skips ASCII without trying the rest.
+# Each class comes first in its alternative: the search then skips ASCII without trying the rest.
 _APOSTROPHES = (
     r"[`\x{91}\x{92}\x{B4}\x{2B9}\x{2BB}-\x{2BF}\x{2C8}\x{2CA}\x{2CB}\x{374}\x{384}\x{55A}\x{5F3}\x{7F4}\x{7F5}"
     r"\x{1FBD}\x{1FBF}\x{1FEF}\x{1FFD}\x{2018}\x{2019}\x{201B}\x{2032}\x{2035}\x{275B}\x{275C}\x{A78B}\x{A78C}\x{FF07}]"
@@ -73,9 +73,9 @@ _EMPHASIZED = frozenset({"too", "soon", "off", "boo", "hiss", "ass", "loss", "lo
 
 
 def normalize_text(pipeline: Tokenizer) -> Tokenizer:
-    """The same vocabulary behind a pipeline that reads noisy text; applied again, it changes nothing.
+    """The same vocabulary behind a pipeline that reads noisy text. Idempotent.
 
-    Apply it again where the vocabulary was changed. The normalizer reads apostrophes of every kind between letters as
+    Apply it again if the vocabulary was changed. The normalizer reads apostrophes of every kind between letters as
     ``'``, undoes UTF-8 read as cp1252, drops invisible characters, and shortens letters repeated three times or more.
     Before a WordPiece model, symbols and characters that the vocabulary lacks are split from the words they touch, and
     words too long for the model are cut.
@@ -99,7 +99,7 @@ def normalize_text(pipeline: Tokenizer) -> Tokenizer:
 def lengthened_pattern(words: Mapping[str, int], *, cased: bool = False) -> str:
     """An expression for the letters to delete from runs of three or more.
 
-    One letter stays, or two where the vocabulary has the word with two and, if it has both, gives that one the lower
+    One letter stays, or two if the vocabulary has the word with two and, if it has both, gives that one the lower
     id, as vocabularies are ordered by frequency. The last letter of a word is not deleted, so that its offsets span the
     run. Words that are spelled with three, such as Roman numerals, stay.
 
@@ -131,7 +131,7 @@ def lengthened_pattern(words: Mapping[str, int], *, cased: bool = False) -> str:
 
 
 def _doubled(words: Mapping[str, int]) -> Iterable[tuple[str, int]]:
-    """Words in which a lengthened letter is to stay twice, and where the pair begins."""
+    """Words in which a lengthened letter stays twice, and the position of the pair."""
     for word in sorted(words.keys() | _EMPHASIZED, key=lambda word: (words.get(word, len(words)), word)):
         if not word.isalpha():
             continue
@@ -146,7 +146,7 @@ def _split_symbols(steps: Sequence[dict[str, Any]], model: dict[str, Any]) -> li
     """The pre-tokenizer's steps, and after them a split around what the vocabulary does not read as part of a word."""
     letters = "".join(_ranges(sorted(_alphabet(model))))
     limit = model["max_input_chars_per_word"]
-    # BERT's own step takes twice as long as white space alone; its punctuation can be part of the expression.
+    # BERT's own step takes twice as long as splitting at white space; its punctuation can be part of the expression.
     punctuation = any(step == _BERT or _pattern(step).endswith(_PUNCTUATION) for step in steps)
     pattern = (
         rf"{_SYMBOLS}[^{letters}\s\p{{P}}\p{{S}}]+|[{letters}]{{{limit}}}|\p{{S}}{_PUNCTUATION if punctuation else ''}"

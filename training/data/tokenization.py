@@ -16,7 +16,7 @@ PADDING = "[PAD]"
 
 CHUNK_TEXTS = 4096
 CHUNK_CHARACTERS = 1_000_000
-"""How much is encoded together: enough for every core, little enough that long texts take no more memory."""
+"""Texts encoded together: enough for all cores, few enough that long texts need little memory."""
 
 SYMBOL = Regex(r"[\p{S}\p{Lm}]")
 """A sign that is never part of a word of a learned vocabulary."""
@@ -34,7 +34,7 @@ WORD = Regex(
 
 
 def count_words(texts: Iterable[str]) -> Counter[str]:
-    """How often each word stands in the texts, in the form the word pipeline sees."""
+    """Frequency of each word of the texts, in the form that the word pipeline sees."""
     normalizer, splitter = _word_normalizer(), _word_splitter()
     counts: Counter[str] = Counter()
     for text in texts:
@@ -52,7 +52,7 @@ def word_pipeline(words: Sequence[str]) -> Tokenizer:
 
 
 def subword_pipeline(texts: Iterable[str], *, size: int) -> Tokenizer:
-    """A WordPiece pipeline learned from the texts, gone through twice; the same texts always give the same pipeline."""
+    """A WordPiece pipeline learned from the texts in two passes; the same texts always give the same pipeline."""
     pipeline = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     pipeline.normalizer = normalizers.Sequence([*_folds(), normalizers.BertNormalizer(lowercase=True)])
     pipeline.pre_tokenizer = pre_tokenizers.Sequence(
@@ -90,7 +90,7 @@ def pretrained_pipeline(folder: Path) -> Tokenizer:
 def upgrade(pipeline: Tokenizer) -> Tokenizer:
     """A pipeline built by an earlier release as this release builds it; vocabulary and ids stay as they are.
 
-    Applied again it changes nothing. A pipeline of whole words is returned as it is.
+    Idempotent. A pipeline of whole words is returned unchanged.
     """
     if isinstance(pipeline.model, models.WordLevel):
         return pipeline
@@ -109,7 +109,7 @@ def plain(pipeline: Tokenizer) -> Tokenizer:
 
 
 def unknown_token(pipeline: Tokenizer) -> str | None:
-    """The token that stands for what the vocabulary lacks."""
+    """The token for words that the vocabulary lacks."""
     return getattr(pipeline.model, "unk_token", None)
 
 
@@ -122,14 +122,14 @@ def encode_all(
             yield encoding.ids[:max_tokens]
 
 
-def chunks(texts: Iterable[str], most: int = CHUNK_TEXTS) -> Iterator[list[str]]:
-    """The texts in lists of at most so many, and of fewer where they are long, to be tokenized together."""
+def chunks(texts: Iterable[str], max_texts: int = CHUNK_TEXTS) -> Iterator[list[str]]:
+    """The texts in lists of at most ``max_texts``, and of fewer if they are long, to be tokenized together."""
     batch: list[str] = []
     characters = 0
     for text in texts:
         batch.append(text)
         characters += len(text)
-        if len(batch) == most or characters >= CHUNK_CHARACTERS:
+        if len(batch) == max_texts or characters >= CHUNK_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:
@@ -141,7 +141,7 @@ def _folds() -> list[normalizers.Normalizer]:
 
 
 def _continuing_characters(pipeline: Tokenizer, texts: Iterable[str]) -> set[str]:
-    """Those that stand in a word elsewhere than at its start."""
+    """Those that occur in a word, but not at its start."""
     characters: set[str] = set()
     for text in texts:
         words = pipeline.pre_tokenizer.pre_tokenize_str(pipeline.normalizer.normalize_str(text))

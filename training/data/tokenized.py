@@ -15,9 +15,9 @@ UNLABELED = -1
 class Batch(NamedTuple):
     """Texts ready for the network.
 
-    ``ids`` are packed. ``labels`` (texts,) are label indices, ``UNLABELED`` where there is none. ``rows`` (texts,) are
-    positions in the data set. ``teacher`` (texts, labels) are a teacher's log-probabilities, NaN where there are none;
-    None where the data set has none at all.
+    ``ids`` are packed. ``labels`` (texts,) are label indices, ``UNLABELED`` if there is none. ``rows`` (texts,) are
+    positions in the data set. ``teacher`` (texts, labels) are a teacher's log-probabilities, NaN if there are none;
+    None if the data set has none at all.
     """
 
     ids: PackedSequence
@@ -47,7 +47,7 @@ class TokenizedExamples(Dataset[Batch]):
 
     @classmethod
     def of(cls, texts: Sequence[Sequence[int]], labels: Sequence[int]) -> Self:
-        """Examples from token ids at hand, one sequence a text."""
+        """Examples from token ids, one sequence per text."""
         lengths = torch.tensor([0, *map(len, texts)], dtype=torch.int64)
         flat = torch.tensor([number for ids in texts for number in ids], dtype=torch.int32)
         return cls(flat, lengths.cumsum(0), torch.tensor(labels, dtype=torch.int64))
@@ -64,20 +64,20 @@ class TokenizedExamples(Dataset[Batch]):
         return cls(ids, lengths.cumsum(0), labels, teacher)
 
     def teacher_or_nan(self, labels: int) -> Tensor:
-        """(rows, labels) log-probabilities, NaN where no teacher was asked."""
+        """(rows, labels) log-probabilities, NaN if no teacher was asked."""
         return torch.full((len(self), labels), torch.nan) if self.teacher is None else self.teacher
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __getitem__(self, rows: list[int]) -> Batch:
-        """The rows, packed once; nothing downstream sees padding."""
+        """The rows, packed once; later steps never see padding."""
         positions = torch.tensor(rows)
         teacher = None if self.teacher is None else self.teacher[positions]
         return Batch(self._packed(positions), self.labels[positions], positions, teacher)
 
     def _packed(self, rows: Tensor) -> PackedSequence:
-        """What ``pack_sequence`` makes of the rows, gathered in one step: a seventh of the time, without a loop."""
+        """The rows as by ``pack_sequence``, but gathered in one step without a loop: a seventh of the time."""
         lengths, longest_first = self.lengths[rows].sort(descending=True, stable=True)
         starts = self.offsets[rows[longest_first]]
         steps = torch.arange(int(lengths[0])).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""From a labeled file to token ids on disk: rows stream through, one at a time, and the result is kept."""
+"""From a labeled file to token ids on disk: rows are streamed, and the result is cached."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ class LabeledFile:
 
     Attributes:
         held_out: texts that must not be among the file's.
-        on_leak: what to do where one is.
+        on_leak: what to do with such a text.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class LabeledFile:
         return watched(examples, f"Reading {self.path.name}")
 
     def fingerprint(self) -> dict[str, object]:
-        """All that decides which rows there are. Of the name only the extensions count, which may tell the format."""
+        """Everything that determines the rows. Of the name only the extensions count, which may decide the format."""
         return {
             "content": self.sha256,
             "extensions": [suffix.lower() for suffix in self.path.suffixes],
@@ -72,7 +72,7 @@ class LabeledFile:
         }
 
     def check_unchanged(self) -> None:
-        """Raise an error where the file, or a held-out one, is no longer the one whose hash was taken."""
+        """Raise an error if the file, or a held-out one, has changed since its hash was computed."""
         if self.held_out is not None:
             self.held_out.check_unchanged()
         if file_sha256(self.path) != self.sha256:
@@ -83,15 +83,15 @@ class LabeledFile:
 
 @dataclass(frozen=True)
 class TokenizedFile:
-    """What a file gave.
+    """A tokenized file.
 
     Attributes:
         examples: its rows; labels are numbers into ``labels``.
         labels: its labels in the order in which they came.
         bad_rows: what was left out.
         leaks: held-out texts, left out too.
-        teacher_labels: the labels whose log-probabilities the examples have from a teacher; none where they have none.
-        without_tokens: texts of nothing but invisible characters, left out too: a network has nothing to say of them.
+        teacher_labels: the labels of a teacher's log-probabilities; empty if the examples have none.
+        without_tokens: texts of only invisible characters, which are skipped too, since they have no tokens.
     """
 
     examples: TokenizedExamples
@@ -183,11 +183,11 @@ def tokenize(
     def build(folder: Path) -> None:
         bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
         examples = file.examples(allowed_labels=allowed_labels, bad_rows=bad_rows, leaks=leaks)
-        found = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
+        counts = _write_arrays(folder, examples, Tokenizer.from_str(tokenizer_json), max_tokens=max_tokens)
         file.check_unchanged()
-        if not found["rows"]:
+        if not counts["rows"]:
             raise DataError(file.path, None, problem="no text in it has a token.", fix="Check the file's encoding.")
-        summary = json.dumps({**found, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
+        summary = json.dumps({**counts, "bad_rows": _as_json(bad_rows), "leaks": _as_json(leaks)})
         (folder / "summary.json").write_text(summary, encoding="utf-8")
 
     return cached(
@@ -244,10 +244,10 @@ def _load(folder: Path, file: LabeledFile) -> TokenizedFile:
     ids, offsets, labels = (map_array(folder / f"{name}.npy") for name in ("ids", "offsets", "labels"))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bad_rows, leaks = SkippedRows(file.options.on_bad_row), skipped_leaks(file.on_leak)
-    for left_out, kept in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
-        left_out.count = kept["count"]
+    for skipped, stored in ((bad_rows, summary["bad_rows"]), (leaks, summary["leaks"])):
+        skipped.count = stored["count"]
         # The errors name the file as it is called now.
-        left_out.first = [DataError(file.path, **error) for error in kept["first"]]
+        skipped.first = [DataError(file.path, **error) for error in stored["first"]]
     teacher_labels = summary["teacher_labels"]
     teacher = map_array(folder / "teacher.npy").view(len(labels), -1) if teacher_labels else None
     return TokenizedFile(

@@ -28,14 +28,16 @@ def frequent_words(counts: Counter[str], *, max_words: int, min_count: int) -> l
 
 
 def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None = None) -> Tensor:
-    """(words, size) vectors in the order given; a word that the source lacks is drawn like the others.
+    """(words, size) vectors in the order given.
+
+    A word that the source lacks gets a random vector with the mean and spread of the others.
 
     Args:
         source: a GloVe name such as ``6B.300d`` (downloaded once), or the path of a text file in GloVe's or fastText's
             format, gzipped or not.
         words: the whole vocabulary.
-        cache: where torchtext keeps what it has read; None keeps nothing of a file, and a named set
-            in the default place.
+        cache: folder of torchtext's cache; with None files are not cached, and named sets are cached in its
+            default folder.
 
     Raises:
         OptionError: no word of the vocabulary is in the source.
@@ -45,11 +47,13 @@ def vectors_for_words(source: str, words: Sequence[str], *, cache: Path | None =
     if not any(known):
         message = f"{source}: none of the {len(words)} words has a vector there; is it the right language and case?"
         raise OptionError(message)
-    found = vectors.vectors[[vectors.stoi[word] for word, is_known in zip(words, known, strict=True) if is_known]]
+    known_vectors = vectors.vectors[
+        [vectors.stoi[word] for word, is_known in zip(words, known, strict=True) if is_known]
+    ]
     generator = torch.Generator().manual_seed(0)
-    spread = found.std(dim=0, correction=0)
-    table: Tensor = found.mean(dim=0) + spread * torch.randn(len(words), vectors.dim, generator=generator)
-    table[torch.tensor(known)] = found
+    spread = known_vectors.std(dim=0, correction=0)
+    table: Tensor = known_vectors.mean(dim=0) + spread * torch.randn(len(words), vectors.dim, generator=generator)
+    table[torch.tensor(known)] = known_vectors
     return table
 
 
@@ -115,7 +119,7 @@ def _load_file(path: Path, cache: Path | None) -> Vectors:
         with _verified_downloads():
             return Vectors(str(path), cache=str(folder))  # reads torchtext's own copy in the folder once there is one
 
-    # torchtext names its copy by the file's name alone, so each version of a file gets its own folder.
+    # torchtext names its copy only by the file's name, so each version of a file gets its own folder.
     state = path.stat()
     version = {"path": str(path.resolve()), "size": state.st_size, "modified": state.st_mtime_ns}
     return cached(cache, kind="vectors", fingerprint=version, build=through, load=through)

@@ -16,7 +16,7 @@ TokenizerName = Literal["word", "subword", "pretrained"]
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerOptions:
-    """How text becomes tokens, and the vectors that they start with.
+    """Options of tokenization, and of the initial vectors.
 
     Args:
         tokenizer: word (a vocabulary from the training file), subword (WordPiece learned from it), or pretrained.
@@ -91,7 +91,7 @@ def build_pipeline(texts: Iterable[str], options: TokenizerOptions) -> Tokenizer
 
 
 def starting_vectors(pipeline: Tokenizer, options: TokenizerOptions, *, cache_folder: Path | None) -> Tensor | None:
-    """(vocabulary, size) starting values of the embedding, or None where it starts at random."""
+    """(vocabulary, size) starting values of the embedding, or None if it starts at random."""
     size = options.vector_size
     if options.tokenizer == "pretrained":
         return vectors.standardize(vectors.token_embeddings(options.pretrained_folder()), size=size)

@@ -40,30 +40,30 @@ def read_groups(path: Path) -> list[list[str]]:
 def with_counterfactuals(
     texts: Iterable[Text], groups: Sequence[Sequence[str]], *, variants: int = VARIANTS, seed: int
 ) -> Iterator[Text]:
-    """The texts, each followed by ``variants`` of it where it holds a term; these share its label and its group number.
+    """The texts; each with a term is followed by ``variants`` copies with its label and its group number.
 
     Args:
         texts: what to vary.
-        groups: terms that may stand for each other; matched as whole words, whatever their case.
-        variants: how many other terms are put in the place of a text's first term, wherever it stands.
+        groups: exchangeable terms; matched as whole words, ignoring case.
+        variants: number of other terms that replace a text's first term, in all its positions.
         seed: decides which.
     """
     group_of = {term.lower(): group for group in groups for term in group}
     generator = random.Random(seed)  # noqa: S311 - not a secret
-    for number, text in enumerate(texts):
+    for index, text in enumerate(texts):
         terms = (match["word"] for match in WORD.finditer(text.text) if match["word"].lower() in group_of)
         term = next(terms, None)
         if term is None:
             yield text
             continue
         others = [other for other in group_of[term.lower()] if other.lower() != term.lower()]
-        yield Text(text.text, text.label, group=number)
+        yield Text(text.text, text.label, group=index)
         for other in generator.sample(others, min(variants, len(others))):
-            yield Text(exchange(text.text, term, other), text.label, group=number)
+            yield Text(exchange(text.text, term, other), text.label, group=index)
 
 
 def exchange(text: str, term: str, other: str) -> str:
-    """The text with ``other`` wherever ``term`` stood, in its case, and with the article that suits it."""
+    """The text with ``term`` replaced by ``other``, in the same case and with the matching article."""
 
     def replaced(match: re.Match[str]) -> str:
         word, article = match["word"], match["article"]

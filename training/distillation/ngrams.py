@@ -78,7 +78,7 @@ def fit_ngrams(
     try:
         counted = vectorizer.fit_transform([example.text for example in examples])  # (texts, n-grams)
     except ValueError as error:  # how scikit-learn reports an empty vocabulary
-        message = f"No n-gram stands in {least_texts} of the {len(examples)} texts; lower --least_texts."
+        message = f"No n-gram occurs in {least_texts} of the {len(examples)} texts; lower --least_texts."
         raise TeacherError(message) from error
     truth = np.array([example.label for example in examples])
     fitted = [

@@ -38,7 +38,7 @@ class TeacherScorer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceOptions:
-    """How a Hugging Face teacher runs: ``max_tokens`` a text, ``tokens_per_batch`` at once, in bfloat16 or not."""
+    """Options of a Hugging Face teacher: ``max_tokens`` a text, ``tokens_per_batch`` at once, in bfloat16 or not."""
 
     max_tokens: int
     tokens_per_batch: int
@@ -105,7 +105,7 @@ def ensemble(scorers: Sequence[TeacherScorer]) -> TeacherScorer:
         if sorted(other.labels) != sorted(first.labels):
             message = (
                 f"The teachers' labels differ: {', '.join(first.labels)}; {', '.join(other.labels)}.\n"
-                'Make them one with --merge, such as {"very negative": negative}, or score with each by itself.'
+                'Make them one with --merge, such as {"very negative": negative}, or score with each separately.'
             )
             raise TeacherError(message)
     if len(scorers) == 1:

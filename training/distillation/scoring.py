@@ -1,4 +1,4 @@
-"""A teacher scores texts once: part by part, so that a stopped run goes on, into one Parquet file for training."""
+"""Scoring of texts by a teacher into a Parquet file for training; in parts, so that a stopped run resumes."""
 
 import hashlib
 import json
@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from model_store.atomic_write import atomic_path
+from model_store.plain_console import plain_console
 from training.data.readers.parquet import TEACHER
 from training.distillation.scorers import LogProbabilities, TeacherScorer
 from training.distillation.tables import write_table
 from training.distillation.texts import Text
 
 TEXTS_A_PART = 16_384
-"""What is lost at most when scoring is stopped."""
+"""Texts per part: the most that is lost when scoring is stopped."""
 
 _SETTINGS = "settings.json"
 
 
 class ScoringError(ValueError):
-    """Scores that cannot be written where they should be: what is there, and what to do."""
+    """Scores that cannot be written to their path; the message says why, and what to do."""
 
 
 def score_texts(
@@ -39,7 +39,7 @@ def score_texts(
 ) -> None:
     """Write text, label and log-probabilities of every text to a Parquet file, whole or not at all.
 
-    Until it is whole, finished parts stand in a folder beside it, from which a stopped run goes on.
+    Until it is complete, finished parts are in a folder next to it, from which a stopped run resumes.
 
     Args:
         texts: what to score.
@@ -55,22 +55,22 @@ def score_texts(
     _begin(folder, {"scorer": scorer.identity, "texts": hash_texts(texts), **(settings or {})}, to=to)
     chunks = [texts[start : start + TEXTS_A_PART] for start in range(0, len(texts), TEXTS_A_PART)]
     columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=plain_console(stderr=True)) as progress:
         task = progress.add_task("", total=len(texts))
-        for number, chunk in enumerate(chunks):
-            part = folder / f"{number:06}.parquet"
+        for index, chunk in enumerate(chunks):
+            part = folder / f"{index:06}.parquet"
             if not part.is_file():
                 write_table(part, _table(chunk, scorer.score([text.text for text in chunk]), scorer.labels))
             progress.advance(task, len(chunk))
     description = json.dumps({"teachers": teachers, **(settings or {})})
-    _join([folder / f"{number:06}.parquet" for number in range(len(chunks))], to=to, description=description)
+    _join([folder / f"{index:06}.parquet" for index in range(len(chunks))], to=to, description=description)
     shutil.rmtree(folder)
 
 
 def agreement(path: Path) -> tuple[int, int]:
     """Of a file of scores, the texts whose label its teacher finds the likeliest, and those with a label it has.
 
-    A teacher that has learnt these very texts agrees more than it would with others.
+    A teacher that was trained on these texts agrees more than it would on others.
     """
     names = [name for name in parquet.read_schema(path).names if name.startswith(TEACHER)]
     table = parquet.read_table(path, columns=["label", *names])  # not the texts, which are most of the file
@@ -87,8 +87,8 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
     expected = json.dumps(dict(settings), sort_keys=True, default=str)
     if path.is_file() and path.read_text(encoding="utf-8") != expected:
         message = (
-            f"{folder}: parts of an earlier scoring stand there, of other texts, another teacher or other options.\n"
-            f"Delete that folder to begin anew, or choose another file than {to}."
+            f"{folder}: contains parts of an earlier scoring with other texts, another teacher or other options.\n"
+            f"Delete that folder to start again, or choose another file than {to}."
         )
         raise ScoringError(message)
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:
 def write_scores(
     texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, to: Path, teachers: str
 ) -> None:
-    """Write a file like ``score_texts`` from (texts, labels) scores at hand."""
+    """Write a file like that of ``score_texts`` from given (texts, labels) scores."""
     description = json.dumps({"teachers": teachers})
     write_table(to, _table(texts, scores, labels).replace_schema_metadata({"distillation": description}))
 

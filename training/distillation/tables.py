@@ -9,6 +9,6 @@ from model_store.atomic_write import atomic_path
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write the whole file or nothing, so that a stopped run leaves no part of one."""
+    """Write a file atomically, so that a stopped run leaves no partial file."""
     with atomic_path(path) as partial:
         parquet.write_table(table, partial, compression="zstd")

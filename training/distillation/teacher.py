@@ -48,7 +48,7 @@ class Teacher:
         Args:
             texts: what to score.
             tokens_per_batch: upper bound of padded tokens in a batch of texts of similar length.
-            bfloat16: compute in bfloat16 where the processor is faster that way; logits then differ in the third digit.
+            bfloat16: compute in bfloat16 if that is faster on the processor; logits then differ in the third digit.
         """
         examples = TokenizedExamples.of(list(self.token_ids(texts)), [0] * len(texts))
         logits = np.empty((len(texts), len(self.labels)), dtype=np.float32)

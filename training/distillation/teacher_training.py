@@ -27,14 +27,14 @@ WARM_UP = 0.06
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How a teacher is fine-tuned.
+    """Options of fine-tuning a teacher.
 
     Attributes:
         epochs: passes over the training texts.
         batch_size: texts a step, at most.
-        tokens_per_batch: fewer texts a step where they are long, so that they hold no more padded tokens than this; 0
+        tokens_per_batch: maximum number of padded tokens a step, which means fewer long texts; 0
             for no such bound.
-        learning_rate: AdamW's, at its highest; it rises over the first steps and falls to nothing at the last.
+        learning_rate: AdamW's maximum; it rises over the first steps and falls to 0 at the last.
         train_embeddings: also the token embeddings, most of a small model's weights; frozen they cost no step.
         precision: Lightning's.
         seed: of the head, the order and dropout.
@@ -51,13 +51,13 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The labels of training texts, some of which stand for several of the teacher's labels.
+    """The labels of training texts; a coarse one means one of several of the teacher's labels.
 
-    A text labeled "any negative" tells a teacher of five classes that one of two is right, and not which.
+    A text labeled "any negative" tells a teacher of five classes only that one of two is right.
 
     Attributes:
         names: the teacher's own labels, then the coarse ones.
-        members: (names, teacher's labels), 1 where the name stands for the label.
+        members: (names, teacher's labels), 1 if the name includes the label.
     """
 
     names: list[str]
@@ -65,18 +65,18 @@ class Targets:
 
     @classmethod
     def of(cls, labels: Sequence[str], coarse: Mapping[str, Sequence[str]]) -> Self:
-        """Targets for a teacher's labels and for coarse labels that stand for some of them."""
+        """Targets for a teacher's labels and for coarse labels that include several of them."""
         names = [*labels, *coarse]
         stands_for = [[label] for label in labels] + [list(members) for members in coarse.values()]
         return cls(names, torch.tensor([[float(label in members) for label in labels] for members in stands_for]))
 
     def losses(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(texts,) negative log-likelihood: minus the logarithm of the probability of all that a target stands for."""
+        """(texts,) negative log-likelihood: of the summed probability of all labels that a target includes."""
         members = self.members.to(logits.device)[targets]  # (texts, labels)
         return -(log_softmax(logits.float(), dim=1) + members.log()).logsumexp(dim=1)
 
     def right(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """(texts,) whether the likeliest label is one that the target stands for."""
+        """(texts,) whether the likeliest label is one that the target includes."""
         members = self.members.to(logits.device)[targets]
         return members.gather(1, logits.argmax(dim=1, keepdim=True)).squeeze(1)
 
@@ -105,7 +105,7 @@ class TeacherTask(lightning.LightningModule):
         self.log("validation/accuracy", right.mean(), prog_bar=True, batch_size=len(batch.labels))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW, decaying matrices alone, as BERT was fine-tuned (Devlin et al. 2019, appendix A.3)."""
+        """AdamW with weight decay only for matrices, as BERT was fine-tuned (Devlin et al. 2019, appendix A.3)."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         groups = [
             {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": 0.01},
@@ -129,13 +129,13 @@ def fine_tune(
 ) -> None:
     """Train the teacher and write the best epoch's weights to ``to``, where ``load_teacher`` finds them.
 
-    A run that was stopped goes on from its last whole epoch. What it needs for that stands in ``to / "run"``.
+    A stopped run resumes from its last complete epoch; ``to / "run"`` has the state.
 
     Args:
         teacher: pretrained, with a fresh head.
         targets: what the labels of the texts mean for it.
         train: labeled texts.
-        validation: decides which epoch is kept, by its loss.
+        validation: its loss decides the best epoch.
         schedule: how.
         to: the teacher's folder.
     """

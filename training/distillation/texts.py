@@ -17,7 +17,7 @@ class Text:
     Attributes:
         text: the text.
         label: its label, or None.
-        group: consecutive texts with the same number share the mean of their scores; None is scored alone.
+        group: consecutive texts with the same number share the mean of their scores; None is scored by itself.
     """
 
     text: str

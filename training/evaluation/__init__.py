@@ -1,1 +1,1 @@
-"""How good a model is: predictions, metrics, calibration, selective prediction, behavior."""
+"""Evaluation of a model: predictions, metrics, calibration, selective prediction, behavior."""

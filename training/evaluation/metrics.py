@@ -30,15 +30,15 @@ _NORMAL_QUANTILE = NormalDist().inv_cdf((1 + COVERAGE) / 2)  # 1.96 standard dev
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """What a classifier predicted for each text: all that a metric needs.
+    """A classifier's predictions for a set of texts, with the true labels: the input of all metrics.
 
     Attributes:
         label_count: number of labels that the classifier chooses among.
         true: (texts,) indices of the true labels.
         predicted: (texts,) indices of the labels with the highest scores.
         confidence: (texts,) those scores.
-        polar: (texts,) 1 where the text's label is not neutral and the polarity is correct, 0 where it is wrong, -1
-            where the text does not count; see ``polar_outcomes``. None where the labels have no polarities.
+        polar: (texts,) 1 if the text's label is not neutral and the polarity is correct, 0 if it is wrong, -1
+            if the text does not count; see ``polar_outcomes``. None if the labels have no polarities.
     """
 
     label_count: int
@@ -86,7 +86,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class LabelMetrics:
-    """Metrics of one label. None where nothing was predicted or nothing was true, which leaves the metric undefined."""
+    """Metrics of one label. None if no text has or gets the label, so that the metric is undefined."""
 
     label: str
     precision: float | None
@@ -158,7 +158,7 @@ class Metric:
     Attributes:
         title: its name in tables.
         compute: outcomes to a value in [0, 1], or NaN.
-        rows: outcomes to the number of texts that count; the metric does not apply where that is 0.
+        rows: outcomes to the number of texts that count; the metric does not apply if that is 0.
     """
 
     title: str

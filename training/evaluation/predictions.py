@@ -1,4 +1,4 @@
-"""A bundle's own predictions for labeled texts: what it is calibrated and measured by."""
+"""A bundle's own predictions for labeled texts, for calibration and measurement."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ def predict_file(
         unknown_share[rows] = [text.unknown_share for text in masked]
     has_tokens = ~np.isnan(logits[:, 0])
     if not has_tokens.any():
-        raise DataError(Path(data), None, problem="no text holds a token.", fix="Check its encoding and columns.")
+        raise DataError(Path(data), None, problem="no text has a token.", fix="Check its encoding and columns.")
     true = np.array([labels.index(example.label) for example in examples])
     skipped = int((~has_tokens).sum())
     return Predictions(data, logits[has_tokens], true[has_tokens], unknown_share[has_tokens], skipped)

@@ -25,11 +25,11 @@ def choose_threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_]
     """The smallest threshold whose answers are correct as often as ``target``, which keeps the most answers.
 
     It lies half way between the lowest score kept and the next one below, so that a difference in the last digits does
-    not move an answer to the other side. It is 0 where all answers together reach the target. Accuracy is not monotonic
+    not move an answer to the other side. It is 0 if all answers together reach the target. Accuracy is not monotonic
     in the threshold; the smallest qualifying one is returned.
 
-    Fewer than 1 / (1 - target) answers, 20 for 95%, are never kept alone. With one wrong answer they would miss the
-    target, so they reach it only without any, which a handful of answers does by chance.
+    A threshold needs at least 1 / (1 - target) answers, 20 for 95%. With one wrong answer, fewer would miss the target,
+    so they reach it only without any, which a handful of answers does by chance.
 
     Args:
         confidence: (texts,) scores of the predicted labels.
@@ -37,7 +37,7 @@ def choose_threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_]
         target: an accuracy, between 0 and 1.
 
     Returns:
-        The threshold, or None where no threshold reaches the target.
+        The threshold, or None if no threshold reaches the target.
     """
     order = np.argsort(-confidence, kind="stable")
     scores = confidence[order]
@@ -54,9 +54,9 @@ def choose_threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_]
 def choose_max_unknown_share(
     predict: Callable[[float], Predictions], *, temperature: float, threshold: float | None, target: float
 ) -> float | None:
-    """The largest share of unknown tokens with which confident answers are wrong at most twice as often as asked for.
+    """The largest share of unknown tokens with at most twice the errors of confident answers that the target allows.
 
-    Held-out texts of the training domain hardly hold unknown tokens, so tokens are made unknown at random. Without a
+    Held-out texts of the training domain have few unknown tokens, so tokens are made unknown at random. Without a
     limit, a text in another script, of which every token is unknown, gets an answer with a high score.
 
     Args:
@@ -115,6 +115,6 @@ def risk_coverage_curve(confidence: NDArray[np.float64], correct: NDArray[np.boo
 
 def coverage_at(threshold: float, confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> CoveragePoint:
     """The share of answers that reach a threshold, and how many of those are correct."""
-    kept = confidence >= threshold
-    accuracy = float(correct[kept].mean()) if kept.any() else None
-    return CoveragePoint(threshold=threshold, coverage=float(kept.mean()), accuracy=accuracy)
+    accepted = confidence >= threshold
+    accuracy = float(correct[accepted].mean()) if accepted.any() else None
+    return CoveragePoint(threshold=threshold, coverage=float(accepted.mean()), accuracy=accuracy)

@@ -47,7 +47,7 @@ class ParityError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a manifest says that neither the network nor its training knows."""
+    """The fields of a manifest that are chosen at export."""
 
     name: str
     version: str

@@ -141,8 +141,8 @@ def _validated(path: Path, model: type[ModelT], entries: Sequence[tuple[int, Map
         try:
             objects.append(model.model_validate(fields))
         except ValidationError as error:
-            place, problem = first_problem(error)
-            raise _error(path, number, f"{place}: {problem}" if place else problem) from None
+            field, problem = first_problem(error)
+            raise _error(path, number, f"{field}: {problem}" if field else problem) from None
     return objects
 
 
@@ -168,5 +168,5 @@ def _has(entry: object, fields: Sequence[str]) -> bool:
     return isinstance(entry, dict) and all(name in entry for name in fields)
 
 
-def _error(path: Path, number: int, problem: str) -> EvidenceError:
-    return EvidenceError(f"{path}, entry {number}: {problem}")
+def _error(path: Path, position: int, problem: str) -> EvidenceError:
+    return EvidenceError(f"{path}, entry {position}: {problem}")

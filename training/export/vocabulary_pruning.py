@@ -42,7 +42,7 @@ def prune_vocabulary(checkpoint: Checkpoint, *, min_count: int, files: Sequence[
 
     Raises:
         DataError: a training file is missing or has changed since the run.
-        VocabularyError: the vocabulary is neither of words nor of word pieces.
+        VocabularyError: the vocabulary does not consist of words or word pieces.
     """
     task = checkpoint.task
     pipeline = json.loads(task.tokenizer_json)

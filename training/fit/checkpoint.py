@@ -1,4 +1,4 @@
-"""Reads a training checkpoint back: the task, and what it says of its data and its run."""
+"""Loading of training checkpoints: the task, and the record of its data and its run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from training.fit.task import SentimentTask
 
 CONTENT = ("state_dict", "hyper_parameters", "datamodule_hyper_parameters", "loops", "global_step")
-"""What every checkpoint of this project holds."""
+"""Keys that all checkpoints of this project have."""
 
 
 class CheckpointError(ValueError):
@@ -35,7 +35,7 @@ class Checkpoint:
     run: dict[str, Any]
 
     def origin(self) -> dict[str, Any]:
-        """How the weights came about, in plain types: ``run``, and what it does not say of data and epochs."""
+        """The origin of the weights, in plain types: ``run``, completed by data and epochs."""
         return {**self.run, "files": self.files, "epochs": self.epochs, "sources": self.data_options["sources"]}
 
 

@@ -19,7 +19,7 @@ FEW_POINTS = 10
 
 
 def draw_curves(history: History, path: Path, *, title: str, best_step: int | None = None) -> None:
-    """Write a PNG; panels without a figure are left out, and nothing is written where all are.
+    """Write a PNG; panels without a figure are omitted; without any panel the file is not written.
 
     Args:
         history: the run's series.

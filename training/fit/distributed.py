@@ -1,4 +1,4 @@
-"""What the processes of a distributed run tell one another."""
+"""Communication between the processes of a distributed run."""
 
 from typing import TypeVar
 

@@ -12,7 +12,7 @@ GRADIENT_NORM = "gradient_norm"
 """Before clipping."""
 
 LONGEST = 4000
-"""Points a series may have: when it is full, every second one goes. More than a plot can show, and 100 kB at most."""
+"""Maximum number of points of a series. A full series drops every second point. More than a plot shows; 100 kB."""
 
 
 class History:
@@ -44,8 +44,8 @@ class History:
 
     def first_with(self, name: str, value: float) -> dict[str, Any] | None:
         """The validation that first reached a figure, such as the one a best checkpoint was kept for."""
-        found = (entry for entry in self.validations if math.isclose(entry["figures"].get(name, math.nan), value))
-        return next(found, None)
+        matches = (entry for entry in self.validations if math.isclose(entry["figures"].get(name, math.nan), value))
+        return next(matches, None)
 
     def state_dict(self) -> dict[str, Any]:
         """In plain types, for a checkpoint that loads without running code."""

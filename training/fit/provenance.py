@@ -39,7 +39,7 @@ def processor_name(processors: Path = PROCESSORS) -> str:
 
 @cache
 def git_commit(folder: Path = HERE) -> dict[str, dict[str, str | bool]]:
-    """Which code ran: ``{"git": {"commit", "dirty"}}``, or nothing where git or the repository is absent.
+    """The code that ran: ``{"git": {"commit", "dirty"}}``; empty without git or the repository.
 
     A virtual environment may lie inside another repository, so the code must be tracked by the repository.
     """

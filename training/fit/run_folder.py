@@ -1,4 +1,4 @@
-"""The run folder, ``trainer.default_root_dir``, which everything that a run writes goes into by default."""
+"""The run folder, ``trainer.default_root_dir``: by default everything that a run writes is in it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ def check_free(folder: Path) -> None:
     if checkpoint is not None:
         message = (
             f"{folder}: holds a run already ({CHECKPOINTS}/{checkpoint.name}), which a new one would replace.\n"
-            "Pass --ckpt_path=last to go on with it, --overwrite to replace it, or another --trainer.default_root_dir."
+            "Pass --ckpt_path=last to resume it, --overwrite to replace it, or another --trainer.default_root_dir."
         )
         raise RunFolderError(message)
 
@@ -58,7 +58,7 @@ def default_loggers(folder: Path) -> list[Logger]:
 def with_checkpoints(
     callbacks: Sequence[lightning.Callback] | lightning.Callback, folder: Path
 ) -> list[lightning.Callback]:
-    """The callbacks, their checkpoints kept in the run folder; with best and last ones where they keep none."""
+    """The callbacks, with checkpoints in the run folder; adds those for the best and the last if there are none."""
     callbacks = [callbacks] if isinstance(callbacks, lightning.Callback) else callbacks
     directory = str((folder / CHECKPOINTS).resolve())  # absolute, as Lightning keeps it
     keepers = [callback for callback in callbacks if isinstance(callback, ModelCheckpoint)]

@@ -147,7 +147,7 @@ class SentimentTask(lightning.LightningModule):
         return logits
 
     def training_step(self, batch: Batch) -> Tensor:
-        """The loss of one batch, against smoothed targets and a teacher's scores where there are some."""
+        """The loss of one batch, against smoothed targets and a teacher's scores if there are any."""
         loss = training_loss(
             self(batch.ids),
             batch.labels,
@@ -177,7 +177,7 @@ class SentimentTask(lightning.LightningModule):
         embedding = self.network.embedding
         if isinstance(embedding, QuantizedEmbedding) and embedding.is_blank:
             message = (
-                "freeze_embedding is true, but there are no pretrained vectors to keep: all words would look alike.\n"
+                "freeze_embedding is true, but there are no pretrained vectors: all words would keep random vectors.\n"
                 "Name some with --data.word_vectors, or use --data.tokenizer=pretrained with --data.tokenizer_folder,\n"
                 "or let the embedding learn with --model.freeze_embedding=false."
             )
@@ -296,8 +296,8 @@ def training_loss(
 
     Args:
         logits: (texts, labels).
-        labels: (texts,) label numbers, ``UNLABELED`` where there is none.
-        teacher: (texts, labels) log-probabilities, rows of NaN where there are none; None where there are none at all.
+        labels: (texts,) label indices, ``UNLABELED`` if there is none.
+        teacher: (texts, labels) log-probabilities, rows of NaN if there are none; None if there are none at all.
         label_smoothing: part of the target given to all labels alike.
         teacher_weight: weight of the distance relative to cross-entropy.
     """

@@ -12,7 +12,7 @@ from training.network.embedding import QuantizedEmbedding
 def start_from(task: SentimentTask, path: Path) -> Checkpoint:
     """Put a checkpoint's weights into a task that was made for new data.
 
-    Optimizer, schedule and epoch begin anew: to go on with a run that was stopped is what ``--ckpt_path=last`` is for.
+    Optimizer, schedule and epoch start from the beginning. To resume a stopped run, use ``--ckpt_path=last`` instead.
     An embedding that was frozen may learn from now on; it begins with the 8-bit numbers that it had.
 
     Args:
@@ -20,7 +20,7 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
         path: the checkpoint; the weights are those that export would take from it.
 
     Returns:
-        The checkpoint, which says where the weights come from.
+        The checkpoint, with the origin of the weights.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or is of another tokenizer, other labels or another network.
@@ -58,7 +58,7 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
 
 
 def _weights(earlier: SentimentTask, *, for_task: SentimentTask) -> dict[str, Tensor]:
-    """The state dict, with a frozen table as the weights of one that learns where the task's learns."""
+    """The state dict; a frozen table is converted to trainable weights if the task trains its embedding."""
     weights: dict[str, Tensor] = earlier.state_dict()
     table = earlier.network.embedding
     if isinstance(table, QuantizedEmbedding) and isinstance(for_task.network.embedding, nn.Embedding):

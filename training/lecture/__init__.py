@@ -1,1 +1,1 @@
-"""The lecture's claims, measured: one experiment a claim, and the report that shows them."""
+"""The lecture's claims, measured: one experiment per claim, and the report."""

@@ -1,4 +1,4 @@
-"""Claim: reading from both ends gives a word a representation in the light of what follows it."""
+"""Claim: reading in both directions lets a word's representation depend on what follows it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ CLAIM = Claim(
     statement=(
         "In “the movie was terribly exciting” a left-to-right reader must represent “terribly” before it has seen "
         "“exciting”. The second direction adds what follows, so that the same word gets another representation in "
-        "“terribly boring”; and where the whole text is at hand, both directions classify better than one."
+        "“terribly boring”; and if the whole text is available, both directions classify better than one."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs", bidirectional RNNs; Schuster and Paliwal 1997',
 )
@@ -37,7 +37,7 @@ DIFFERENT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class BidirectionalitySizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     steps: int = 150
     cells: tuple[CellName, ...] = ("lstm", "gru", "rnn")
@@ -48,7 +48,7 @@ QUICK = BidirectionalitySizes(steps=40)
 
 @dataclass(frozen=True, slots=True)
 class Distances:
-    """How far apart a layer's representations of the two sentences are, token by token.
+    """Distances between a layer's representations of the two sentences, token by token.
 
     Relative to the mean of the two norms: 0 is equal, 2 is opposite.
     """
@@ -122,9 +122,9 @@ def compare(
 ) -> Pair:
     """Run both sentences and measure every layer, token by token, as far as the shorter one goes."""
     with torch.no_grad():
-        both = [network.explain(pack_sequence([torch.tensor(one)])).layers for one in ids]
+        both = [network.explain(pack_sequence([torch.tensor(sentence)])).layers for sentence in ids]
     length = min(map(len, ids))
-    word = next(position for position, (one, other) in enumerate(zip(*ids, strict=False)) if one != other) - 1
+    word = next(index for index, (left, right) in enumerate(zip(*ids, strict=False)) if left != right) - 1
     layers, largest = [], 0.0
     for index, (first, second) in enumerate(zip(*both, strict=True)):
         one, other = first[0, :length], second[0, :length]  # (tokens, 2 * hidden)
@@ -138,7 +138,7 @@ def compare(
 
 
 def judge(pairs: list[Pair], classifiers: list[TrainedClassifier]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     largest = max(pair.largest_forward for pair in pairs)
     smallest = min(pair.layers[0].backward[pair.word] for pair in pairs)
     both, one, wide = (_accuracies(classifiers, name) for name in ("both", "forward", "forward, twice as wide"))
@@ -169,9 +169,9 @@ def judge(pairs: list[Pair], classifiers: list[TrainedClassifier]) -> list[Check
     ]
 
 
-def _apart(one: Tensor, other: Tensor) -> list[float]:
-    scale = (one.norm(dim=-1) + other.norm(dim=-1)) / 2
-    apart: list[float] = ((one - other).norm(dim=-1) / scale.clamp_min(1e-12)).tolist()
+def _apart(first: Tensor, second: Tensor) -> list[float]:
+    scale = (first.norm(dim=-1) + second.norm(dim=-1)) / 2
+    apart: list[float] = ((first - second).norm(dim=-1) / scale.clamp_min(1e-12)).tolist()
     return apart
 
 
@@ -185,13 +185,13 @@ def _directions(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def _every_word_known(sentences: Sentences, network: SentimentNetwork) -> tuple[list[int], list[int]]:
-    """Ids for the pair in a fresh network, where any distinct ids do: words the vocabulary lacks get unused ones."""
+    """Ids of the pair for a fresh network: words that the vocabulary lacks get unused ids."""
     words = sorted({word for text in PAIR for word in text.split()})
     last = network.embedding.num_embeddings - 1
     known = {word: sentences.pipeline.token_to_id(word) for word in words}
-    taken = {number for number in known.values() if number is not None}
-    free = iter(number for number in range(last, 0, -1) if number not in taken)
-    ids = {word: next(free) if number is None else number for word, number in known.items()}
+    taken = {index for index in known.values() if index is not None}
+    free = iter(index for index in range(last, 0, -1) if index not in taken)
+    ids = {word: next(free) if index is None else index for word, index in known.items()}
     first, second = ([ids[word] for word in text.split()] for text in PAIR)
     return first, second
 
@@ -226,7 +226,7 @@ def _setting(
             f"direction: fresh {', '.join(sizes.cells)}, and the network trained below. Distances are relative "
             "to the mean norm."
         ),
-        "Data for accuracy": sentences.described(settings),
+        "Data for accuracy": sentences.describe(settings),
         "Training": (
             f"One layer, {' + '.join(settings.model.network['pooling'])} pooling, {sizes.steps} steps of 32 "
             f"texts; AdamW at {settings.model.learning_rate:g}, one cycle. Seeds "
@@ -296,19 +296,19 @@ def _accuracy_table(classifiers: list[TrainedClassifier]) -> Table:
 def _meaning(classifiers: list[TrainedClassifier], own: list[Pair]) -> str:
     means = {name: sum(_accuracies(classifiers, name)) for name in ("both", "forward", "forward, twice as wide")}
     best = max(means, key=lambda name: means[name])
-    first = (
-        "Use both directions wherever the whole text is at hand, as it is for sentiment, and one direction only where "
-        "text must be read as it arrives. "
+    advice = (
+        "Use both directions if the whole text is available, as it is for sentiment, and one direction only if text "
+        "must be read as it arrives. "
     )
-    found = (
+    comparison = (
         f"On this data {best} {'were' if best == 'both' else 'was'} the most accurate on average"
         f" ({percent(means[best] / len(_accuracies(classifiers, best)))}); a gain below the interval above is not "
-        "settled by it."
+        "significant."
     )
-    ours = (
+    own_model = (
         f" In your model's first layer the backward halves at “{WORD}” differ by "
         f"{short(own[0].layers[0].backward[own[0].word])} of their norm."
         if own
         else ""
     )
-    return first + found + ours
+    return advice + comparison + own_model

@@ -83,7 +83,7 @@ def counting_unit(states: Tensor, n: int) -> tuple[int, float]:
 def set_by_hand(reader: SymbolReader) -> None:
     """Weights under which an LSTM of one unit counts: its cell adds 1 for each "a" and takes 1 away for each "b".
 
-    All gates stand open, the forget gate too. The head reads tanh(cell): 0 when the count is used up, at least 0.76
+    All gates are open, the forget gate too. The head reads tanh(cell): 0 when the count is used up, at least 0.76
     before. After an "a" it always predicts "b", which is what the rest of the text is judged by.
     """
     open_, whole = 20.0, 20.0  # sigmoid(20) and tanh(20) are 1 in single precision

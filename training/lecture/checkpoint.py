@@ -1,4 +1,4 @@
-"""The user's own model and texts: what the sections on the gradient and on both directions look at, where given."""
+"""The user's own model and texts, for the sections on the gradient and on both directions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +15,8 @@ from training.lecture.settings import SAMPLE, DiagnosisError, Settings
 from training.network import SentimentNetwork
 from training.network.cells import RecurrentLayer
 
-MOST_TEXTS = 200
-MOST_TOKENS = 200
+MAX_TEXTS = 200
+MAX_TOKENS = 200
 
 
 class OwnModel(NamedTuple):
@@ -28,7 +28,7 @@ class OwnModel(NamedTuple):
 
 
 class TopLayer(NamedTuple):
-    """What goes in and out of the top layer for one text.
+    """Inputs and outputs of the top layer for one text.
 
     Attributes:
         layer: its recurrent module.
@@ -44,7 +44,7 @@ class TopLayer(NamedTuple):
 
 
 def load(path: Path) -> OwnModel:
-    """The checkpoint's network, ready to be looked at: no dropout, no gradients for weights.
+    """Load a checkpoint's network in evaluation mode, without gradients for its weights.
 
     Raises:
         CheckpointError: the file cannot be used.
@@ -58,7 +58,7 @@ def texts_of(settings: Settings) -> list[str]:
     """The user's texts, one a line, or the sample's sentences.
 
     Raises:
-        DiagnosisError: the file is missing, is no text, or is empty.
+        DiagnosisError: the file is missing, is not UTF-8 text, or is empty.
     """
     if settings.texts is None:
         return [example.text for example in read_examples(SAMPLE / "test.csv")]
@@ -70,7 +70,7 @@ def texts_of(settings: Settings) -> list[str]:
     except UnicodeDecodeError as error:
         message = f"{settings.texts}: is not UTF-8 ({error.reason} at byte {error.start:,}); save it as UTF-8"
         raise DiagnosisError(message) from error
-    texts = [line.strip() for line in lines if line.strip()][:MOST_TEXTS]
+    texts = [line.strip() for line in lines if line.strip()][:MAX_TEXTS]
     if not texts:
         message = f"{settings.texts}: no text in it; put one text on each line"
         raise DiagnosisError(message)
@@ -78,15 +78,15 @@ def texts_of(settings: Settings) -> list[str]:
 
 
 def encoded(model: OwnModel, texts: list[str]) -> Iterator[PackedSequence]:
-    """Each text's token ids, packed by itself; texts without a token are left out."""
+    """Token ids of each text, packed separately; texts without a token are skipped."""
     for text in texts:
-        ids = model.pipeline.encode(text, add_special_tokens=False).ids[:MOST_TOKENS]
+        ids = model.pipeline.encode(text, add_special_tokens=False).ids[:MAX_TOKENS]
         if ids:
             yield pack_sequence([torch.tensor(ids)])
 
 
 def look_into_top_layer(network: SentimentNetwork, ids: PackedSequence) -> tuple[Tensor, TopLayer]:
-    """Run the network on one text; return its (labels,) logits and what its top layer read and made."""
+    """Run the network on one text; return its (labels,) logits and its top layer's inputs and outputs."""
     caught: dict[str, Tensor] = {}
     layer = cast("RecurrentLayer", network.encoder.layers[-1])
 

@@ -1,4 +1,4 @@
-"""How much of the gradient is left with distance in the user's own model, on the user's own texts."""
+"""The share of the gradient that is left with distance, in the user's own model on the user's own texts."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from training.lecture.results import Plot, Table
 from training.lecture.settings import DiagnosisError, Settings
 from training.lecture.unrolled import gradient_norms, read_step_by_step
 
-FEWEST_TEXTS = 5  # an average over fewer is not drawn
+MIN_TEXTS = 5  # an average over fewer is not drawn
 SHOWN = (1, 5, 10, 20, 50)
 FLOOR = 1e-30
 
@@ -44,10 +44,8 @@ def measure(settings: Settings) -> OwnGradient:
         direction: averages([_of_text(model, ids, backward=direction == "backward") for ids in texts])
         for direction in directions
     }
-    if len(left["forward"]) < 2:  # noqa: PLR2004 - one distance is no curve
-        message = (
-            f"{len(texts)} texts are too few or too short; at least {FEWEST_TEXTS} of two or more tokens are needed"
-        )
+    if len(left["forward"]) < 2:  # noqa: PLR2004 - a curve needs two points
+        message = f"{len(texts)} texts are too few or too short; at least {MIN_TEXTS} of two or more tokens are needed"
         raise DiagnosisError(message)
     return OwnGradient(
         setting={
@@ -70,7 +68,7 @@ def averages(norms: list[Tensor]) -> list[float]:
     means = []
     for distance in range(max(map(len, lefts), default=0)):
         there = [float(left[distance]) for left in lefts if len(left) > distance]
-        if len(there) < FEWEST_TEXTS:
+        if len(there) < MIN_TEXTS:
             break
         means.append(float(torch.tensor(there, dtype=torch.float64).mean().exp()))
     return means
@@ -103,7 +101,7 @@ def _draw(left: dict[str, list[float]]) -> Plot:
         axes.plot(range(len(means)), means, color=color, linestyle=dash)
         labels.append(EndLabel(len(means) - 1, means[-1], direction, color))
     label_ends(axes, labels)
-    caption = f"Top layer of the checkpoint; geometric mean over texts, as far as at least {FEWEST_TEXTS} texts reach."
+    caption = f"Top layer of the checkpoint; geometric mean over texts, as far as at least {MIN_TEXTS} texts reach."
     return finished(figure, name="vanishing-own", caption=caption)
 
 

@@ -1,4 +1,4 @@
-"""Claim: gradients explode at cliffs of the loss, and clipping their norm keeps training on its way."""
+"""Claim: gradients explode at cliffs of the loss, and clipping their norm prevents long jumps."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +49,7 @@ RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class CliffSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     points: int = 160
     starts: int = 200
@@ -76,7 +76,7 @@ class SurfaceResult:
 
 
 def investigate(settings: Settings, sizes: CliffSizes) -> Finding:
-    """Look at the one-unit surface, descend it, and train an rnn at many learning rates."""
+    """Compute the one-unit surface, descend it, and train an rnn at many learning rates."""
     surface = one_unit.surface(sizes.points)
     threshold = THRESHOLD_IN_MEDIANS * float(surface.norm.median())
     starts = one_unit.random_starts(sizes.starts, seed=settings.seeds[0])
@@ -110,7 +110,7 @@ def investigate(settings: Settings, sizes: CliffSizes) -> Finding:
 
 
 def judge(result: SurfaceResult, courses: list[Course]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     without = largest_learned(courses, None)
     best = max((largest_learned(courses, limit) or 0.0 for limit in THRESHOLDS if limit is not None), default=0.0)
     saved = rescued(courses)
@@ -148,7 +148,7 @@ def _surface_result(
     surface: one_unit.Surface, free: one_unit.Descents, held: one_unit.Descents, *, threshold: float
 ) -> SurfaceResult:
     def arrived(descents: one_unit.Descents) -> float:
-        return float((descents.losses[-1] < LOW).double().mean())  # a loss that is no number compares as false
+        return float((descents.losses[-1] < LOW).double().mean())  # NaN compares as false
 
     def longest(descents: one_unit.Descents) -> float:
         return float(descents.longest_steps().nan_to_num(posinf=torch.inf, nan=torch.inf).max())
@@ -178,11 +178,11 @@ def _setting(settings: Settings, sizes: CliffSizes, threshold: float) -> dict[st
         ),
         "Words": (
             "Learned: the last 20 losses average less than half the loss of guessing. Diverged: more than one and "
-            "a half times it, or no number any more."
+            "a half times it, or not finite."
         ),
         "Trial": (
-            "Distances of 10 and 20 with two seeds came before the rules on training: that some run diverges "
-            "without clipping and learns with it says that there are such runs, and they were looked for."
+            "The rules on training were written after trials at distances of 10 and 20 with two seeds: they show "
+            "that some runs diverge without clipping and learn with it, and such runs were looked for."
         ),
     }
 
@@ -227,8 +227,8 @@ def _draw_surface(surface: one_unit.Surface, free: one_unit.Descents, held: one_
     axes.set_ylim(*one_unit.BIASES)
     axes.legend(loc="lower left", fontsize=9, facecolor="#00204d", edgecolor="none", labelcolor="#ffffff")
     caption = (
-        "Gradient descent from the start whose unclipped step is the longest of all starts. Both go the same way to "
-        "the cliff; there, without clipping, one step leads far out of the picture."
+        "Gradient descent from the start with the longest unclipped step. Both paths lead to the cliff; there, without "
+        "clipping, one step leads far out of the picture."
     )
     return finished(figure, name="cliff-surface", caption=caption)
 
@@ -245,7 +245,7 @@ def _draw_rates(courses: list[Course]) -> Plot:
     for limit, color, dash in zip(THRESHOLDS, (ORANGE, BLUE, GREEN), DASHES, strict=False):
         finals = torch.tensor(
             [[c.final for c in courses if (c.threshold, c.learning_rate) == (limit, rate)] for rate in RATES]
-        ).clamp(1e-4, 1e4)  # infinity stands at the upper edge
+        ).clamp(1e-4, 1e4)  # infinity is drawn at the upper edge
         mean = finals.log().mean(dim=1).exp().tolist()
         axes.plot(RATES, mean, color=color, linestyle=dash, marker="o", markersize=4)
         low, high = finals.amin(dim=1).tolist(), finals.amax(dim=1).tolist()

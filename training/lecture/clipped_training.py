@@ -35,7 +35,7 @@ class Course:
 
     @property
     def final(self) -> float:
-        """Mean loss of the last steps; infinite where it is not finite."""
+        """Mean loss of the last steps; infinite if it is not finite."""
         mean = sum(self.losses[-LAST:]) / len(self.losses[-LAST:])
         return mean if math.isfinite(mean) else math.inf
 
@@ -66,7 +66,7 @@ def train(*, learning_rate: float, threshold: float | None, seed: int, distance:
 
 
 def largest_learned(courses: Sequence[Course], threshold: float | None) -> float | None:
-    """The largest learning rate at which every seed learned the task; None where there is none."""
+    """The largest learning rate at which every seed learned the task; None if there is none."""
     of_threshold = [course for course in courses if course.threshold == threshold]
     rates = sorted({course.learning_rate for course in of_threshold})
     whole = [rate for rate in rates if all(course.learned for course in of_threshold if course.learning_rate == rate)]
@@ -74,7 +74,7 @@ def largest_learned(courses: Sequence[Course], threshold: float | None) -> float
 
 
 def rescued(courses: Sequence[Course]) -> list[tuple[float, float]]:
-    """Learning rate and threshold of every pair where all seeds diverge without clipping and all learn with it."""
+    """Learning rate and threshold of all pairs with which all seeds diverge without clipping and all learn with it."""
     rates = sorted({course.learning_rate for course in courses})
     thresholds = sorted({course.threshold for course in courses if course.threshold is not None})
 

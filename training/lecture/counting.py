@@ -25,13 +25,13 @@ CLAIM = Claim(
     source="Weiss, Goldberg and Yahav 2018; Gers and Schmidhuber 2001 (the task as next-symbol prediction)",
 )
 
-MOST_RIGHT = 0.9  # part of the trained lengths that counts as having learned the language
+LEARNED_SHARE = 0.9  # part of the trained lengths that counts as having learned the language
 FOLLOWS = 0.99  # correlation with the count that makes a unit a counter
 
 
 @dataclass(frozen=True, slots=True)
 class CountingSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     units: int = 10
     longest: int = 100
@@ -67,7 +67,7 @@ class Counter:
 
 
 def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
-    """Train both cells for every seed, test them on longer texts, and look for the unit that counts."""
+    """Train both cells for all seeds, test them on longer texts, and find the unit that counts."""
     cells: tuple[CellName, ...] = ("lstm", "gru")
     counters = [measure(cell, seed=seed, sizes=sizes) for cell in cells for seed in settings.seeds]
     by_hand = right_by_hand(longer(sizes))
@@ -75,8 +75,8 @@ def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
         claim=CLAIM,
         setting={
             "Task": (
-                "Predict the next symbol of aⁿbⁿ. A text is right where every prediction from the first b on is, "
-                "the end included; until then nobody can know."
+                "Predict the next symbol of aⁿbⁿ. A text is right if all predictions from the first b on are "
+                "right, including the end; until then the next symbol is unknown."
             ),
             "Networks": f"One layer of our encoder, left to right, {sizes.units} units, and a linear head.",
             "Training": (
@@ -85,8 +85,8 @@ def investigate(settings: Settings, sizes: CountingSizes) -> Finding:
                 f"{sizes.tested_to}. Seeds {', '.join(map(str, settings.seeds))}."
             ),
             "Trial": (
-                "One seed and 600 steps came before the rules: the loss was still falling, so there are more steps "
-                "here."
+                "A trial with one seed and 600 steps preceded the rules: the loss was still falling, so there are "
+                "more steps here."
             ),
             "Counting unit": (
                 f"The unit whose state correlates best with “a read minus b read” along n = {sizes.longest}: of "
@@ -145,7 +145,7 @@ def right_by_hand(ns: range) -> float:
 
 
 def judge(counters: list[Counter], *, by_hand: float) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     lstm = [counter for counter in counters if counter.cell == "lstm"]
     gru = [counter for counter in counters if counter.cell == "gru"]
     return [
@@ -155,9 +155,9 @@ def judge(counters: list[Counter], *, by_hand: float) -> list[Check]:
             held=by_hand == 1.0,
         ),
         Check(
-            rule=f"Trained, the lstm gets at least {MOST_RIGHT:.0%} of the trained n right, in every seed.",
+            rule=f"Trained, the lstm gets at least {LEARNED_SHARE:.0%} of the trained n right, in every seed.",
             measured=spread([counter.inside for counter in lstm], share=True),
-            held=all(counter.inside >= MOST_RIGHT for counter in lstm),
+            held=all(counter.inside >= LEARNED_SHARE for counter in lstm),
         ),
         Check(
             rule="The lstm gets more of the longer n right than the gru, in every seed.",
@@ -165,7 +165,7 @@ def judge(counters: list[Counter], *, by_hand: float) -> list[Check]:
                 f"{spread([counter.outside for counter in lstm], share=True)} against "
                 f"{spread([counter.outside for counter in gru], share=True)}"
             ),
-            held=all(one.outside > other.outside for one, other in zip(lstm, gru, strict=True)),
+            held=all(more.outside > less.outside for more, less in zip(lstm, gru, strict=True)),
         ),
         Check(
             rule=(
@@ -207,7 +207,7 @@ def _draw_unit(counters: list[Counter], cell: str, sizes: CountingSizes) -> Plot
     label_ends(axes, labels)
     kind = "cell state" if cell == "lstm" else "hidden state"
     caption = (
-        f"{kind.capitalize()} along {sizes.longest} “a” and {sizes.longest} “b”; upright where it counts downwards. "
+        f"{kind.capitalize()} along {sizes.longest} “a” and {sizes.longest} “b”; upright if it counts downwards. "
         "Dashed: a perfect counter."
     )
     return finished(figure, name=f"counting-{cell}", caption=caption)
@@ -241,7 +241,7 @@ def _meaning(counters: list[Counter]) -> str:
     )
     return (
         f"An LSTM can count exactly: set by hand, one unit is enough. Learning it is another matter; here {reached}. "
-        "Prefer an LSTM where the answer depends on how many (nesting, lists, lengths). Sentiment hardly does."
+        "Prefer an LSTM if the answer depends on counts (nesting, lists, lengths). Sentiment hardly does."
     )
 
 

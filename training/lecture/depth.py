@@ -48,7 +48,7 @@ LESS = 10  # times smaller, or greater, that counts as a difference between grad
 
 @dataclass(frozen=True, slots=True)
 class DepthSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     depths: tuple[int, ...] = (1, 2, 4, 8, 16)
     steps: int = 120
@@ -77,13 +77,13 @@ class Stack:
 
 
 def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
-    """Build every depth with every connection, look at the fresh gradient, and train."""
+    """Build all depths with all connections, measure the fresh gradient, and train."""
     sentences = read_sentences(settings)
     stacks = list(measure(sentences, settings, sizes))
     return Finding(
         claim=CLAIM,
         setting={
-            "Data": sentences.described(settings),
+            "Data": sentences.describe(settings),
             "Networks": (
                 f"{settings.model.network['cell']}, {settings.model.network['hidden_size']} units a direction, "
                 f"{' + '.join(settings.model.network['pooling'])} pooling, {', '.join(map(str, sizes.depths))} "
@@ -114,7 +114,7 @@ def investigate(settings: Settings, sizes: DepthSizes) -> Finding:
 
 
 def measure(sentences: Sentences, settings: Settings, sizes: DepthSizes) -> Iterator[Stack]:
-    """One stack after another."""
+    """Measure all stacks, one at a time."""
     for connection in CONNECTIONS:
         for layers in sizes.depths:
             for seed in settings.seeds:
@@ -212,8 +212,8 @@ def _of(stacks: list[Stack], connection: str, layers: int, what: str) -> list[fl
     return [getattr(stack, what) for stack in stacks if (stack.connection, stack.layers) == (connection, layers)]
 
 
-def _ordinal(number: int) -> str:
-    return "tenth" if number == LESS else f"{number}th"
+def _ordinal(divisor: int) -> str:
+    return "tenth" if divisor == LESS else f"{divisor}th"
 
 
 def _draw_gradient(stacks: list[Stack], sizes: DepthSizes) -> Plot:
@@ -280,9 +280,9 @@ def _meaning(stacks: list[Stack]) -> str:
     means = {group: fmean(_of(stacks, *group, "accuracy")) for group in groups}
     (connection, layers), best = max(means.items(), key=lambda item: (item[1], -item[0][1]))
     deepest = max(layers for _, layers in groups)
-    kept = {name: fmean(_of(stacks, name, deepest, "reached")) for name in CONNECTIONS}
-    strongest = max(kept, key=lambda name: kept[name])
-    vanished = kept["none"] <= 1 / LESS
+    gradient_left = {name: fmean(_of(stacks, name, deepest, "reached")) for name in CONNECTIONS}
+    strongest = max(gradient_left, key=lambda name: gradient_left[name])
+    vanished = gradient_left["none"] <= 1 / LESS
     fresh = (
         "Without a connection the gradient fades on its way down a fresh stack."
         if vanished
@@ -292,7 +292,8 @@ def _meaning(stacks: list[Stack]) -> str:
     return (
         f"Most accurate on average: {layers} {'layer' if layers == 1 else 'layers'} with connection {connection} "
         f"({percent(best)}); read it together with the interval above. {fresh} At {deepest} layers {strongest} "
-        f"brings the most down ({short(kept[strongest])} of the top's, against {short(kept['none'])} without one), "
+        f"brings the most down ({short(gradient_left[strongest])} of the top's, against "
+        f"{short(gradient_left['none'])} without one), "
         f"and accuracy is {percent(means['none', deepest])} without a connection, "
         + ", ".join(f"{percent(means[name, deepest])} with {name}" for name in CONNECTIONS if name != "none")
         + "."

@@ -30,7 +30,7 @@ SizesT = TypeVar("SizesT")
 
 @dataclass(frozen=True, slots=True)
 class Experiment(Generic[SizesT]):
-    """A claim and what tests it, at its full and its quick size."""
+    """A claim and its experiment, with its full and its quick sizes."""
 
     claim: Claim
     investigate: Callable[[Settings, SizesT], Finding]
@@ -38,7 +38,7 @@ class Experiment(Generic[SizesT]):
     quick: SizesT
 
     def run(self, settings: Settings) -> Finding:
-        """Run at the size the settings ask for."""
+        """Run at the full or the quick size, as the settings say."""
         return self.investigate(settings, self.quick if settings.quick else self.full)
 
 
@@ -67,13 +67,13 @@ EXPERIMENTS = {experiment.claim.name: experiment for experiment in _IN_ORDER}
 """By the name that ``--only`` takes, in the report's order."""
 
 LONGEST_FIRST = ("depth", "memory", "counting")
-"""Started first, so that no core waits for the last one alone."""
+"""Started first, so that the cores finish at about the same time."""
 
-_LOOK_EVERY = 0.2  # seconds between two looks at what has finished
+_LOOK_EVERY = 0.2  # seconds between two checks for finished experiments
 
 
 def chosen(only: str | None) -> list[str]:
-    """The names in a list such as ``vanishing,depth``, in the report's order; all of them without one.
+    """The names in a list such as ``vanishing,depth``, in the report's order; by default all.
 
     Raises:
         DiagnosisError: a name is unknown.
@@ -110,8 +110,8 @@ def run_all(
         names: which to run.
         settings: for all of them.
         workers: processes at a time.
-        started: told each name as it starts.
-        finished: told each name and finding as it ends.
+        started: called with each name at its start.
+        finished: called with each name and finding at its end.
     """
     waiting = sorted(names, key=lambda name: LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(names))
     findings: dict[str, Finding] = {}

@@ -1,4 +1,4 @@
-"""How measured numbers are written: an average with the range over seeds, and shares of any size."""
+"""Formatting of measurements: averages with the range over seeds, and shares of any size."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ RAISED = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u207
 
 
 def short(value: float) -> str:
-    """Three digits that count: 0.123, 45.6, 7.9\u00b710\u207b\u00b9\u00b2."""
+    """Three significant digits: 0.123, 45.6, 7.9\u00b710\u207b\u00b9\u00b2."""
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"
     if value == 0:

@@ -18,8 +18,8 @@ CLAIM = Claim(
     title="The linear case",
     statement=(
         "With the identity in place of tanh, the gradient at step i with respect to the state at step j is exactly the "
-        "gradient at i times the (i - j)th power of the recurrent matrix W. It shrinks exponentially where the largest "
-        "eigenvalue of W is smaller than 1 in modulus, and grows exponentially where it is larger."
+        "gradient at i times the (i - j)th power of the recurrent matrix W. It shrinks exponentially if the largest "
+        "eigenvalue of W is smaller than 1 in modulus, and grows exponentially if it is larger."
     ),
     source=(
         'Lecture "Vanishing Gradients and Fancy RNNs", vanishing gradient proof sketch; '
@@ -35,11 +35,11 @@ COLORS = (BLUE, GREEN, PURPLE, ORANGE)
 
 @dataclass(frozen=True, slots=True)
 class LinearSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     units: int = 32
     steps: int = 1000
-    settled: int = 200  # distance from which on the largest eigenvalue alone sets the pace
+    settled: int = 200  # distance beyond which only the largest eigenvalue matters
 
 
 QUICK = LinearSizes(steps=600)
@@ -47,7 +47,7 @@ QUICK = LinearSizes(steps=600)
 
 @dataclass(frozen=True, slots=True)
 class Decay:
-    """One matrix: its eigenvalue, the gradient's norm by distance, and how far autograd is from the matrix power."""
+    """One matrix: eigenvalue, gradient norm by distance, and the difference between autograd and the matrix power."""
 
     radius: float
     seed: int
@@ -58,7 +58,7 @@ class Decay:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The largest eigenvalue's modulus of one recurrent block of the encoder as it starts."""
+    """The largest eigenvalue's modulus of one recurrent block of a fresh encoder."""
 
     cell: str
     gate: int
@@ -67,7 +67,7 @@ class Start:
 
 
 def investigate(settings: Settings, sizes: LinearSizes) -> Finding:
-    """Run the linear recurrence at several spectral radii, and look at the encoder's own starting matrices."""
+    """Run the linear recurrence at several spectral radii, and measure the encoder's own initial matrices."""
     decays = [measure_decay(radius, seed=seed, sizes=sizes) for radius in RADII for seed in settings.seeds]
     starts = [start for seed in settings.seeds for start in encoder_starts(sizes.units, seed=seed)]
     return Finding(
@@ -136,7 +136,7 @@ def spectral_radius(matrix: Tensor) -> float:
 
 
 def judge(decays: list[Decay], starts: list[Start]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     furthest = max(decays, key=lambda decay: abs(decay.rate / decay.radius - 1))
     exact = max(decay.difference for decay in decays)
     off = max(abs(start.radius - 1) for start in starts)

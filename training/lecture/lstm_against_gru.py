@@ -1,4 +1,4 @@
-"""Claim: a GRU is smaller and faster than an LSTM, and neither is the more accurate by rule."""
+"""Claim: a GRU is smaller and faster than an LSTM, and about as accurate."""
 
 import time
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ VARIANTS = ("lstm", "gru, equal units", "gru, equal parameters")
 
 @dataclass(frozen=True, slots=True)
 class LstmAgainstGruSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     steps: int = 150
     rounds: int = 7
@@ -82,7 +82,7 @@ def investigate(settings: Settings, sizes: LstmAgainstGruSizes) -> Finding:
     return Finding(
         claim=CLAIM,
         setting={
-            "Data": sentences.described(settings),
+            "Data": sentences.describe(settings),
             "Networks": (
                 f"{settings.model.network['layers']} layer(s), "
                 f"{'both directions' if settings.model.network['bidirectional'] else 'one direction'}; "
@@ -104,7 +104,7 @@ def investigate(settings: Settings, sizes: LstmAgainstGruSizes) -> Finding:
         numbers={
             "variants": [asdict(variant) for variant in variants],
             "steps_per_cpu_second": speeds,
-            "accuracy": [asdict(one) for one in trained],
+            "accuracy": [asdict(run) for run in trained],
             "interval": interval(sentences),
         },
         checks=judge(variants, speeds, trained),
@@ -143,9 +143,9 @@ def measure_speed(
 
 
 def judge(variants: list[SizedCell], speeds: dict[str, list[float]], trained: list[Trained]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     lstm, gru, _ = variants
-    faster = [one > other for one, other in zip(speeds[gru.name], speeds[lstm.name], strict=True)]
+    faster = [gru_speed > lstm_speed for gru_speed, lstm_speed in zip(speeds[gru.name], speeds[lstm.name], strict=True)]
     return [
         Check(
             rule="With equal units the GRU's recurrent layers have exactly three quarters of the LSTM's parameters.",
@@ -166,7 +166,7 @@ def judge(variants: list[SizedCell], speeds: dict[str, list[float]], trained: li
 
 def _undecided(trained: list[Trained], gru: str) -> Check:
     lstm_runs, gru_runs = _accuracies(trained, "lstm"), _accuracies(trained, gru)
-    signs = {(one > other) - (one < other) for one, other in zip(gru_runs, lstm_runs, strict=True)}
+    signs = {(gru_run > lstm_run) - (gru_run < lstm_run) for gru_run, lstm_run in zip(gru_runs, lstm_runs, strict=True)}
     return Check(
         rule=f"Neither the LSTM nor the GRU ({gru.removeprefix('gru, ')}) is the more accurate in every seed.",
         measured=f"gru {spread(gru_runs, share=True)}, lstm {spread(lstm_runs, share=True)}",
@@ -190,7 +190,7 @@ def _score(sentences: Sentences, settings: Settings, variant: SizedCell, *, seed
 
 
 def _accuracies(trained: list[Trained], variant: str) -> list[float]:
-    return [one.accuracy for one in trained if one.variant == variant]
+    return [run.accuracy for run in trained if run.variant == variant]
 
 
 def _draw_accuracy(trained: list[Trained]) -> Plot:

@@ -39,20 +39,20 @@ CLAIM = Claim(
     name="memory",
     title="Memory over long distances",
     statement=(
-        "A plain recurrent network learns to use what stands about 7 tokens back; LSTM and GRU learn to use what "
-        "stands much further back, an LSTM about 100."
+        "A plain recurrent network learns to use tokens about 7 steps back; LSTM and GRU learn to use tokens much "
+        "further back, an LSTM about 100."
     ),
     source='Lecture "Vanishing Gradients and Fancy RNNs"; Hochreiter and Schmidhuber 1997, section 5.2',
 )
 
 FAR = 100  # tokens an LSTM should reach
 RIGHT = 0.9  # accuracy that counts as remembering; guessing gives a quarter
-SURE = 20  # batches in a row without a mistake after which training has nothing left to learn
+SURE = 20  # consecutive batches without a mistake after which training stops
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryVariant:
-    """A cell and how it starts."""
+    """A cell and its initialization."""
 
     name: str
     cell: CellName
@@ -73,7 +73,7 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class MemorySizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     distances: tuple[int, ...] = (10, 30, 100, 200, 400)
     units: int = 32
@@ -97,20 +97,20 @@ class Memory:
 
 
 def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
-    """Train every variant at every distance."""
+    """Train all variants at all distances."""
     memories = list(measure(settings, sizes))
     return Finding(
         claim=CLAIM,
         setting={
             "Task": (
-                "The first symbol (one of 4) is asked for after so many others; guessing is right in 25%. Each "
+                "Recall the first symbol (one of 4) after a number of others; guessing is right in 25%. Each "
                 "network is trained and tested at one distance."
             ),
             "Networks": (
                 f"One layer of our encoder, left to right, {sizes.units} units, and a linear head; as the "
                 "encoder initializes them. “Long start” is an LSTM whose forget bias is log(distance) and input "
-                "bias its negative (after Tallec and Ollivier 2018); it and the rnn as torch starts it are "
-                "there for comparison and have no part in the verdict."
+                "bias its negative (after Tallec and Ollivier 2018); it and the rnn with torch's initialization "
+                "are only for comparison, not for the verdict."
             ),
             "Training": (
                 f"At most {sizes.steps} steps of {sizes.texts} texts, fewer after {SURE} batches in a row "
@@ -118,8 +118,8 @@ def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
                 f"{', '.join(map(str, settings.seeds))}."
             ),
             "Trial": (
-                "One seed at distances of 10 and 30, 300 steps of 32 texts, came before the rules: it showed that "
-                "every cell learns the task at 10."
+                "A trial with one seed at distances of 10 and 30 (300 steps of 32 texts) preceded the rules: it "
+                "showed that all cells learn the task at 10."
             ),
         },
         plots=[_draw(memories, sizes)],
@@ -131,7 +131,7 @@ def investigate(settings: Settings, sizes: MemorySizes) -> Finding:
 
 
 def measure(settings: Settings, sizes: MemorySizes) -> Iterator[Memory]:
-    """One trained and tested network after another."""
+    """Train and test all networks, one at a time."""
     for variant in VARIANTS:
         for distance in sizes.distances:
             for seed in settings.seeds:
@@ -166,7 +166,7 @@ def new_reader(variant: MemoryVariant, *, distance: int, units: int, seed: int) 
 
 
 def reach(memories: list[Memory], variant: str, seed: int) -> int:
-    """The furthest distance up to which all are remembered; 0 where not even the nearest is."""
+    """The longest distance up to which all are remembered; 0 if the shortest is not."""
     furthest = 0
     of_seed = [memory for memory in memories if (memory.variant, memory.seed) == (variant, seed)]
     for memory in sorted(of_seed, key=lambda memory: memory.distance):
@@ -177,7 +177,7 @@ def reach(memories: list[Memory], variant: str, seed: int) -> int:
 
 
 def judge(memories: list[Memory]) -> list[Check]:
-    """The rules, fixed beforehand."""
+    """Apply the rules, which were fixed before the measurement."""
     reaches = _reaches(memories)
     middle = {name: median(of_seeds) for name, of_seeds in reaches.items()}
     shown = {name: f"{middle[name]:g} (seeds: {', '.join(map(str, of_seeds))})" for name, of_seeds in reaches.items()}
@@ -262,7 +262,7 @@ def _meaning(memories: list[Memory]) -> str:
     helped = middle["lstm, long start"] > middle["lstm"]
     start = (
         "An LSTM whose forget bias is the logarithm of the distance reached further than one that starts at 1, at no "
-        "cost: where the distance is known, start there. "
+        "cost: if the distance is known, start there. "
         if helped
         else "Starting the forget bias at the logarithm of the distance did not carry the LSTM further. "
     )

@@ -15,7 +15,7 @@ TARGET = 0.7
 
 WEIGHTS = (3.0, 8.0)
 BIASES = (-4.5, -1.5)
-"""The part of the surface that is looked at: two stable states exist above a weight of 4 and meet along the cliff."""
+"""The examined part of the surface: two stable states exist above a weight of 4 and meet along the cliff."""
 
 
 class Surface(NamedTuple):
@@ -34,7 +34,7 @@ class Descents(NamedTuple):
     losses: Tensor
 
     def longest_steps(self) -> Tensor:
-        """(starts,): the furthest each descent ever jumped in one step."""
+        """(starts,) the longest step of each descent."""
         lengths: Tensor = self.positions.diff(dim=0).norm(dim=-1)  # (steps, starts)
         return lengths.amax(dim=0)
 
@@ -72,7 +72,7 @@ def clipped(gradients: Tensor, threshold: float) -> Tensor:
 
 
 def random_starts(count: int, *, seed: int) -> Tensor:
-    """(count, 2) points spread evenly at random over the surface that is looked at."""
+    """(count, 2) points, uniformly at random on the examined part of the surface."""
     low = torch.tensor([WEIGHTS[0], BIASES[0]], dtype=torch.float64)
     high = torch.tensor([WEIGHTS[1], BIASES[1]], dtype=torch.float64)
     numbers = torch.rand(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -80,7 +80,7 @@ def random_starts(count: int, *, seed: int) -> Tensor:
 
 
 def descend(starts: Tensor, *, steps: int, learning_rate: float, threshold: float | None) -> Descents:
-    """Plain gradient descent from (starts, 2) positions, each by itself."""
+    """Plain gradient descent from (starts, 2) positions, independently of each other."""
     position, positions, losses = starts, [starts], []
     for _ in range(steps):
         loss, gradients = gradient_at(position)

@@ -1,4 +1,4 @@
-"""How plots look: drawn in marker colors that become CSS variables, so that they follow light and dark pages."""
+"""The style of plots: drawn in marker colors that become CSS variables, so that they follow light and dark pages."""
 
 import io
 import re
@@ -19,7 +19,7 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, GRAY = "#0072b2", "#d55e00", "#009e73", "#cc79
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 """Lines differ in more than color, for prints and for eyes that see none."""
 
-_PAPER = "#fdfdfd"  # drawn by no plot; the ground of one that stands alone
+_PAPER = "#fdfdfd"  # background of a plot in a file of its own
 
 _VARIABLES = {
     _PAPER: ("--plot-paper", "#fcfbf8", "#16171a"),
@@ -61,7 +61,7 @@ _STYLE: dict[Any, Any] = {
 
 
 class EndLabel(NamedTuple):
-    """A line's name, to stand beside its last point."""
+    """A line's name, drawn next to its last point."""
 
     x: float
     y: float
@@ -97,9 +97,9 @@ def label_ends(axes: Axes, labels: Sequence[EndLabel]) -> None:
     low, high = (edge / points for edge in (axes.bbox.y0, axes.bbox.y1))
     heights = [float(axes.transData.transform((label.x, label.y))[1]) / points for label in labels]
     inside = [min(max(height, low), high) for height in heights]
-    order = sorted(range(len(labels)), key=lambda place: inside[place])
-    for place, moved in zip(order, _moved_apart([inside[place] for place in order], highest=high), strict=True):
-        label = labels[place]
+    order = sorted(range(len(labels)), key=lambda index: inside[index])
+    for index, moved in zip(order, _moved_apart([inside[index] for index in order], highest=high), strict=True):
+        label = labels[index]
         axes.annotate(
             label.text,
             xy=(1.0, (moved - low) / (high - low)),
@@ -123,7 +123,7 @@ def finished(figure: Figure, *, name: str, caption: str) -> Plot:
 
 def standalone(plot: Plot) -> str:
     """The SVG with its colors, for use as a file of its own; inside a page the page's style has them."""
-    # A reader's page may be light where the system is dark, so the drawing brings its own ground.
+    # A page may be light although the system is dark, so the drawing has its own background.
     ground = '<rect width="100%" height="100%" fill="var(--plot-paper)"/>'
     return plot.svg.replace("<defs>", f"<style>{color_style('svg')}</style>{ground}<defs>", 1)
 

@@ -23,7 +23,7 @@ TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisReport:
-    """Everything a diagnosis found, and how it was asked for."""
+    """The findings of a diagnosis, with its settings and command."""
 
     findings: Sequence[Finding]
     settings: Settings
@@ -32,7 +32,7 @@ class DiagnosisReport:
 
     @property
     def cpu_seconds(self) -> float:
-        """Of all experiments together."""
+        """CPU time of all experiments."""
         return sum(finding.cpu_seconds for finding in self.findings)
 
 
@@ -51,7 +51,7 @@ def write(report: DiagnosisReport, folder: Path) -> Path:
 
 
 def as_html(report: DiagnosisReport) -> str:
-    """The page: style and plots inside, nothing loaded from anywhere."""
+    """The page, with style and plots included, so that it opens offline."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["drawing"] = Markup  # drawn by matplotlib, which escapes its labels
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def as_html(report: DiagnosisReport) -> str:
 
 
 def as_json(report: DiagnosisReport) -> dict[str, Any]:
-    """Every number with its setting; what is not finite becomes null, which JSON has no other word for."""
+    """Every number with its setting; a number that is not finite becomes null."""
     return {
         "made": _made(),
         "command": report.command,

@@ -9,13 +9,13 @@ Verdict = Literal["held", "mixed", "did not hold"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is tested.
+    """A claim of the lecture.
 
     Attributes:
         name: the word that ``--only`` takes.
         title: the section's heading.
         statement: the claim, as its source makes it.
-        source: where the claim stands.
+        source: the publication that makes the claim.
     """
 
     name: str
@@ -26,11 +26,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part of a claim under a rule that was fixed before anything was measured.
+    """One part of a claim, with a rule that was fixed before the measurement.
 
     Attributes:
-        rule: what has to be found for this part to hold, with its threshold.
-        measured: what was found, in the rule's terms.
+        rule: the condition for this part to hold, with its threshold.
+        measured: the measurement, in the rule's terms.
         held: whether the rule is met.
     """
 
@@ -46,7 +46,7 @@ class Plot:
     Attributes:
         name: file name without its ending; unique in a report.
         svg: the drawing, in the colors of ``plots``.
-        caption: what to see in it.
+        caption: what the drawing shows.
     """
 
     name: str
@@ -68,10 +68,10 @@ class Finding:
     """A section of the report.
 
     Attributes:
-        setting: how it was measured, by heading.
+        setting: conditions of the measurement: a heading to a sentence.
         numbers: everything measured, as plain JSON types.
         meaning: what follows for a choice of cell, depth, connection or threshold.
-        cpu_seconds: what the experiment took; filled in by ``experiments``.
+        cpu_seconds: CPU time of the experiment; filled in by ``experiments``.
     """
 
     claim: Claim
@@ -85,15 +85,15 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """All parts, some, or none; see ``verdict_of``."""
+        """Whether the claim held; see ``verdict_of``."""
         return verdict_of(self.checks)
 
 
 def verdict_of(checks: Sequence[Check]) -> Verdict:
-    """A claim held where all of its checks did, did not hold where none did, and is mixed in between.
+    """Decide whether a claim held (all checks did), did not hold (none did), or is mixed.
 
     Raises:
-        ValueError: there is no check, so nothing was tested.
+        ValueError: the list of checks is empty.
     """
     if not checks:
         message = "a claim needs at least one check; a section without one would be an opinion"

@@ -1,4 +1,4 @@
-"""Labeled sentences, and small classifiers trained on them: the ground on which claims about accuracy are tested."""
+"""Labeled sentences, and small classifiers trained on them, to test claims about accuracy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from training.lecture.symbols import take_step
 from training.network import SentimentNetwork
 
 BATCH = 32
-MOST_WORDS = 20_000
-MOST_TOKENS = 128  # of one text; the claims are about sentences
-MOST_SCORED = 1_000  # texts a trained network is scored on: enough for an interval of about three points
+MAX_WORDS = 20_000
+MAX_TOKENS = 128  # of one text; the claims are about sentences
+MAX_SCORED = 1_000  # texts a trained network is scored on: enough for an interval of about three points
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Sentences:
     labels: list[str]
     pipeline: Tokenizer
 
-    def described(self, settings: Settings) -> str:
+    def describe(self, settings: Settings) -> str:
         """One sentence for the report's settings."""
         files = " and ".join(path.name for path in settings.validation)
         return (
@@ -54,10 +54,10 @@ def read_sentences(settings: Settings) -> Sentences:
     train = _read(settings.train, settings, labels=None)
     labels = sorted({example.label for example in train})
     scored = [example for path in settings.validation for example in _read(path, settings, labels=labels)]
-    words = [word for word, _ in count_words(example.text for example in train).most_common(MOST_WORDS)]
+    words = [word for word, _ in count_words(example.text for example in train).most_common(MAX_WORDS)]
     pipeline = word_pipeline(words)
     # Files are often sorted by label, so that the first thousand would be one class.
-    chosen = torch.randperm(len(scored), generator=torch.Generator().manual_seed(0))[:MOST_SCORED].tolist()
+    chosen = torch.randperm(len(scored), generator=torch.Generator().manual_seed(0))[:MAX_SCORED].tolist()
     return Sentences(
         train=_tokenized(train, labels, pipeline),
         scored=_tokenized([scored[position] for position in chosen], labels, pipeline),
@@ -67,7 +67,7 @@ def read_sentences(settings: Settings) -> Sentences:
 
 
 def new_network(sentences: Sentences, settings: Settings, *, seed: int, **options: Any) -> SentimentNetwork:  # noqa: ANN401
-    """A fresh classifier under the settings' options, of which ``options`` replace some."""
+    """A fresh classifier with the settings' options; ``options`` override them."""
     torch.manual_seed(seed)
     pipeline = sentences.pipeline
     return SentimentNetwork(
@@ -79,7 +79,7 @@ def new_network(sentences: Sentences, settings: Settings, *, seed: int, **option
 
 
 def training_batches(sentences: Sentences, *, steps: int, seed: int) -> Iterator[Batch]:
-    """So many batches, epoch after epoch, in an order that depends on the seed alone."""
+    """``steps`` batches, epoch after epoch, in an order that depends only on the seed."""
     sampler = LengthBucketedSampler(sentences.train.lengths, batch_size=BATCH, shuffle=True, seed=seed)
     taken = 0
     while True:
@@ -93,7 +93,7 @@ def training_batches(sentences: Sentences, *, steps: int, seed: int) -> Iterator
 
 def train(network: SentimentNetwork, sentences: Sentences, settings: Settings, *, steps: int, seed: int) -> None:
     """AdamW under a one-cycle schedule, clipped at norm 1: what ``fit`` does by default, in a few steps."""
-    torch.manual_seed(seed)  # dropout's numbers, whatever was drawn for the weights
+    torch.manual_seed(seed)  # dropout must not depend on the numbers drawn for the weights
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = AdamW(parameters, lr=settings.model.learning_rate, weight_decay=1e-2)
     schedule = OneCycleLR(
@@ -128,6 +128,6 @@ def _read(path: Path, settings: Settings, *, labels: list[str] | None) -> list[E
 
 def _tokenized(examples: list[Example], labels: list[str], pipeline: Tokenizer) -> TokenizedExamples:
     indices = {label: index for index, label in enumerate(labels)}
-    ids = list(encode_all(pipeline, (example.text for example in examples), max_tokens=MOST_TOKENS))
-    readable = [row for row, text in enumerate(ids) if text]  # a text of nothing but spaces has no token to read
+    ids = list(encode_all(pipeline, (example.text for example in examples), max_tokens=MAX_TOKENS))
+    readable = [row for row, text in enumerate(ids) if text]  # a text of only spaces has no token
     return TokenizedExamples.of([ids[row] for row in readable], [indices[examples[row].label] for row in readable])

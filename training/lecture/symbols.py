@@ -14,10 +14,10 @@ from training.network.encoder import StackedEncoder
 from training.network.options import EncoderOptions
 
 ANSWERS = 4
-"""Symbols that may have to be recalled; guessing is right once in four times."""
+"""Number of symbols to be recalled; guessing is right in 25% of cases."""
 
 DISTRACTORS = 4
-"""Symbols that stand between the answer and the question."""
+"""Symbols between the answer and the question."""
 
 RECALL_SYMBOLS = ANSWERS + DISTRACTORS
 
@@ -26,7 +26,7 @@ class SymbolReader(nn.Module):
     """One layer of the encoder, left to right, and a linear head that reads every token's state.
 
     Args:
-        symbols: how many there are; each is read as a vector with a single 1.
+        symbols: number of symbols; each is read as a one-hot vector.
         hidden_size: units of the layer.
         classes: outputs of the head.
     """
@@ -61,7 +61,7 @@ class SymbolReader(nn.Module):
 
 
 class Recall(NamedTuple):
-    """Texts whose first symbol is asked for at the last: ids (distance + 1, texts), answers (texts,)."""
+    """Texts whose first symbol is to be recalled at the last: ids (distance + 1, texts), answers (texts,)."""
 
     ids: Tensor
     answers: Tensor
@@ -85,7 +85,7 @@ def recall_loss(reader: SymbolReader, recall: Recall) -> tuple[Tensor, float]:
 
 
 def take_step(optimizer: Optimizer, loss: Tensor, parameters: list[nn.Parameter], *, clip: float | None) -> float:
-    """One step of training; returns the gradient's norm before clipping.
+    """Take one step of training; return the gradient's norm before clipping.
 
     Clipping is torch's ``clip_grad_norm_``, which ``fit`` uses too: the lecture's Algorithm 1 over all parameters.
     """

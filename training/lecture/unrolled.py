@@ -13,7 +13,7 @@ from training.network.cells import RecurrentLayer, cell_of, weight_names
 
 
 class States(NamedTuple):
-    """A direction's states in reading order: ``hidden`` and, where there are any, ``cells``; each (texts, hidden)."""
+    """A direction's states in reading order: ``hidden`` and, for an LSTM, ``cells``; each (texts, hidden)."""
 
     hidden: list[Tensor]
     cells: list[Tensor]

@@ -33,8 +33,8 @@ CLAIM = Claim(
     title="The gradient vanishes with distance",
     statement=(
         "In a plain recurrent network the gradient of the loss at step i with respect to the hidden state at step j "
-        "shrinks exponentially with the distance i - j, so that what is far away is not learned. The gates of LSTM and "
-        "GRU let the gradient through; an LSTM's forget gate does it best when it starts open."
+        "shrinks exponentially with the distance i - j, so that distant dependencies are not learned. The gates of "
+        "LSTM and GRU let the gradient through; an LSTM's forget gate does it best when it starts open."
     ),
     source=(
         'Lecture "Vanishing Gradients and Fancy RNNs"; Hochreiter and Schmidhuber 1997; '
@@ -50,7 +50,7 @@ FLOOR = 1e-30  # below it single precision has only rounding; also keeps logarit
 
 @dataclass(frozen=True, slots=True)
 class VanishingVariant:
-    """A cell and how it starts."""
+    """A cell and its initialization."""
 
     name: str
     cell: CellName
@@ -71,7 +71,7 @@ VARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class VanishingSizes:
-    """How large the experiment is."""
+    """Sizes of the experiment."""
 
     units: int = 32
     furthest: int = 50
@@ -85,11 +85,11 @@ QUICK = VanishingSizes(steps=120)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How much of the gradient is left by distance, in one network: (distances,) each, 1 at distance 0.
+    """The share of the gradient that is left by distance, in one network: (distances,) each, 1 at distance 0.
 
     Attributes:
         cell_state: the same for an LSTM's cell state; empty for others.
-        accuracy: on the task it was trained on; None where it is fresh.
+        accuracy: on the task it was trained on; None if it is fresh.
     """
 
     variant: str
@@ -100,7 +100,7 @@ class Reach:
 
 
 def investigate(settings: Settings, sizes: VanishingSizes) -> Finding:
-    """Measure every variant fresh and trained, and the user's own checkpoint where there is one."""
+    """Measure all variants fresh and trained, and the user's own checkpoint if given."""
     fresh, trained = [], []
     for seed in settings.seeds:
         for variant in VARIANTS:
@@ -177,7 +177,7 @@ def straightness(left: list[float]) -> float:
 
 
 def judge(fresh: list[Reach], trained: list[Reach]) -> list[Check]:
-    """The rules, fixed beforehand; "in every seed" compares networks that saw the same texts."""
+    """Apply the rules, fixed before the measurement. "In every seed" compares networks that saw the same texts."""
     plain = [reach.hidden for reach in fresh if reach.variant == "rnn"]
     furthest = len(plain[0]) - 1
     return [
@@ -204,7 +204,7 @@ def _keeps_more(reaches: list[Reach], more: str, *, than: str, when: str) -> Che
     return Check(
         rule=f"{when}: {more} keeps more {NEAR} steps back than {than}, in every seed.",
         measured=f"{spread(left, share=True)} against {spread(right, share=True)}",
-        held=all(one > other for one, other in zip(left, right, strict=True)),
+        held=all(more > less for more, less in zip(left, right, strict=True)),
     )
 
 
@@ -284,7 +284,7 @@ def _meaning(fresh: list[Reach], trained: list[Reach]) -> str:
         f"Before training, {best_fresh} lets the most through {NEAR} steps back; after training, {best_trained} "
         "does. The start matters as much as the cell: our rnn starts orthogonal, torch's does not. An LSTM carries "
         "its memory in the cell state, so the column for it tells more than the one for the hidden state, and once "
-        "a task is learned a small gradient is no fault. See the section on memory for what each cell makes of it. A "
+        "a task is learned a small gradient is expected. See the section on memory for what each cell makes of it. A "
         "forget bias of 1 costs nothing and is how our encoder starts an LSTM."
     )
 

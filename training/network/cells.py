@@ -16,7 +16,7 @@ RecurrentLayer = nn.RNNBase
 """A one-layer recurrent module of torch, in one direction or both."""
 
 State = tuple[Tensor, ...]
-"""What a cell carries from token to token: the hidden state and, for an LSTM, the cell state; each (texts, hidden)."""
+"""The state of a cell: the hidden state and, for an LSTM, the cell state; each (texts, hidden)."""
 
 FORGET_GATE = "forget"
 """The gate that starts open; see ``encoder.initialize``."""
@@ -40,7 +40,7 @@ class Cell:
         onnx_operator: the operator of the ONNX standard.
         onnx_gate_order: for each of ONNX's gates, its index in ``gates``.
         onnx_attributes: what the operator needs to compute as torch does.
-        onnx_int8_operator: ONNX Runtime's operator with 8-bit weights; None where there is none.
+        onnx_int8_operator: ONNX Runtime's operator with 8-bit weights; None if there is none.
     """
 
     module: Callable[..., RecurrentLayer]

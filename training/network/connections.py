@@ -25,7 +25,7 @@ class Connected(NamedTuple):
 
 
 class Plain(nn.Module):
-    """No connection: the layer above reads the output alone."""
+    """No connection: the layer above only reads the output."""
 
     def forward(self, below: Tensor, output: Tensor) -> Connected:  # noqa: ARG002 - all connections are called alike
         """Leave ``below`` behind."""
@@ -45,7 +45,7 @@ class Dense(nn.Module):
     """The layer above reads every layer below it side by side (Huang et al. 2016, equation 2)."""
 
     def forward(self, below: Tensor, output: Tensor) -> Connected:
-        """Represent by the output alone, and hand both up."""
+        """Represent tokens by the output only, and pass input and output up."""
         return Connected(output, torch.cat([below, output], dim=-1))
 
 

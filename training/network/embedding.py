@@ -44,12 +44,12 @@ class QuantizedEmbedding(nn.Module):
 
     @property
     def vectors(self) -> Tensor:
-        """(rows, size) the whole table, as the numbers that it stands for."""
+        """(rows, size) the whole table, dequantized."""
         return dequantize(self.codes, self.scales)
 
     @property
     def is_blank(self) -> bool:
-        """Whether no vectors were ever put in: every row is zero, and being frozen stays so."""
+        """Whether the table was never filled: all rows are zero, and stay so since it is frozen."""
         return not self.codes.any()
 
     def forward(self, ids: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ def initialize(layer: nn.Module, cell: Cell) -> None:
     """Initialize recurrent weights orthogonally and input weights by Glorot, gate by gate; open the forget gate.
 
     The orthogonal start keeps a gradient's norm over time (Saxe et al. 2013); a forget bias of 1 lets a fresh LSTM
-    remember (Jozefowicz et al. 2015, section 2.2). Torch adds two biases, so the 1 stands in ``bias_ih`` alone.
+    remember (Jozefowicz et al. 2015, section 2.2). Torch adds two biases, so only ``bias_ih`` has the 1.
     """
     with torch.no_grad():
         for name, parameter in layer.named_parameters():

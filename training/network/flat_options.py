@@ -15,13 +15,13 @@ def flat_options(*, unsaved: tuple[str, ...] = (), logged: bool = False) -> Call
 
     So a constructor has few parameters while flags (``--data.text_column``), YAML keys and saved hyperparameters stay
     flat. The signature and the docstring of the class show every field. Parameters whose default is a dataclass are
-    groups; a group may be given whole too, and fields beside it change it.
+    groups; a group may also be given as a whole, with single fields overriding it.
 
     Lightning's classes also save their hyperparameters, flat and in plain types, so that a checkpoint loads without
     running code. A value that the constructor puts into ``self.hparams`` is saved in place of the one it was given.
 
     Args:
-        unsaved: parameters that are no hyperparameters.
+        unsaved: parameters that are not hyperparameters.
         logged: whether loggers get the hyperparameters.
     """
 

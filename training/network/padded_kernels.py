@@ -21,7 +21,7 @@ MAX_PADDING_RATIO = 1.25
 
 
 class PaddedLayout(NamedTuple):
-    """Where the tokens of packed texts stand in a padded (steps, texts) array, for each direction.
+    """Positions of the tokens of packed texts in a padded (steps, texts) array, for each direction.
 
     ``rows`` (directions, steps * texts): the packed row that is read at each position; padding repeats the text's first
     token. ``positions`` (directions, all tokens): the position of each packed row. Both are flat, step by step.

@@ -125,7 +125,7 @@ class AttentionPooling(nn.Module):
 
 
 class LastPooling(nn.Module):
-    """Where each direction stops reading: the forward state of the last token, the backward state of the first."""
+    """The final state of each direction: the forward state of the last token, the backward state of the first."""
 
     def __init__(self, size: int, *, bidirectional: bool) -> None:
         super().__init__()

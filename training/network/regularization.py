@@ -22,14 +22,14 @@ class WordDropout(nn.Module):
 
     Args:
         probability: of a token being replaced.
-        unknown_id: the id that replaces it; may be None where the probability is 0.
+        unknown_id: the id that replaces it; may be None if the probability is 0.
     """
 
     def __init__(self, probability: float, *, unknown_id: int | None) -> None:
         super().__init__()
         check_probability("word_dropout", probability)
         if probability and unknown_id is None:
-            message = f"word_dropout is {probability}, but the tokenizer has no unknown token to put in a word's place"
+            message = f"word_dropout is {probability}, but the tokenizer has no unknown token to replace words with"
             raise OptionError(message)
         self.probability = probability
         self.unknown_id = unknown_id

@@ -9,7 +9,7 @@ class OptionError(ValueError):
 
 
 def check_probability(name: str, value: float) -> None:
-    """Raise unless the value is in [0, 1); at 1 nothing would be left to learn from."""
+    """Raise unless the value is in [0, 1); at 1 all inputs would be dropped."""
     if not 0.0 <= value < 1.0:
         message = f"{name} is {value}; expected a number from 0 (off) up to, but not including, 1, such as 0.2"
         raise OptionError(message)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -125,6 +126,13 @@ def test_out_of_reach_and_always_reached_are_said_on_the_card(checkpoint, tmp_pa
     assert always.manifest.calibration.threshold == 0.0
     assert always.predict(["fine"])[0].confident is True
     assert "Every answer is confident" in (tmp_path / "always" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["final [v2]", "[/v2]"])
+def test_it_says_how_to_look_at_the_bundle_whatever_its_name(checkpoint, tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setenv("COLUMNS", "500")
+    exported(checkpoint, tmp_path / name, "--calibrate", "false")
+    assert shlex.split(capsys.readouterr().err.splitlines()[-1])[-1] == str(tmp_path / name)
 
 
 def test_without_calibration_nothing_says_whether_it_is_sure(checkpoint, tmp_path):

@@ -51,7 +51,7 @@ def test_training_stops_and_names_both_places_and_the_way_out(files, measured_on
     with pytest.raises(DataError) as caught:
         prepare(files, held_out=[str(measured_on)])
     assert str(caught.value) == (
-        f'train.csv, line 3: the text "a warm and funny evening" is held out: it stands in {measured_on}, line 2.\n'
+        f'train.csv, line 3: the text "a warm and funny evening" is held out: it is in {measured_on}, line 2.\n'
         "A model that has seen it cannot be measured there. Pass --data.on_leak=drop to leave such texts out and\n"
         "count them, or take that file out of --data.held_out."
     )

@@ -14,8 +14,8 @@ def test_rows_pass_through_and_nothing_is_written_where_nobody_watches(capsys):
 
 def test_a_long_reading_is_counted_on_the_terminal(monkeypatch):
     screen = io.StringIO()
-    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=screen, force_terminal=True, width=80))
+    monkeypatch.setattr(progress, "plain_console", lambda **_: Console(file=screen, force_terminal=True, width=80))
     monkeypatch.setattr(progress, "_SHOWN_AFTER", 0)
-    assert list(progress.watched(iter(range(5000)), "Reading reviews.csv")) == list(range(5000))
-    assert "Reading reviews.csv" in screen.getvalue()
+    assert list(progress.watched(iter(range(5000)), "Reading reviews [v2].csv")) == list(range(5000))
+    assert "Reading reviews [v2].csv" in screen.getvalue()
     assert "5,000 rows" in screen.getvalue()

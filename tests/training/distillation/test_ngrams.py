@@ -95,7 +95,7 @@ def test_one_label_is_refused():
 
 
 def test_texts_that_share_no_ngram_are_refused():
-    with pytest.raises(TeacherError, match="No n-gram stands in 12 of the 12 texts; lower --least_texts"):
+    with pytest.raises(TeacherError, match="No n-gram occurs in 12 of the 12 texts; lower --least_texts"):
         fit_ngrams(EXAMPLES, longest=2, least_texts=12, regularization=0.1)
 
 

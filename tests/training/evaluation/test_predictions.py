@@ -86,7 +86,7 @@ def test_a_text_without_a_token_is_left_out_of_a_bundles_answers(tiny_bundle):
     np.testing.assert_allclose(found.logits, [answer.logits for answer in direct], atol=1e-6)
     scores = softmax(found.logits, temperature=1.5)  # the bundle's
     np.testing.assert_allclose(scores, [list(answer.scores.values()) for answer in direct], atol=1e-6)
-    with pytest.raises(DataError, match=r"some\.csv: no text holds a token"):
+    with pytest.raises(DataError, match=r"some\.csv: no text has a token"):
         predict_file(model.runner, examples[1:2], labels=LABELS, data="some.csv")
 
 

@@ -1,4 +1,4 @@
-"""What makes a row usable: a text with something in it and a label that is known, or the error that says why not."""
+"""Checks of rows: a usable row has a text that is not empty and a known label; any other is an error that says why."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -19,9 +19,9 @@ class RowChecker:
     """Turns the rows of one file into examples.
 
     Attributes:
-        label_from: where a user finds the label, for messages.
+        label_from: the place of the label in the file, for messages.
         ptb_tokens: whether texts are Penn Treebank tokens, to be joined.
-        found: the first few different labels of the file as they stand in it.
+        found: the first few different labels of the file, unmapped.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class RowChecker:
     found: set[str] = field(default_factory=set)
 
     def example(self, row: Row) -> Example | None:
-        """The row's example, or None where the label map leaves its label out.
+        """The row's example, or None if the label map leaves its label out.
 
         Raises:
             DataError: the row cannot be used.

@@ -11,7 +11,7 @@ from training.data.readers.files import encoding_error, read_lines
 from training.data.readers.rows import Row, require_columns, row_error
 
 DELIMITERS = (",", ";", "\t")
-"""Tried in this order where the header lacks a column under the format's own delimiter."""
+"""Tried in this order if the header lacks a column with the format's own delimiter."""
 
 MAX_FIELD = 1 << 24
 """Characters of one field. Where there are more, a quote is never closed; without a limit the rest of the file would be
@@ -25,7 +25,7 @@ def read_delimited(
 ) -> Iterator[Row]:
     """Rows with the line each starts on; a quoted field may run over many lines.
 
-    After a row with wrong quotes, reading goes on at the next line that starts a row: one with as many fields as the
+    After a row with wrong quotes, reading resumes at the next line that starts a row: one with as many fields as the
     header and a label that came before. So the inside of a text does not become rows, and the rest of the file is not
     lost. A file without a row, or without one of the two columns in its header, is an error whatever ``bad_rows`` says.
     """
@@ -57,7 +57,7 @@ class _Lines:
     """A file's lines for the ``csv`` module, which may be read again from a record's second line on.
 
     Delimiters, quotes and line ends are ASCII, and a byte that is not UTF-8 never is: such bytes are carried through
-    as surrogates, so that quotes stay paired, and the error beside the line keeps its record from being used.
+    as surrogates, so that quotes stay paired, and the error returned with the line keeps its record from being used.
 
     Attributes:
         taken: number, text and error of the lines of the record being read.

@@ -50,7 +50,7 @@ def open_data(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     r"""Every line with its 1-based number, up to and with its end; a UTF-8 byte order mark is taken off.
 
-    Lines end in ``\n``, or in ``\r`` where the file begins with such lines.
+    Lines end in ``\n``, or in ``\r`` if the file begins with such lines.
 
     Raises:
         DataError: the file cannot be used, or is UTF-16.
@@ -65,8 +65,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 fix=f"Save it as UTF-8, for example with: iconv -f UTF-16 -t UTF-8 {path.name} > utf-8-{path.name}",
             )
         lines = _lines_of_carriage_returns(file) if b"\r" in head and b"\n" not in head else iter(file)
-        for number, line in enumerate(lines, start=1):
-            yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        for line_number, line in enumerate(lines, start=1):
+            yield line_number, line.removeprefix(codecs.BOM_UTF8) if line_number == 1 else line
 
 
 def _has_two_byte_characters(head: bytes) -> bool:
@@ -85,14 +85,14 @@ def _lines_of_carriage_returns(file: io.BufferedReader | gzip.GzipFile) -> Itera
 
 def read_text_lines(path: Path, bad_rows: SkippedRows) -> Iterator[tuple[int, str]]:
     """Every line that is not blank, decoded, with its 1-based number; a line that is not UTF-8 is a bad row."""
-    for number, line in read_lines(path):
+    for line_number, line in read_lines(path):
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
-            bad_rows.record(encoding_error(path, number, error=error))
+            bad_rows.record(encoding_error(path, line_number, error=error))
             continue
         if text.strip():
-            yield number, text
+            yield line_number, text
 
 
 def encoding_error(path: Path, line: int, *, error: UnicodeDecodeError) -> DataError:

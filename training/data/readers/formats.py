@@ -21,22 +21,22 @@ Trees = Literal["root", "phrases"]
 
 @dataclass(frozen=True, kw_only=True)
 class FileFormat:
-    """How files of one format are recognized and read.
+    """A file format: how its files are recognized and read.
 
     Attributes:
         read: the file's rows; bad ones are recorded.
         note: what ``--help`` adds to the name.
         extensions: by which ``auto`` recognizes it, lower-case.
-        starts_with: whether a line can be the first one of such a file; asked where the extension says nothing.
+        starts_with: whether a line can be the first one of such a file; used if the extension does not decide.
         unit: what a position in the file is counted in.
-        label_place: where a user finds the label, for messages.
+        label_place: the place of the label in the file, for messages.
         joined: whether ``read`` itself joins Penn Treebank tokens.
     """
 
     read: "Callable[[Path, ReadingOptions, SkippedRows], Iterator[Row]]"
     note: str = ""
     extensions: tuple[str, ...] = ()
-    starts_with: Callable[[str], bool] = lambda line: False  # noqa: ARG005 - recognized by its extension alone
+    starts_with: Callable[[str], bool] = lambda line: False  # noqa: ARG005 - recognized only by its extension
     unit: Unit = "line"
     label_place: str = 'in column "{label_column}"'
     joined: bool = False
@@ -102,7 +102,7 @@ FORMAT_HELP = ", ".join(f"{name} ({format_.note})" if format_.note else name for
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
-    """How a labeled file is read.
+    """Options for reading a labeled file.
 
     Args:
         format: FORMATS, or auto: by name and content.
@@ -124,7 +124,7 @@ class ReadingOptions:
 
     @classmethod
     def among(cls, options: Mapping[str, Any], **changes: Any) -> "ReadingOptions":  # noqa: ANN401 - of many types
-        """Those of a run's or a command's options that say how a file is read, and ``changes`` to them.
+        """The reading options among a run's or a command's options, with ``changes``.
 
         Options that are absent or None have their defaults; so have changes that are None.
         """
@@ -140,7 +140,7 @@ def format_of(path: Path, name: Format = "auto") -> FileFormat:
     """The named format, or for ``auto`` the one that the extension (``.gz`` aside) or the first line shows.
 
     Raises:
-        DataError: the format shows in the first line alone, and the file cannot be used.
+        DataError: only the first line shows the format, and the file cannot be used.
     """
     if name != "auto":
         return FORMATS[name]

@@ -24,27 +24,27 @@ _BATCH_ROWS = 1024
 
 
 def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: SkippedRows) -> Iterator[Row]:
-    """Rows with their 1-based numbers, and a teacher's scores where there are some; bad UTF-8 makes a bad row."""
+    """Rows with their 1-based numbers, and a teacher's scores if there are any; bad UTF-8 makes a bad row."""
     with _open_seekable(path) as file, _parquet_errors(path):
         table = parquet.ParquetFile(file)
         require_columns(path, table.schema_arrow.names, text_column=text_column, label_column=label_column)
-        number = 0
+        position = 0
         scores = [name for name in table.schema_arrow.names if name.startswith(TEACHER)]
         for batch in table.iter_batches(_BATCH_ROWS, columns=list(dict.fromkeys([text_column, label_column, *scores]))):
             teachers = _teachers(batch, scores)
             for text, label in zip(batch.column(text_column), batch.column(label_column), strict=True):
-                number += 1
+                position += 1
                 teacher = next(teachers)
                 try:
-                    row = Row(line=number, text=text.as_py(), label=label.as_py(), teacher=teacher)
+                    row = Row(line=position, text=text.as_py(), label=label.as_py(), teacher=teacher)
                 except UnicodeDecodeError:
-                    bad_rows.record(_not_utf8(path, number))
+                    bad_rows.record(_not_utf8(path, position))
                 else:
                     yield row
 
 
 def _teachers(batch: pa.RecordBatch, columns: list[str]) -> Iterator[dict[str, float] | None]:
-    """Of every row each label's score, NaN where the row has none; None of every row of a file without such columns."""
+    """Of every row each label's score, NaN if the row has none; None of every row of a file without such columns."""
     names = [column.removeprefix(TEACHER) for column in columns]
     if not columns:
         yield from repeat(None, batch.num_rows)

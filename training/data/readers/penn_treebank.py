@@ -20,7 +20,7 @@ _JOINED_TO_THE_LEFT = frozenset(
     {"n't", "'s", "'re", "'ve", "'ll", "'d", "'m", "'", ",", ".", ";", ":", "!", "?", "..."}
 )
 
-# NLTK would join a dash to the words on both sides. This noncharacter, which stands in no text, goes through it as is.
+# NLTK would join a dash to the words on both sides. This noncharacter, which no text contains, passes unchanged.
 _DASH = "\ufdd0"
 
 # What is left for NLTK: brackets, double quotes, signs, and contractions without an apostrophe. Most phrases have none
@@ -53,7 +53,7 @@ def _prepared(tokens: Iterable[str]) -> list[str]:
     for token in map(_unescaped, tokens):
         after_opening = not words or previous in _OPENING
         if token == "." and previous.endswith(".") and previous.strip("."):  # noqa: S105 - a token of text
-            continue  # the Treebank writes the full stop of "etc." twice where it ends a sentence
+            continue  # the Treebank writes the full stop of "etc." twice if it ends a sentence
         if token == "'" and previous in _OPENING:  # noqa: S105
             words.append("`")
         elif token.lower() in _JOINED_TO_THE_LEFT and not after_opening:

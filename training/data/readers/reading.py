@@ -45,7 +45,7 @@ def read_examples(
 
 
 def unit_of(path: Path, format: Format = "auto") -> Unit:  # noqa: A002 - the word of the option, --format
-    """What a position in a file is counted in: Parquet has no lines."""
+    """The unit of positions in a file: Parquet has no lines."""
     return format_of(path, format).unit
 
 

@@ -47,6 +47,6 @@ def require_columns(path: Path, found: Iterable[str], *, text_column: str, label
 
 def listed(names: Iterable[str]) -> str:
     """Names for a message: in order, separated by commas, not too many and not too long."""
-    every = [name if len(name) <= _NAME_LENGTH_SHOWN else f"{name[:_NAME_LENGTH_SHOWN]}..." for name in names]
-    more = len(every) - _NAMES_SHOWN
-    return ", ".join(every[:_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "") if every else "none"
+    shortened = [name if len(name) <= _NAME_LENGTH_SHOWN else f"{name[:_NAME_LENGTH_SHOWN]}..." for name in names]
+    more = len(shortened) - _NAMES_SHOWN
+    return ", ".join(shortened[:_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "") if shortened else "none"

@@ -41,7 +41,7 @@ class _Seen:
 
 
 class _MalformedTreeError(ValueError):
-    """Where a line stops being a tree."""
+    """A line that is not a tree; the message names the position."""
 
 
 def looks_like_a_tree(line: str) -> bool:
@@ -52,7 +52,7 @@ def looks_like_a_tree(line: str) -> bool:
 def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: SkippedRows) -> Iterator[Row]:
     """Each sentence with its root's label, or every node's phrase, each distinct one on the first line that has it.
 
-    The treebank's labels were given to distinct phrases, so a phrase that returns brings nothing new. What is distinct
+    The treebank's labels were given to distinct phrases, so a repeated phrase adds no information. What is distinct
     is remembered, so memory grows with the file's phrases.
     """
     seen = _Seen()

@@ -1,4 +1,4 @@
-"""Changes to a text, such as typing slips; a function returns the text unchanged where it cannot change it."""
+"""Changes to a text, such as typing slips; a function returns the text unchanged if it cannot change it."""
 
 import random
 import re

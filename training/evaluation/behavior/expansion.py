@@ -65,7 +65,7 @@ def _filled(
 def _without_slots(
     template: Sequence[str], values: dict[str, str], words: Mapping[str, Sequence[str]], chance: random.Random
 ) -> Sequence[str]:
-    """Fill the template's slots, and those that its words bring with them, each with one word wherever it stands."""
+    """Fill the template's slots, and those of the filled-in words, each with the same word in all its positions."""
     texts = template
     while slots := {slot["key"]: slot["words"] for text in texts for slot in _SLOT.finditer(text)}:
         for key, name in slots.items():

@@ -34,7 +34,7 @@ class Family:
 
     Attributes:
         templates: each a text, or a text and what it is changed to, with slots such as ``{good}``.
-        change: key of ``CHANGES``; it makes the second text where the templates have only one.
+        change: key of ``CHANGES``; it makes the second text if the templates have only one.
         words: what fills the slots.
     """
 

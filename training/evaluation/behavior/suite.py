@@ -18,7 +18,7 @@ EXAMPLES = 3
 
 
 class NoPolarityError(ValueError):
-    """The labels do not say what is positive and what is negative, so the suite does not apply."""
+    """The labels have no positive and negative polarity, so the suite does not apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class FamilyResult:
         kind: MFT, INV or DIR.
         capability: the group that the family belongs to.
         expected: the expectation, in words.
-        cases: number of cases; 0 where the family does not apply.
+        cases: number of cases; 0 if the family does not apply.
         failures: number of cases that failed.
         low: lower bound of the failure rate's 95% interval (Wilson); None without cases.
         high: upper bound.
         examples: the first few failures.
-        not_applicable: why the family does not apply; None where it does.
+        not_applicable: why the family does not apply; None if it does.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: there is always a whole one, whatever happens while the next is written."""
+"""Checkpoints on disk, written atomically: a failed write leaves the previous one intact."""
 
 import io
 from pathlib import Path
@@ -18,14 +18,14 @@ class CheckpointNotWrittenError(Exception):
 
 
 class DurableCheckpoints(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, brings it to the disk (fsync), and only then renames it.
+    """Writes a checkpoint to a temporary file next to its path, syncs it (fsync), and then renames it.
 
     Lightning writes to the system's folder for temporary files and moves from there, which is a copy where that is
     another disk, and calls no fsync (fsspec's ``LocalFileOpener.commit``): after a crash the new file may be half there
-    and the old one gone. Paths that are not local, such as s3://, are left to Lightning.
+    and the old one lost. Paths that are not local, such as s3://, are left to Lightning.
 
     Attributes:
-        in_memory: a checkpoint that ``IN_MEMORY`` stands for; see ``Recovery``.
+        in_memory: the checkpoint that the path ``IN_MEMORY`` loads; see ``Recovery``.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class DurableCheckpoints(TorchCheckpointIO):
             message = (
                 f"{path}: the checkpoint could not be written ({error.strerror or error}); training has stopped.\n"
                 "The checkpoint written before it is intact. This one needs "
-                f"{buffer.getbuffer().nbytes / 1e6:,.1f} MB beside it: make room,\n"
+                f"{buffer.getbuffer().nbytes / 1e6:,.1f} MB next to it: make room,\n"
                 "then run the same command again with --ckpt_path=last."
             )
             raise CheckpointNotWrittenError(message) from error

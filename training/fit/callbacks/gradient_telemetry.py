@@ -1,4 +1,4 @@
-"""How large gradients are before they are clipped, layer by layer, and how often they are."""
+"""Gradient norms before clipping, layer by layer, and the share of clipped steps."""
 
 import math
 from collections import defaultdict
@@ -65,13 +65,13 @@ class GradientTelemetry(lightning.Callback):
 
     def table(self, trainer: lightning.Trainer) -> str:
         """The summary as text."""
-        found = self.summary()
+        summary = self.summary()
         first = (
-            f"Gradient norm before clipping, over {found['steps']:,} steps: mean {found['mean_norm']:.3g}, "
-            f"highest {found['highest_norm']:.3g}. {_said_of_clipping(trainer, found['clipped'])}"
+            f"Gradient norm before clipping, over {summary['steps']:,} steps: mean {summary['mean_norm']:.3g}, "
+            f"highest {summary['highest_norm']:.3g}. {_said_of_clipping(trainer, summary['clipped'])}"
         )
         rows = [f"{'layer':<44} {'mean':>9} {'highest':>9}"] if self._layers else []
-        for name, layer in found["layers"].items():
+        for name, layer in summary["layers"].items():
             rows.append(f"{name:<44} {layer['mean_norm']:>9.3g} {layer['highest_norm']:>9.3g}")
         return "\n  ".join([first, *rows])
 
@@ -130,10 +130,12 @@ def _said_of_clipping(trainer: lightning.Trainer, clipped: float) -> str:
 
 
 def gradients_of(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
-    """The gradients there are; of a sparse one the rows that are not zero."""
-    found = (parameter.grad for parameter in parameters)
+    """The existing gradients; of a sparse one only the rows that are not zero."""
+    gradients = (parameter.grad for parameter in parameters)
     return [
-        gradient.coalesce().values() if gradient.is_sparse else gradient for gradient in found if gradient is not None
+        gradient.coalesce().values() if gradient.is_sparse else gradient
+        for gradient in gradients
+        if gradient is not None
     ]
 
 

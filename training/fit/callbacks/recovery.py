@@ -29,7 +29,7 @@ LEARNING_RATES = ("lr", "initial_lr", "max_lr", "min_lr")
 
 
 class RolledBack(Exception):  # noqa: N818 - not an error while ``fit_with_recovery`` catches it
-    """Training goes back to ``checkpoint``, which is a copy in memory."""
+    """Training rolls back to ``checkpoint``, which is a copy in memory."""
 
     def __init__(self, message: str, checkpoint: dict[str, Any]) -> None:
         super().__init__(message)
@@ -120,14 +120,14 @@ class Recovery(lightning.Callback):
         self._bad_steps = [*self._bad_steps, step][-REPORTED_STEPS:]
         for parameter in parameters:
             parameter.grad = None
-        # Clipping by value fails where there is nothing to clip; it is Lightning's next act, and reads this.
+        # Lightning clips next. Clipping by value reads this, and fails without gradients.
         self._clipping, trainer.gradient_clip_val = trainer.gradient_clip_val, None
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Count the step, and roll back or stop after too many skipped ones.
 
         Raises:
-            RolledBack: training goes on from an earlier state.
+            RolledBack: training resumes from an earlier state.
             DivergedError: it went back too often.
         """
         if self._step_skipped is None:
@@ -221,7 +221,7 @@ def fit_with_recovery(
     ckpt_path: str | None = None,
     **options: Any,  # noqa: ANN401 - Trainer.fit's
 ) -> None:
-    """``Trainer.fit``, started again from memory whenever ``Recovery`` goes back.
+    """``Trainer.fit``, started again from memory after each rollback of ``Recovery``.
 
     Resuming from a file starts in the same way, so Lightning restores the state in both cases.
 

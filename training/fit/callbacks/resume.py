@@ -34,7 +34,7 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class Resume(lightning.Callback):
-    """Writes last.ckpt, from which a run goes on bit by bit (on a CPU) as if it had never stopped.
+    """Writes last.ckpt, from which a run resumes exactly: to the last bit on a CPU.
 
     It is written between two batches, at ``on_train_batch_start``: by then Lightning has done everything of the batch
     before, validation, best checkpoint, schedules and logs included, and nothing of the next. That is why it is not
@@ -53,7 +53,7 @@ class Resume(lightning.Callback):
     average replaces the weights), is not to be in the checkpoint yet.
 
     Args:
-        every_n_steps: optimizer steps between two writes of last.ckpt; 0 writes it at the end and when told to stop.
+        every_n_steps: optimizer steps between two writes of last.ckpt; 0 writes it at the end and on a signal.
     """
 
     def __init__(self, every_n_steps: int = 500) -> None:
@@ -94,7 +94,7 @@ class Resume(lightning.Callback):
         """Restore a resumed run's state, write last.ckpt when it is due, and end the run after a signal.
 
         Raises:
-            SystemExit: after a signal, with 143, or 130 where it was Ctrl-C.
+            SystemExit: after a signal, with 143, or 130 after Ctrl-C.
         """
         if self._loaded is not None:
             self._restore(trainer)
@@ -105,7 +105,7 @@ class Resume(lightning.Callback):
             self._save(trainer)
         if stop:
             path = last_checkpoint(trainer)
-            rank_zero_info(f"Told to stop; go on from {path} with --ckpt_path=last.")
+            rank_zero_info(f"Stopped by a signal; resume from {path} with --ckpt_path=last.")
             raise SystemExit(INTERRUPTED if self._interrupted else EXIT_CODE)
 
     def on_train_end(self, trainer: lightning.Trainer, *_: object) -> None:
@@ -137,12 +137,12 @@ class Resume(lightning.Callback):
             progress["is_last_batch"] = False
             progress["total"]["ready"] = progress["total"]["processed"]
 
-    def _note_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
-        if number == signal.SIGINT:
+    def _note_signal(self, signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the handler's signature
+        if signal_number == signal.SIGINT:
             if self._interrupted:
                 raise KeyboardInterrupt
             self._interrupted = True
-            # A handler may run in the middle of another write to the same stream, so this goes past Python's buffers.
+            # A handler may run in the middle of another write to the same stream, so this bypasses Python's buffers.
             os.write(2, b"\nStopping after this step, with a checkpoint. Ctrl-C again stops at once.\n")
         self._told_to_stop = True
 
@@ -165,13 +165,13 @@ class Resume(lightning.Callback):
         if not trainer.checkpoint_callbacks or _in_trial(trainer):
             return
         for logger in trainer.loggers:
-            logger.save()  # a resumed run's logs go on from here
+            logger.save()  # a resumed run appends to these logs
         trainer.save_checkpoint(last_checkpoint(trainer), weights_only=False)
         self._saved_at = trainer.global_step
 
 
 def last_checkpoint(trainer: lightning.Trainer) -> Path:
-    """Where last.ckpt is: beside the best one, or in checkpoints/ in the run folder."""
+    """The path of last.ckpt: next to the best one, or in checkpoints/ in the run folder."""
     keepers = (keeper for keeper in trainer.checkpoint_callbacks if isinstance(keeper, ModelCheckpoint))
     folders = (keeper.dirpath for keeper in keepers if keeper.dirpath)
     return Path(next(folders, Path(trainer.default_root_dir) / "checkpoints")) / LAST
@@ -187,7 +187,7 @@ def steps_taken(path: Path) -> int:
 
 
 def _check_schedule(trainer: lightning.Trainer, checkpoint: dict[str, Any]) -> None:
-    """Refuse a longer run than the one-cycle schedule was made for, which ends at a learning rate of nothing."""
+    """Refuse a longer run than the one-cycle schedule was made for, which ends at a learning rate of 0."""
     planned = [state["total_steps"] for state in checkpoint["lr_schedulers"] if "total_steps" in state]
     steps = trainer.estimated_stepping_batches
     if planned and steps > planned[0]:
@@ -205,7 +205,7 @@ def _in_trial(trainer: lightning.Trainer) -> bool:
 
 
 def _in_trouble(trainer: lightning.Trainer) -> bool:
-    """Whether steps are being skipped; the checkpoint before is then the better one to resume from."""
+    """Whether steps are being skipped; the previous checkpoint is then better to resume from."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set by Lightning's callback connector
     return any(isinstance(callback, Recovery) and callback.in_a_row > 0 for callback in callbacks)
 

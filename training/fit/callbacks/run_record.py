@@ -81,7 +81,7 @@ class RunRecord(lightning.Callback):
             self.history.add_validation(epoch=trainer.current_epoch, step=trainer.global_step, figures=figures)
 
     def on_fit_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Write what came of the training."""
+        """Write the results of the training."""
         self._write_results(trainer, finished=True)
 
     def on_exception(self, trainer: lightning.Trainer, *_: object) -> None:
@@ -99,7 +99,7 @@ class RunRecord(lightning.Callback):
         write_json(folder / RUN, {**self._origin(), **_surroundings(trainer)})
 
     def on_save_checkpoint(self, trainer: lightning.Trainer, _: object, checkpoint: dict[str, Any]) -> None:
-        """Lightning calls this for every checkpoint: with it goes what it took to come here."""
+        """Add the record of the run so far; Lightning calls this for all checkpoints."""
         took = {"seconds": round(self._seconds(), 1), "machine": machine(trainer).model_dump()}
         checkpoint["run"] = {**self._origin(), **took}
 
@@ -134,13 +134,13 @@ class RunRecord(lightning.Callback):
 
 
 def _callbacks(trainer: lightning.Trainer) -> list[lightning.Callback]:
-    found: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it from outside
-    return found
+    callbacks: list[lightning.Callback] = trainer.callbacks  # type: ignore[attr-defined]  # Lightning sets it from outside
+    return callbacks
 
 
 def _is_logged(trainer: lightning.Trainer, step: int) -> bool:
-    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it from outside
-    return every > 0 and step % every == 0
+    interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]  # Lightning sets it from outside
+    return interval > 0 and step % interval == 0
 
 
 def _writes(trainer: lightning.Trainer) -> bool:
@@ -163,7 +163,7 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
     if not isinstance(data, SentimentData):
         return []
     files: list[dict[str, Any]] = list(data.state_dict()["files"])
-    tests = data.files.get("test", [])  # of which checkpoints know nothing
+    tests = data.files.get("test", [])  # not in checkpoints
     apart = [("test", test.path, test.sha256) for test in tests]
     if data.held_out is not None:
         apart += [("held_out", path, data.held_out.sha256(path)) for path in data.held_out.paths]
@@ -171,26 +171,26 @@ def _data_files(trainer: lightning.Trainer) -> list[dict[str, Any]]:
 
 
 def _best(trainer: lightning.Trainer, history: History) -> dict[str, Any]:
-    """The best checkpoint and the validation figures it was kept for; nothing before the first validation."""
+    """The best checkpoint and its validation figures; empty before the first validation."""
     keeper = next((callback for callback in _callbacks(trainer) if isinstance(callback, ModelCheckpoint)), None)
     if keeper is None or keeper.monitor is None or keeper.best_model_score is None:
         return {}
     value = float(keeper.best_model_score)
-    found = history.first_with(keeper.monitor.removeprefix("validation/"), value)
+    validation = history.first_with(keeper.monitor.removeprefix("validation/"), value)
     return {
         "best": {
             "checkpoint": os.path.relpath(keeper.best_model_path, trainer.default_root_dir),
             "monitor": keeper.monitor,
             "value": value,
-            "epoch": None if found is None else found["epoch"],
-            "step": None if found is None else found["step"],
+            "epoch": None if validation is None else validation["epoch"],
+            "step": None if validation is None else validation["step"],
         },
-        "validation": {} if found is None else found["figures"],
+        "validation": {} if validation is None else validation["figures"],
     }
 
 
 def _telemetry(trainer: lightning.Trainer) -> dict[str, Any]:
-    """Gradient norms and skipped steps, where the callbacks that count them are present."""
+    """Gradient norms and skipped steps, if the callbacks that count them are present."""
     result: dict[str, Any] = {}
     for callback in _callbacks(trainer):
         if isinstance(callback, GradientTelemetry):
@@ -201,8 +201,8 @@ def _telemetry(trainer: lightning.Trainer) -> dict[str, Any]:
 
 
 def _figures(trainer: lightning.Trainer, prefix: str) -> dict[str, float]:
-    every = _numbers(trainer, skip=())
-    return {name.removeprefix(prefix): value for name, value in every.items() if name.startswith(prefix)}
+    numbers = _numbers(trainer, skip=())
+    return {name.removeprefix(prefix): value for name, value in numbers.items() if name.startswith(prefix)}
 
 
 def _numbers(trainer: lightning.Trainer, *, skip: tuple[str, ...]) -> dict[str, float]:

@@ -25,7 +25,7 @@ def described(
     norm: Tensor,
     batches: list[Batch],
 ) -> dict[str, Any]:
-    """A step as it goes into the report, while its gradients still stand.
+    """The report's entry for a step; call it before the gradients are cleared.
 
     Args:
         trainer: which step it is.
@@ -57,7 +57,7 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
         trainer: its run folder.
         steps: this process's last skipped steps.
         skipped: how many there were in all.
-        went_back: how often training went back before.
+        went_back: number of rollbacks before.
 
     Returns:
         The file.
@@ -76,6 +76,6 @@ def write_report(trainer: lightning.Trainer, steps: list[dict[str, Any]], *, ski
 
 
 def _as_json(value: Tensor) -> float | str:
-    """The number, or its name: JSON has no word for NaN and infinity."""
+    """The number, or its name: JSON cannot represent NaN and infinity."""
     number = float(value)
     return number if math.isfinite(number) else str(number)

@@ -1,4 +1,4 @@
-"""Texts made up for what reviews hardly hold: plain facts, ratings, news of companies, messages, irony, emoji alone.
+"""Texts generated for what reviews rarely contain: plain facts, ratings, company news, messages, irony, lone emoji.
 
 None of them is a text that the behavioral suite asks. The suite's families about the same things are still easier for
 a model that has read these; which ones, and how it does on the others, docs/reference/behavior.md tells.
@@ -34,5 +34,5 @@ def made_up_texts(*, max_texts: int, seed: int) -> Iterator[Example]:
 @cache
 def suite_texts() -> frozenset[str]:
     """Every text that the behavioral suite asks as it is run by default, in the form in which texts are compared."""
-    every = (case for family in read_families() for case in cases(family, max_cases=CASES_A_FAMILY, seed=SEED))
-    return frozenset(text_fingerprint(text) for case in every for text in case)
+    suite_cases = (case for family in read_families() for case in cases(family, max_cases=CASES_A_FAMILY, seed=SEED))
+    return frozenset(text_fingerprint(text) for case in suite_cases for text in case)

@@ -51,7 +51,7 @@ class MeasuredSet:
         return f"{self.name.lower().replace(' ', '-')}.jsonl"
 
     def examples(self, folder: Path) -> Iterator[Example]:
-        """Every labeled text, with line breaks where the file has HTML's."""
+        """Every labeled text, with line breaks instead of HTML's."""
         path = folder / self.path
         options = ReadingOptions.among(self.options, on_bad_row="skip")
         rows = _yelp(path) if path.is_dir() else read_examples(path, options)

@@ -23,14 +23,14 @@ DOMAINS = ("goemotions", "newsmtsc", "senti4sd", "amazon_polarity", "mams")
 
 
 def read_source(path: Path, *, excluded: Collection[str] = ()) -> Iterator[Example]:
-    """Texts of gzipped JSON lines with the keys text and, where there are any, label and id.
+    """Texts of gzipped JSON lines with the key text and, if present, label and id.
 
     Args:
         path: the file. The labels are negative, neutral and positive, or 0 and 1 for the first and the last.
         excluded: ids of texts to skip.
 
     Yields:
-        Examples whose label is empty where the file has another label or none.
+        Examples whose label is empty if the file has another label or none.
     """
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line_number, line in enumerate(lines, start=1):

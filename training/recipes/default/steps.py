@@ -1,4 +1,4 @@
-"""How the shipped model is made: a list of steps, each a command of this project."""
+"""The recipe of the shipped model: a list of steps, each a command of this project."""
 
 import json
 import os
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-
+from model_store.plain_console import plain_console
 from training.data.readers import ReadingOptions
 from training.distillation.counterfactuals import read_groups, with_counterfactuals
 from training.distillation.texts import Text, read_texts
@@ -21,7 +20,7 @@ from training.recipes.default.recipe import Recipe
 from training.recipes.default.texts import measured_files, prepare
 
 CONFIG = Path(os.path.relpath(Path(__file__).parents[2] / "configs" / "distilled.yaml"))
-"""As a person would type it: the command that trained a model is on its card."""
+"""The command as a user types it, since the card shows the command that trained a model."""
 
 HARD_TEXTS = Path(os.path.relpath(Path(__file__).parent / "hard_texts.json"))
 """Texts on which such models go wrong; the card shows those that this one gets wrong."""
@@ -44,7 +43,7 @@ IDENTITY_TERMS = Path(os.path.relpath(Path(__file__).parent / "identity_terms.ya
 """Texts with an identity term are scored together with others of its group in its place."""
 
 RARE = 8
-"""Word pieces that all training texts together hold fewer times are left out of what is shipped."""
+"""Word pieces that are less frequent in all training texts are pruned from the shipped vocabulary."""
 
 DESCRIPTION = (
     "English sentiment in three classes, for single sentences and for whole reviews: "
@@ -62,7 +61,7 @@ class Step:
 
 
 def steps(recipe: Recipe) -> list[Step]:
-    """All of them, in order; a step that was stopped resumes."""
+    """All steps in order; a stopped step resumes."""
     phrases, labeled, unlabeled = recipe.scored
 
     def teacher_is_done() -> bool:
@@ -89,7 +88,7 @@ def restore_scores(recipe: Recipe) -> None:
     for path in recipe.scored:
         restored = stored_scores.restore(texts_to_score(recipe, path.stem), name=path.stem, to=path)
         outcome = f"Restored {path}." if restored else f"{path}: other texts than the stored scores have; to be scored."
-        Console(stderr=True).print(outcome)
+        plain_console(stderr=True).print(outcome)
 
 
 def texts_to_score(recipe: Recipe, name: str) -> list[Text]:
@@ -103,7 +102,7 @@ def texts_to_score(recipe: Recipe, name: str) -> list[Text]:
 
 
 def fine_tune(recipe: Recipe) -> None:
-    """The teacher learns five classes from the treebank's phrases, and three of every other labeled text."""
+    """The teacher learns five classes from the treebank's phrases, and three of all other labeled texts."""
     train = [recipe.training_trees, recipe.labeled, recipe.teacher_made_up]
     files = ["--train", _listed(train), "--validation", _listed(_validation(recipe)), "--to", recipe.teacher]
     labels = ["--trees=phrases", "--label_map", json.dumps(TEACHER_LABELS), "--coarse", json.dumps(COARSE)]
@@ -113,7 +112,7 @@ def fine_tune(recipe: Recipe) -> None:
 
 
 def score(recipe: Recipe, name: str) -> None:
-    """The teacher's scores of a file of texts, beside their labels where they have some."""
+    """The teacher's scores of a file of texts, with their labels if they have any."""
     swapped = ["--counterfactuals", IDENTITY_TERMS]
     files: dict[str, list[object]] = {
         "phrases": [recipe.training_trees, "--trees=phrases", "--label_map", json.dumps(FIVE)],
@@ -138,7 +137,7 @@ def student(recipe: Recipe, seed: int) -> list[Step]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a training run came to its end."""
+    """Whether a training run is complete."""
     record = folder / METRICS
     return record.is_file() and json.loads(record.read_text(encoding="utf-8"))["finished"] is True
 
@@ -155,7 +154,7 @@ def train(recipe: Recipe, seed: int) -> None:
 
 
 def export(recipe: Recipe, seed: int) -> None:
-    """Made small and fast, calibrated on the validation texts, measured on the test files."""
+    """Export a student: small and fast, calibrated on the validation texts, measured on the test files."""
     folder = recipe.student(seed)
     command(
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
@@ -179,7 +178,7 @@ def command(*arguments: object) -> None:
         SystemExit: it failed; with its exit status.
     """
     words = [str(argument) for argument in arguments]
-    Console(stderr=True).print(shlex.join(["python", "-m", "training", *words]), style="dim", highlight=False)
+    plain_console(stderr=True).print(shlex.join(["python", "-m", "training", *words]), style="dim", highlight=False)
     done = subprocess.run([sys.executable, "-m", "training", *words], check=False)  # noqa: S603 - ourselves
     if done.returncode:
         raise SystemExit(done.returncode)

@@ -46,7 +46,7 @@ def store(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str]
 
 
 def read_index(folder: Path) -> dict[str, dict[str, object]]:
-    """Hash of the texts and labels of every stored file; empty where nothing is stored."""
+    """Hash of the texts and labels of every stored file; empty if nothing is stored."""
     path = folder / "index.json"
     index: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return index

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Console
-
+from model_store.plain_console import plain_console
 from training.data.examples import Example, SkippedRows
 from training.data.leakage import LeakageFilter, drop_leaking_texts, drop_leaks, skipped_leaks
 from training.data.splitting import deal, write_json_lines
@@ -17,19 +16,19 @@ from training.recipes.default.recipe import Recipe
 from training.recipes.default.sources import DOMAINS, read_excluded_ids, read_source, sentences
 
 VALIDATION = {"imdb": 0.1, "goemotions": 0.03, "newsmtsc": 0.1, "senti4sd": 0.1, "amazon_polarity": 0.05}
-"""Share of each source's labeled texts that validates: about a thousand texts each, fewer where there are few."""
+"""Share of each source's labeled texts that validates: about a thousand texts each, fewer from small sources."""
 
 TEACHER_MADE_UP = 20_000
 """Made-up texts that the teacher reads, at most; to a student they are one kind of text among many more."""
 
 SEED = 1
-"""Of the splits and draws. The students' seeds change neither."""
+"""Seed of the splits and draws; independent of the students' seeds."""
 
 
 def prepare(recipe: Recipe) -> None:
     """Write labeled texts, unlabeled texts, validation texts, made-up texts, and the sets to measure on.
 
-    A text that stands in a set to measure on or in the treebank's validation file is dropped, and so are the reviews
+    A text that is in a test set or in the treebank's validation file is dropped, and so are the reviews
     that published robustness sets use.
     """
     for measured in MEASURED:
@@ -57,7 +56,7 @@ def prepare(recipe: Recipe) -> None:
     if recipe.trees:
         with gzip.open(recipe.treebank("train"), "rt", encoding="utf-8") as lines:
             recipe.training_trees.write_text("".join(islice(lines, recipe.trees)), encoding="utf-8")
-    Console(stderr=True).print(leaks.summary())
+    plain_console(stderr=True).print(leaks.summary())
     (recipe.texts / "done").touch()
 
 

@@ -1,0 +1,30 @@
+"""The interpreter that has the clients, which do not belong to the project's environment.
+
+``CLIENTS_PYTHON`` names it:
+
+    python -m venv clients && clients/bin/pip install kserve 'tritonclient[http]' openapi-python-client
+    CLIENTS_PYTHON=clients/bin/python python -m pytest tests/clients
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PYTHON = os.environ.get("CLIENTS_PYTHON", sys.executable)
+
+
+def python(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run that interpreter in a folder, without this project on its path."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(  # noqa: S603 - our own command
+        [PYTHON, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def skip_without(package: str) -> None:
+    """Skip the test if that interpreter lacks a package."""
+    if python("-c", f"import {package}").returncode:
+        pytest.skip(f"{PYTHON} does not have {package}; set CLIENTS_PYTHON to one that does")
