@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from model_store.errors import TextError
 
 Truncation = Literal["end", "start", "never"]
 """The end at which a text that is too long is cut; never: it is an error."""
+
+SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,11 @@ class TextTokenizer:
                 f"the text has {len(ids)} tokens and the limit is {self._max_tokens}; shorten it, "
                 'or let it be cut with truncate "end" or "start"',
             )
+        offsets = np.array(encoding.offsets, dtype=np.int64)
+        if not text.isascii():
+            _include_marks(text, offsets)
         window = slice(excess, None) if excess > 0 and truncate == "start" else slice(0, self._max_tokens)
-        offsets = np.array(encoding.offsets, dtype=np.int64)[window]
+        offsets = offsets[window]
         ids = ids[window]
         return TokenizedText(
             text=text,
@@ -91,3 +97,18 @@ class TextTokenizer:
             known=ids != self.unknown_id,
             truncated=excess > 0,
         )
+
+
+def _include_marks(text: str, offsets: NDArray[np.int64]) -> None:
+    """Move each token's end past the marks on its last character, which a normalizer may have stripped.
+
+    Such are combining accents, variation selectors and the skin tones of emoji.
+
+    Args:
+        text: the text as sent.
+        offsets: (tokens, 2) half-open code-point offsets, changed in place.
+    """
+    limits = [*offsets[1:, 0].tolist(), len(text)]
+    for row, limit in zip(offsets, limits, strict=True):
+        while row[1] < limit and (category(text[row[1]])[0] == "M" or text[row[1]] in SKIN_TONES):
+            row[1] += 1

@@ -15,6 +15,21 @@ def model():
     return SentimentModel.load("default")
 
 
+@pytest.mark.parametrize(
+    ("text", "surfaces"),
+    [
+        ("cafe\u0301 good", ["cafe\u0301", "good"]),
+        ("de\u0301ja\u0300 good", ["de\u0301", "ja\u0300", "good"]),
+        ("\U0001f44d\U0001f3fd good", ["\U0001f44d\U0001f3fd", "good"]),
+        ("\u2764\ufe0f good", ["\u2764\ufe0f", "good"]),
+        ("\u0301 good", ["good"]),
+    ],
+)
+def test_a_token_spans_the_marks_on_its_last_character(model, text, surfaces):
+    (prediction,) = model.predict([text], explain=True)
+    assert [token.text for token in prediction.tokens] == surfaces
+
+
 def test_every_file_fits_the_repository():
     sizes = {path.name: path.stat().st_size for path in bundles.DEFAULT.iterdir()}
     assert set(sizes) == {"manifest.json", "evaluation.json", "model.onnx", "tokenizer.json", "README.md"}
