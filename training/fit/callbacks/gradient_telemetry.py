@@ -45,7 +45,7 @@ class GradientTelemetry(lightning.Callback):
         if trainer.global_step % self.every_n_steps == 0:
             self._log(trainer, norm, layers=_layer_norms(pl_module))
 
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_train_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Print the summary."""
         rank_zero_info(self.table(trainer))
 

@@ -8,7 +8,6 @@ import pytorch_lightning as lightning
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_info
 from pytorch_lightning.callbacks import WeightAveraging
-from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -91,30 +90,19 @@ class Recovery(lightning.Callback):
         self._step_skipped: bool | None = None  # None: the optimizer has not been asked yet
         self._clipping: int | float | None = None  # the trainer's, while a step is skipped
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, *_: object) -> None:
         """Reset snapshots and counters of an unfinished step; the first batch's state counts as good."""
         self._good = self._candidate = None
         self._forget_step()
 
-    def on_train_batch_start(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_start(self, trainer: lightning.Trainer, _: object, batch: Batch, batch_idx: int) -> None:
         """Take a snapshot when one is due, between two batches."""
         if batch_idx % trainer.accumulate_grad_batches == 0 and self._snapshot_is_due(trainer):
             self._candidate, self._steps_since_candidate = snapshot(trainer), 0
             self._good = self._good or self._candidate
         self._batches.append(batch)
 
-    def on_before_backward(
-        self,
-        trainer: lightning.Trainer,  # noqa: ARG002
-        pl_module: lightning.LightningModule,  # noqa: ARG002
-        loss: Tensor,
-    ) -> None:
+    def on_before_backward(self, _: object, __: object, loss: Tensor) -> None:
         """Keep the loss for the decision; with gradient accumulation there are several."""
         self._losses.append(loss.detach())
 
@@ -135,14 +123,7 @@ class Recovery(lightning.Callback):
         # Lightning clips next. Clipping by value reads this, and fails without gradients.
         self._clipping, trainer.gradient_clip_val = trainer.gradient_clip_val, None
 
-    def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002
-        outputs: STEP_OUTPUT,  # noqa: ARG002
-        batch: Batch,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
-    ) -> None:
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Count the step, and roll back or stop after too many skipped ones.
 
         Raises:

@@ -77,26 +77,20 @@ class Resume(lightning.Callback):
             if isinstance(keeper, ModelCheckpoint):
                 keeper.save_last = False
 
-    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_fit_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """A run that had stopped early stays stopped."""
         if self._loaded is not None and self._loaded["stopped"]:
             rank_zero_info("This run had stopped early, and stays so. To train on, begin a new run.")
             trainer.should_stop = True
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Take the signals over from Lightning, which restores the original handlers itself when fit ends."""
         self._told_to_stop = trainer.received_sigterm
         if threading.current_thread() is threading.main_thread():  # Python lets no other handle signals
             for number in STOPPING_SIGNALS:
                 signal.signal(number, self._note_signal)
 
-    def on_train_batch_start(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002
-        batch: object,  # noqa: ARG002
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_start(self, trainer: lightning.Trainer, _: object, __: object, batch_idx: int) -> None:
         """Restore a resumed run's state, write last.ckpt when it is due, and end the run after a signal.
 
         Raises:
@@ -114,16 +108,11 @@ class Resume(lightning.Callback):
             rank_zero_info(f"Stopped by a signal; resume from {path} with --ckpt_path=last.")
             raise SystemExit(INTERRUPTED if self._interrupted else EXIT_CODE)
 
-    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_train_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Write the final last.ckpt, before weight averages take the place of the weights."""
         self._save(trainer)
 
-    def on_save_checkpoint(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002
-        checkpoint: dict[str, Any],
-    ) -> None:
+    def on_save_checkpoint(self, trainer: lightning.Trainer, _: object, checkpoint: dict[str, Any]) -> None:
         """Add random numbers and figures; Lightning calls this on all processes, for every checkpoint."""
         figures = {name: value.detach().cpu().clone() for name, value in trainer.callback_metrics.items()}
         checkpoint[STATE] = {
@@ -132,12 +121,7 @@ class Resume(lightning.Callback):
             "stopped": bool(trainer.should_stop),
         }
 
-    def on_load_checkpoint(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002
-        checkpoint: dict[str, Any],
-    ) -> None:
+    def on_load_checkpoint(self, trainer: lightning.Trainer, _: object, checkpoint: dict[str, Any]) -> None:
         """Keep what ``on_save_checkpoint`` added until the first batch.
 
         Raises:

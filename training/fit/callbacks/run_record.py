@@ -7,6 +7,7 @@ figures) and ``curves.png``, beside the resolved config, the checkpoints and the
 import os
 import platform
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class RunRecord(lightning.Callback):
         self.began_with = state_dict.get("began_with")  # older checkpoints never had one
         self.started = time.monotonic()
 
-    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_fit_start(self, trainer: lightning.Trainer, *_: object) -> None:
         """Write the record before the first step, so that a failed run leaves it too."""
         self.started = time.monotonic()
         if _writes(trainer):
@@ -61,12 +62,7 @@ class RunRecord(lightning.Callback):
             (folder / METRICS).unlink(missing_ok=True)  # an earlier run's would pass for this one's, were it killed
             write_json(folder / RUN, {**self._origin(), **_surroundings(trainer)})
 
-    def on_before_optimizer_step(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
-        optimizer: Optimizer,
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: lightning.Trainer, _: object, optimizer: Optimizer) -> None:
         """The gradient's norm before clipping, which is about to come."""
         if _is_logged(trainer, trainer.global_step + 1):
             norm = float(total_norm(gradients_of(parameters_of(optimizer))))
@@ -78,27 +74,23 @@ class RunRecord(lightning.Callback):
             logged = _numbers(trainer, skip=("validation/", "test/"))
             self.history.add(trainer.global_step, {**logged, LEARNING_RATE: _learning_rate(trainer)})
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_validation_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Keep the figures of a validation, but not of the trial one before training."""
         if not trainer.sanity_checking and trainer.state.fn == "fit":
             figures = _figures(trainer, "validation/")
             self.history.add_validation(epoch=trainer.current_epoch, step=trainer.global_step, figures=figures)
 
-    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_fit_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Write the results of the training."""
         self._write_results(trainer, finished=True)
 
-    def on_exception(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
-        exception: BaseException,  # noqa: ARG002
-    ) -> None:
+    def on_exception(self, trainer: lightning.Trainer, *_: object) -> None:
         """The same for a run that was stopped, as far as it came."""
         if trainer.state.fn == "fit":
-            self._write_results(trainer, finished=False)
+            with suppress(OSError):  # a full disk may have stopped the run, and that error is the one to report
+                self._write_results(trainer, finished=False)
 
-    def on_test_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+    def on_test_end(self, trainer: lightning.Trainer, *_: object) -> None:
         """Add the test figures, and the test file to the record."""
         if not _writes(trainer):
             return
@@ -106,12 +98,7 @@ class RunRecord(lightning.Callback):
         write_json(folder / METRICS, {**self.fitted, "test": _figures(trainer, "test/")})
         write_json(folder / RUN, {**self._origin(), **_surroundings(trainer)})
 
-    def on_save_checkpoint(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,  # noqa: ARG002 - Lightning's signature
-        checkpoint: dict[str, Any],
-    ) -> None:
+    def on_save_checkpoint(self, trainer: lightning.Trainer, _: object, checkpoint: dict[str, Any]) -> None:
         """Add the record of the run so far; Lightning calls this for all checkpoints."""
         took = {"seconds": round(self._seconds(), 1), "machine": machine(trainer).model_dump()}
         checkpoint["run"] = {**self._origin(), **took}
