@@ -120,7 +120,7 @@ def test_cross_validation_tests_every_text_once_and_never_learns_from_it(monkeyp
     ("arguments", "said"),
     [
         (["--folds", "2"], "--folds 2 is too few"),
-        (["--data.trees=phrases"], "phrases of one sentence would stand on both sides"),
+        (["--data.trees=phrases"], "phrases of one sentence would be on both sides"),
     ],
 )
 def test_cross_validation_refuses_what_would_leak(arguments, said, capsys):

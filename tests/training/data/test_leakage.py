@@ -61,7 +61,7 @@ def test_rows_of_parquet_are_called_rows_on_both_sides(tmp_path):
     held_out, scores = tmp_path / "test.parquet", tmp_path / "scores.pq"
     parquet.write_table(pa.table({"text": ["a warm and funny evening"]}), held_out)
     parquet.write_table(pa.table({"text": ["one", "A warm and funny evening!"], "label": ["pos", "neg"]}), scores)
-    with pytest.raises(DataError, match=r"scores\.pq, row 2: .* stands in .*test\.parquet, row 1\."):
+    with pytest.raises(DataError, match=r"scores\.pq, row 2: .* is in .*test\.parquet, row 1\."):
         prepare({"train": str(scores), "validation": str(scores)}, held_out=[str(held_out)], format="parquet")
 
 

@@ -72,7 +72,7 @@ def test_ngrams_under_another_name_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["distill", "ngrams", "--train", FILES["train"], "--to", str(tmp_path / "sample")])
     assert stopped.value.code == 2
-    assert "the name should end in .ngrams" in capsys.readouterr().err
+    assert "the name of an n-gram file ends in .ngrams" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -63,7 +63,7 @@ def test_parts_of_other_work_are_not_mixed_in(tmp_path, texts, identity):
     to = tmp_path / "scores.parquet"
     with pytest.raises(KeyboardInterrupt):
         score_texts(TEXTS, Counting(breaks_at="seven").scorer(), to=to, teachers="counting")
-    with pytest.raises(ScoringError, match="of other texts, another teacher or other options"):
+    with pytest.raises(ScoringError, match="with other texts, another teacher or other options"):
         score_texts(texts, Counting(identity=identity).scorer(), to=to, teachers="counting")
 
 

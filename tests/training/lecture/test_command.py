@@ -72,7 +72,7 @@ def test_what_is_wrong_is_said_before_anything_is_measured(tmp_path, monkeypatch
     [
         ([], "required"),
         (["--out", "x", "--ony", "depth"], "did you mean --only?"),
-        (["--out", "x", "--texts", "mine.txt"], "pass --checkpoint too"),
+        (["--out", "x", "--texts", "mine.txt"], "--texts needs --checkpoint"),
         (["--out", "x", "--train", "train.csv"], "pass --train and --validation together"),
     ],
 )
