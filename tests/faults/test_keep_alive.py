@@ -1,18 +1,19 @@
 """An idle connection stays open for as long as it is set, and is closed after that."""
 
-import socket
+import http.client
 import time
 
 import pytest
 
-REQUEST = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
-
 
 def idle(server, seconds):
     """Whether a connection that was answered once is still open after some seconds."""
-    with socket.create_connection(server.address, timeout=10) as connection:
-        connection.sendall(REQUEST)
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+    client = http.client.HTTPConnection(*server.address, timeout=10)
+    client.request("GET", "/livez")
+    response = client.getresponse()
+    assert response.status == 200
+    response.read()
+    with client.sock as connection:
         connection.settimeout(seconds)
         try:
             return connection.recv(1) != b""
