@@ -177,7 +177,7 @@ class SentimentTask(lightning.LightningModule):
         embedding = self.network.embedding
         if isinstance(embedding, QuantizedEmbedding) and embedding.is_blank:
             message = (
-                "freeze_embedding is true, but there are no pretrained vectors: all words would keep random vectors.\n"
+                "freeze_embedding is true, but there are no pretrained vectors: all words would have the same vector.\n"
                 "Name some with --data.word_vectors, or use --data.tokenizer=pretrained with --data.tokenizer_folder,\n"
                 "or let the embedding learn with --model.freeze_embedding=false."
             )

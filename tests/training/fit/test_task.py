@@ -198,7 +198,7 @@ def test_a_frozen_embedding_has_no_learning_rate():
 
 def test_freezing_without_vectors_is_refused_before_the_first_step():
     recorder = Recorder()
-    with pytest.raises(OptionError, match="there are no pretrained vectors to keep"):
+    with pytest.raises(OptionError, match="there are no pretrained vectors: all words would have the same"):
         fit(make(freeze_embedding=True), callbacks=[recorder])
     assert recorder.rates == []
 
