@@ -10,6 +10,8 @@ from tests.support.paths import SAMPLE
 from training.commands.main import main
 from training.distillation.teacher import load_teacher
 
+pytestmark = pytest.mark.slow
+
 FILES = {part: str(SAMPLE / f"{part}.csv") for part in ("train", "validation")}
 
 

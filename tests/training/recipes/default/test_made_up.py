@@ -7,6 +7,8 @@ import pytest
 from training.data.text_fingerprint import text_fingerprint
 from training.recipes.default.made_up import made_up_texts, suite_texts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def labels():
