@@ -24,7 +24,6 @@ def teacher(base_folder, tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
 def test_a_teacher_is_fine_tuned_to_the_labels_of_its_data(teacher):
     assert load_teacher(str(teacher), max_tokens=24).labels == ["negative", "neutral", "positive"]
 
@@ -36,7 +35,6 @@ def test_a_finished_teacher_is_not_trained_again(teacher, base_folder):
     assert (teacher / "model.safetensors").read_bytes() == before
 
 
-@pytest.mark.slow
 def test_a_student_learns_from_labels_and_scores(teacher, tmp_path):
     unlabeled = tmp_path / "texts.txt"
     unlabeled.write_text("The soup was cold.\n\nA film that nobody asked for.\n")

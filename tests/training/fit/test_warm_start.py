@@ -33,7 +33,6 @@ def weights(path):
     return load_checkpoint(path).task.network.state_dict()
 
 
-@pytest.mark.slow
 def test_a_run_begins_with_the_weights_that_export_takes(earlier, tmp_path):
     result = run(tmp_path, *STILL, f"--start_from={earlier}", "--seed_everything=2")
     assert result.returncode == 0, result.stderr
@@ -64,7 +63,6 @@ def test_a_run_that_goes_on_keeps_its_own_weights(earlier, tmp_path):
         torch.testing.assert_close(kept[name], value, msg=name)
 
 
-@pytest.mark.slow
 def test_a_checkpoint_that_is_not_there_ends_the_command_plainly(tmp_path):
     result = run(tmp_path, "--start_from=nowhere.ckpt")
     assert result.returncode == 1
