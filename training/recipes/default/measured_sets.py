@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from training.data.examples import Example, SkippedRows
@@ -17,16 +18,15 @@ SST_TWO = {"0": "negative", "1": "negative", "2": None, "3": "positive", "4": "p
 SST_THREE = {**SST_TWO, "2": "neutral"}
 
 BINARY = {"0": "negative", "1": "positive"}
+_GROUPS = ("ambiguous", *THREE)
 _EMOTIONS = {
+    **{"+".join(groups): None for count in range(1, 5) for groups in combinations(_GROUPS, count)},
     **{label: label for label in THREE},
-    **dict.fromkeys(("ambiguous", "ambiguous+negative", "ambiguous+negative+neutral", "ambiguous+negative+positive")),
-    **dict.fromkeys(("ambiguous+neutral", "ambiguous+neutral+positive", "ambiguous+positive", "negative+neutral")),
-    **dict.fromkeys(("ambiguous+negative+neutral+positive", "negative+neutral+positive", "neutral+positive")),
-    **dict.fromkeys(("negative+positive",)),
 }
 """Comments whose emotions belong to several groups, or to none of the three, are not measured."""
 
-_BREAK = re.compile(r"(?:\s*<br\s*/?>\s*)+", re.IGNORECASE)
+LINE_BREAKS = re.compile(r"(?:\s*<br\s*/?>\s*)+")
+"""The reviews are parts of web pages; clients of a service send no such breaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class MeasuredSet:
         options = ReadingOptions.among(self.options, on_bad_row="skip")
         rows = _yelp(path) if path.is_dir() else read_examples(path, options)
         for row in rows:
-            yield Example(text=_BREAK.sub("\n", row.text).strip(), label=row.label, line=row.line)
+            yield Example(text=LINE_BREAKS.sub("\n", row.text).strip(), label=row.label, line=row.line)
 
 
 MEASURED = (

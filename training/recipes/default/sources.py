@@ -3,17 +3,13 @@
 import gzip
 import json
 import random
-import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from sentencex import segment
 
 from training.data.examples import Example
-from training.recipes.default.measured_sets import BINARY, THREE
-
-LINE_BREAKS = re.compile(r"(?:\s*<br\s*/?>\s*)+")
-"""The reviews are parts of web pages; clients of a service send no such breaks."""
+from training.recipes.default.measured_sets import BINARY, LINE_BREAKS, THREE
 
 SENTENCE_WORDS = range(5, 36)
 """Shorter sentences say little. Longer ones are mostly several that the splitter did not separate."""

@@ -21,6 +21,9 @@ VALIDATION = {"imdb": 0.1, "goemotions": 0.03, "newsmtsc": 0.1, "senti4sd": 0.1,
 TEACHER_MADE_UP = 20_000
 """Made-up texts that the teacher reads, at most; to a student they are one kind of text among many more."""
 
+DOCUMENT = 250
+"""Characters above which a text counts as a document."""
+
 SEED = 1
 """Seed of the splits and draws; independent of the students' seeds."""
 
@@ -34,7 +37,7 @@ def prepare(recipe: Recipe) -> None:
     for measured in MEASURED:
         write_json_lines(recipe.measured / measured.file_name, evenly(measured.examples(recipe.data), recipe.reviews))
     leaks = skipped_leaks("drop")
-    held_out = LeakageFilter([recipe.treebank("dev"), recipe.treebank("test"), *measured_files(recipe, whole=True)])
+    held_out = LeakageFilter([recipe.treebank("dev"), recipe.treebank("test"), *measured_files(recipe)])
     labeled, unlabeled, validation = [], [], []
     for name, examples in _sources(recipe, held_out, leaks):
         known = [example for example in examples if example.label]
@@ -60,18 +63,14 @@ def prepare(recipe: Recipe) -> None:
     (recipe.texts / "done").touch()
 
 
-DOCUMENT = 250
-"""Characters above which a text counts as a document."""
-
-
 def is_document(text: str) -> bool:
     """Whether a text is cut into sentences too: it is long, or has several lines."""
     return len(text) > DOCUMENT or "\n" in text
 
 
-def measured_files(recipe: Recipe, *, whole: bool = False) -> list[Path]:
-    """The sets to measure on; ``whole`` gives also the parts of the treebank, which has a file of its own."""
-    return [recipe.measured / measured.file_name for measured in MEASURED if whole or "sst" not in measured.path]
+def measured_files(recipe: Recipe) -> list[Path]:
+    """The sets to measure on, without those of the treebank, whose own file has the same texts."""
+    return [recipe.measured / measured.file_name for measured in MEASURED if "sst" not in measured.path]
 
 
 def _sources(recipe: Recipe, held_out: LeakageFilter, leaks: SkippedRows) -> Iterator[tuple[str, list[Example]]]:
