@@ -6,7 +6,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from model_store.evaluation import Behavior, Comparison, Evaluation, Measurement
+from model_store.evaluation import Behavior, Comparison, Evaluation, LengthGroup, Measurement
 from model_store.manifest import Machine, Manifest
 
 NON_COMMERCIAL = re.compile(r"non-?commercial|\bNC\b", re.IGNORECASE)
@@ -129,7 +129,7 @@ def _compared(manifest: Manifest, evaluation: Evaluation) -> Iterator[tuple[str,
         yield data, texts, metric, [_figure(row.get(method)) for method in _methods(manifest, evaluation.comparison)]
 
 
-def _figure(figure: Measurement | Comparison | None, *, texts: int | None = None) -> str:
+def _figure(figure: Measurement | Comparison | LengthGroup | None, *, texts: int | None = None) -> str:
     """A figure with its interval, and its number of texts if that is not the row's; a dash if there is none."""
     if figure is None:
         return "-"

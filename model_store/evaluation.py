@@ -38,6 +38,19 @@ class RiskCoverage(StrictModel):
     )
 
 
+class LengthGroup(StrictModel):
+    """Accuracy on the texts of a file that have between two numbers of words."""
+
+    data: str
+    shortest: int = Field(ge=0, description="Words of the group's shortest text.")
+    longest: int = Field(ge=0, description="Words of its longest text.")
+    rows: int = Field(ge=1)
+    metric: str
+    value: float = Field(ge=0, le=1)
+    low: float = Field(description="Lower bound of the 95% interval (Wilson 1927).")
+    high: float = Field(description="Its upper bound.")
+
+
 class Behavior(StrictModel):
     """Failures on texts of one template family, in the manner of CheckList (Ribeiro et al. 2020)."""
 
@@ -84,6 +97,7 @@ class Evaluation(StrictModel):
     not_intended_for: list[str] = Field(default_factory=list)
     metrics: list[Measurement] = Field(default_factory=list)
     risk_coverage: list[RiskCoverage] = Field(default_factory=list)
+    length_groups: list[LengthGroup] = Field(default_factory=list)
     behavior: list[Behavior] = Field(default_factory=list)
     comparison: list[Comparison] = Field(default_factory=list)
     known_failures: list[KnownFailure] = Field(default_factory=list)

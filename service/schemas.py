@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from model_store.evaluation import Behavior, Comparison, KnownFailure, Measurement, RiskCoverage
+from model_store.evaluation import Behavior, Comparison, KnownFailure, LengthGroup, Measurement, RiskCoverage
 from model_store.manifest import Architecture, Arithmetic, Calibration, Label, Reason, TokenizerCard, Training
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
@@ -321,6 +321,9 @@ class ModelCard(_Response):
     metrics: list[Measurement] = Field(default=[], description="Only with `evaluation=true`.")
     risk_coverage: list[RiskCoverage] = Field(
         default=[], description="What leaving out the least sure answers does. Only with `evaluation=true`."
+    )
+    length_groups: list[LengthGroup] = Field(
+        default=[], description="Accuracy by the length of a text. Only with `evaluation=true`."
     )
     behaviour: list[Behavior] = Field(
         default=[], description="How often each kind of wording is got wrong. Only with `evaluation=true`."

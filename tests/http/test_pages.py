@@ -56,7 +56,7 @@ def test_the_page_is_ours_and_starts_with_the_example(client):
     assert "bentoml" not in page.text.lower()
 
 
-EVALUATION = {"metrics", "risk_coverage", "behaviour", "comparison", "known_failures"}
+EVALUATION = {"metrics", "risk_coverage", "length_groups", "behaviour", "comparison", "known_failures"}
 
 
 def test_the_model_card_is_manifest_and_evaluation_with_the_limits_in_force(client, model, tiny_bundle):

@@ -26,6 +26,7 @@ class Predictions:
         logits: (texts, labels).
         true: (texts,) indices of the true labels.
         unknown_share: (texts,) the share of tokens that the vocabulary lacks.
+        words: (texts,) the number of words of each whole text, also of one that is truncated.
         skipped: number of texts without a token, for which a network has no prediction.
     """
 
@@ -33,6 +34,7 @@ class Predictions:
     logits: NDArray[np.float64]
     true: NDArray[np.int64]
     unknown_share: NDArray[np.float64]
+    words: NDArray[np.int64]
     skipped: int
 
     def outcomes(self, *, temperature: float, polarities: Sequence[float | None] | None = None) -> Outcomes:
@@ -72,8 +74,15 @@ def predict_file(
     if not has_tokens.any():
         raise DataError(Path(data), None, problem="no text has a token.", fix="Check its encoding and columns.")
     true = np.array([labels.index(example.label) for example in examples])
-    skipped = int((~has_tokens).sum())
-    return Predictions(data, logits[has_tokens], true[has_tokens], unknown_share[has_tokens], skipped)
+    words = np.array([len(example.text.split()) for example in examples])
+    return Predictions(
+        data,
+        logits[has_tokens],
+        true[has_tokens],
+        unknown_share[has_tokens],
+        words[has_tokens],
+        skipped=int((~has_tokens).sum()),
+    )
 
 
 def concatenate(files: Sequence[Predictions]) -> Predictions:
@@ -83,6 +92,7 @@ def concatenate(files: Sequence[Predictions]) -> Predictions:
         np.concatenate([file.logits for file in files]),
         np.concatenate([file.true for file in files]),
         np.concatenate([file.unknown_share for file in files]),
+        np.concatenate([file.words for file in files]),
         sum(file.skipped for file in files),
     )
 

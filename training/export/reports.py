@@ -12,6 +12,7 @@ from model_store.base import StrictModel
 from model_store.errors import first_problem
 from model_store.evaluation import Behavior, Comparison, KnownFailure
 from model_store.manifest import Manifest
+from training.evaluation.length_groups import length_groups
 from training.evaluation.metrics import measurements
 from training.evaluation.predictions import Predictions
 from training.evaluation.selective import risk_coverage
@@ -37,10 +38,12 @@ def attach_measurements(
     polarities = [label.polarity for label in manifest.labels]
     outcomes = predictions.outcomes(temperature=manifest.calibration.temperature, polarities=polarities)
     metrics = [metric for metric in evaluation.metrics if metric.data != predictions.data]
+    groups = [group for group in evaluation.length_groups if group.data != predictions.data]
     curves = [curve for curve in evaluation.risk_coverage if curve.data != predictions.data]
     return evaluation.replace(
         metrics=[*metrics, *measurements(outcomes, data=predictions.data, command=command)],
         risk_coverage=[*curves, risk_coverage(predictions, manifest.calibration)],
+        length_groups=[*groups, *length_groups(outcomes, predictions.words, data=predictions.data)],
     )
 
 

@@ -18,7 +18,8 @@ LABELS = ("negative", "neutral", "positive")
 def of_scores(scores, true, *, data="a/b.csv", temperature=1.0, unknown_share=None):
     """Answers whose scores at a temperature are these."""
     unknown = np.zeros(len(true)) if unknown_share is None else np.array(unknown_share)
-    return Predictions(data, temperature * np.log(np.array(scores)), np.array(true), unknown, skipped=0)
+    words = np.full(len(true), 20)
+    return Predictions(data, temperature * np.log(np.array(scores)), np.array(true), unknown, words, skipped=0)
 
 
 def two_ways(right, wrong, *, score):
