@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 
 VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' model_store/version.py)
 
-.PHONY: help serve test test-fast test-bento coverage check docs lock container pretrained train-sample clean
+.PHONY: help serve test test-fast test-bento coverage check docs lock container manifests pretrained train-sample clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,13 @@ container: ## Build the image IMAGE with docker, podman or buildah, whichever wo
 	done; \
 	echo 'make container: neither docker, podman nor buildah works here. Install one of them, or start its daemon.' >&2; \
 	exit 1
+
+manifests: $(VENV)/.everything ## Render the Helm chart to deploy/kubernetes/, for clusters without Helm
+	rm -rf deploy/kubernetes && mkdir deploy/kubernetes
+	$(BIN)/helm template sentiment deploy/helm/sentiment > deploy/kubernetes/default.yaml
+	for values in deploy/helm/sentiment/examples/*.yaml; do \
+	  $(BIN)/helm template sentiment deploy/helm/sentiment --values $$values > deploy/kubernetes/$$(basename $$values) || exit 1; \
+	done
 
 MPNET_SHA256 := 78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658
 
