@@ -1,0 +1,274 @@
+"""Ten minutes of mixed load on two workers, one of which is killed every minute: statuses, latency and memory.
+
+    python -m benchmarks.soak [--minutes 10] [--workers 2]
+
+Clients send single sentences, requests of 256 sentences, long texts with explanations, representations and bulk
+streams; some read their answers slowly and go away before the end. Every kind of request is counted by status.
+"cut off" is a connection that broke within two seconds of a kill; "broken" is any other. Memory is the resident memory
+of the workers, sampled twice a second. Exits with 1 if anything but 200, 429 and "cut off" happened.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.load import EXAMPLE, HEAD_END, exchange, percentile, request_bytes, resident_mebibytes
+
+PROJECT = Path(__file__).resolve().parents[1]
+LONG_TEXT = " ".join([EXAMPLE] * 25)
+READY_SECONDS = 90.0
+END_SECONDS = 30.0
+KILL_EVERY_SECONDS = 60.0
+AFTER_KILL_SECONDS = 2.0
+SAMPLE_SECONDS = 0.5
+PAUSE_SECONDS = 0.02
+BULK_LINES = 500
+SLOW_BYTES, SLOW_SECONDS = 4096, 0.2
+WORKER = "_bentoml_impl.worker.service"
+ALLOWED = {"200", "429", "cut off"}
+
+
+@dataclass
+class Soak:
+    """The state of a run, and its results.
+
+    Attributes:
+        address: host and port of the service.
+        until: its end, in seconds of ``time.perf_counter``.
+        killed: the time of the last kill.
+        statuses: outcomes by kind of request.
+        seconds: durations of answered requests by kind.
+        memory: MiB of all workers together, by minute.
+    """
+
+    address: tuple[str, int]
+    until: float
+    killed: float = float("-inf")
+    kills: int = 0
+    statuses: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    memory: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.perf_counter() >= self.until
+
+    def count(self, kind: str, status: str, seconds: float) -> None:
+        """Count the outcome of one request."""
+        self.statuses[kind][status] += 1
+        if status == "200":
+            self.seconds[kind].append(seconds)
+
+    def broken(self) -> str:
+        """The outcome of a connection that has just broken."""
+        return "cut off" if time.perf_counter() < self.killed + AFTER_KILL_SECONDS else "broken"
+
+
+Call = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[str]]
+
+
+def post(path: str, payload: dict[str, object]) -> bytes:
+    """A request with a JSON body, after whose answer the connection closes."""
+    return request_bytes(f"http://127.0.0.1{path}", json.dumps(payload).encode(), ["Connection: close"])
+
+
+def whole(request: bytes) -> Call:
+    """Send a request and read its answer at once."""
+
+    async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        return (await exchange(reader, writer, request))[0]
+
+    return call
+
+
+def slow(request: bytes) -> Call:
+    """Read an answer slowly, and go away after a while."""
+
+    async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        writer.write(request)
+        head = await reader.readuntil(HEAD_END)
+        for _ in range(20):
+            if not await reader.read(SLOW_BYTES):
+                break
+            await asyncio.sleep(SLOW_SECONDS)
+        return head[9:12].decode()
+
+    return call
+
+
+def stream(lines: int) -> Call:
+    """Send a bulk stream while its answers are read; every line has to be answered."""
+    body = (json.dumps({"text": EXAMPLE}) + "\n").encode() * lines
+    head = request_bytes("http://127.0.0.1/v1/bulk", b"", ["Connection: close"]).replace(b"GET", b"POST", 1)
+    content = f"Content-Type: application/x-ndjson\r\nContent-Length: {len(body)}".encode()
+    request = head.removesuffix(HEAD_END) + b"\r\n" + content + HEAD_END + body
+
+    async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        writer.write(request)
+        answer = await reader.read()
+        status = answer[9:12].decode()
+        if status != "200":
+            return status or "broken"
+        return status if answer.count(b'"index"') == lines and answer.endswith(b"0\r\n\r\n") else "broken"
+
+    return call
+
+
+def clients() -> dict[str, tuple[int, Call]]:
+    """Kinds of requests: how many clients repeat each, and how it is sent."""
+    return {
+        "a sentence": (4, whole(post("/v1/predict", {"texts": [EXAMPLE]}))),
+        "256 sentences": (2, whole(post("/v1/predict", {"texts": [EXAMPLE] * 256}))),
+        "16 long texts explained": (1, whole(post("/v1/predict", {"texts": [LONG_TEXT] * 16, "explain": True}))),
+        "sentences of 16 long texts": (1, whole(post("/v1/predict", {"texts": [LONG_TEXT] * 16, "sentences": True}))),
+        "representations of 8 long texts": (
+            1,
+            whole(post("/v1/represent", {"texts": [LONG_TEXT] * 8, "encoding": "base64"})),
+        ),
+        "bulk stream": (2, stream(BULK_LINES)),
+        "slow reader": (4, slow(post("/v1/represent", {"texts": [LONG_TEXT] * 8, "encoding": "base64"}))),
+    }
+
+
+async def repeat(soak: Soak, kind: str, call: Call) -> None:
+    """One client: the same call over and over, each on a connection of its own."""
+    while not soak.is_over:
+        started = time.perf_counter()
+        writer = None
+        try:
+            reader, writer = await asyncio.open_connection(*soak.address, limit=2**27)
+            status = await call(reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            status = soak.broken()
+        finally:
+            if writer is not None:
+                writer.close()
+        if status == "broken":
+            status = soak.broken()
+        soak.count(kind, status, time.perf_counter() - started)
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def workers(supervisor: int) -> list[int]:
+    """Process ids of the workers of a server, which its supervisor starts in sessions of their own."""
+    ids = []
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdecimal() and WORKER.encode() in (folder / "cmdline").read_bytes():
+                _, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+                if int(parent) == supervisor:
+                    ids.append(int(folder.name))
+    return sorted(ids)
+
+
+async def watch_memory(soak: Soak, supervisor: int) -> None:
+    """Sample the memory of the workers."""
+    begun = time.perf_counter()
+    while not soak.is_over:
+        resident = 0.0
+        for process in workers(supervisor):
+            with contextlib.suppress(OSError, IndexError):
+                resident += resident_mebibytes(process)
+        soak.memory[int((time.perf_counter() - begun) // 60)].append(resident)
+        await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def kill_workers(soak: Soak, supervisor: int) -> None:
+    """Kill a worker every minute, half a minute after the full one."""
+    await asyncio.sleep(KILL_EVERY_SECONDS / 2)
+    while not soak.is_over:
+        alive = workers(supervisor)
+        if len(alive) > 1:
+            soak.killed = time.perf_counter()
+            soak.kills += 1
+            os.kill(alive[soak.kills % len(alive)], signal.SIGKILL)
+        await asyncio.sleep(KILL_EVERY_SECONDS)
+
+
+async def run(soak: Soak, supervisor: int) -> None:
+    """All clients, until the time is up."""
+    tasks = [repeat(soak, kind, call) for kind, (count, call) in clients().items() for _ in range(count)]
+    await asyncio.gather(*tasks, watch_memory(soak, supervisor), kill_workers(soak, supervisor))
+
+
+def report(soak: Soak) -> int:
+    """Print the tables; returns the exit status."""
+    print(f"\n{soak.kills} workers killed\n\n| request | outcomes | p50 ms | p99 ms |\n|---|---|---|---|")
+    for kind, statuses in soak.statuses.items():
+        outcomes = ", ".join(f"{count:,} x {status}" for status, count in sorted(statuses.items()))
+        seconds = soak.seconds[kind]
+        print(f"| {kind} | {outcomes} | {percentile(seconds, 0.5):.1f} | {percentile(seconds, 0.99):.1f} |")
+    print("\n| minute | MiB of all workers, median | most |\n|---|---|---|")
+    for minute, samples in soak.memory.items():
+        print(f"| {minute + 1} | {sorted(samples)[len(samples) // 2]:.0f} | {max(samples):.0f} |")
+    return int(any(set(statuses) - ALLOWED for statuses in soak.statuses.values()))
+
+
+def main() -> None:
+    """Start the service, load it, and print what happened."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as home,
+        serving(Path(home), options.workers) as (supervisor, port),
+    ):
+        soak = Soak(("127.0.0.1", port), time.perf_counter() + 60 * options.minutes)
+        asyncio.run(run(soak, supervisor))
+    sys.exit(report(soak))
+
+
+@contextlib.contextmanager
+def serving(home: Path, count: int) -> Iterator[tuple[int, int]]:
+    """The service with default limits and this number of workers: its process id, and its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SENTIMENT_")}
+    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    environment |= {"SENTIMENT_WORKERS": str(count), "SENTIMENT_THREADS": "1", "SENTIMENT_ACCESS_LOG": "false"}
+    environment |= {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
+    command = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port), "."]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: S603
+            command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        wait_until_ready(port, home / "log")
+        yield server.pid, port
+    finally:
+        server.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(END_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def wait_until_ready(port: int, log: Path) -> None:
+    """Return once the service is ready; the error has its log if that takes too long."""
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            return
+        time.sleep(0.2)
+    message = f"the service is not ready after {READY_SECONDS:.0f} s:\n{log.read_text(errors='replace')}"
+    raise TimeoutError(message)
+
+
+if __name__ == "__main__":
+    main()
