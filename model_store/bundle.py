@@ -1,6 +1,7 @@
 """A bundle on disk: written as a whole, and verified before anything in it is used."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from model_store.card import model_card
 from model_store.errors import BundleError
 from model_store.evaluation import Evaluation
 from model_store.manifest import FORMAT_VERSION, Manifest
+from model_store.plain_file import read_plain_file
 
 MANIFEST = "manifest.json"
 EVALUATION = "evaluation.json"
@@ -21,6 +23,16 @@ GRAPH = "model.onnx"
 CARD = "README.md"
 
 REQUIRED = (TOKENIZER, GRAPH)
+
+MAX_BYTES = {
+    MANIFEST: 4 * 2**20,
+    EVALUATION: 32 * 2**20,
+    TOKENIZER: 32 * 2**20,  # the largest vocabularies in use, of a quarter of a million tokens, take 20
+    GRAPH: 2**30,  # a vocabulary of 400,000 vectors of 300 numbers takes half of it
+    CARD: 32 * 2**20,
+}
+"""Maximum size of each file, which is checked before it is read."""
+
 DEFAULT = Path(__file__).with_name("default")
 
 
@@ -53,7 +65,8 @@ def read(folder: Path) -> Bundle:
     """Read and verify a bundle.
 
     Raises:
-        BundleError: a file is missing, changed or cut short, or the format is newer than this code; names the file.
+        BundleError: a file is missing, changed, cut short, too large or a link, or the format is newer than this code;
+            names the file.
     """
     if not folder.is_dir():
         raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, or "default"')
@@ -153,12 +166,7 @@ def _sha256(content: bytes) -> str:
 
 
 def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise BundleError(path, "is missing") from None
-    except OSError as error:
-        raise BundleError(path, f"cannot be read ({error.strerror})") from error
+    return read_plain_file(path, max_bytes=MAX_BYTES[path.name])
 
 
 def _read_verified(path: Path, expected: str) -> bytes:
@@ -176,7 +184,7 @@ def _read_verified(path: Path, expected: str) -> bytes:
 def _read_evaluation(folder: Path, *, manifest_sha256: str) -> Evaluation:
     """The evaluation, verified, and with it the card; empty if there is no evaluation.json."""
     path = folder / EVALUATION
-    if not path.exists():
+    if not os.path.lexists(path):
         return Evaluation()
     evaluation, card_sha256 = evaluation_file.unpack(path, _read_file(path), manifest_sha256=manifest_sha256)
     _read_verified(folder / CARD, card_sha256)
@@ -185,8 +193,8 @@ def _read_evaluation(folder: Path, *, manifest_sha256: str) -> Evaluation:
 
 def _check_names(path: Path, manifest: Manifest) -> None:
     for name in manifest.files:
-        if Path(name).name != name:
-            raise BundleError(path, f"names a file outside the bundle: {name!r}")
+        if name not in MAX_BYTES:
+            raise BundleError(path, f"names a file that no bundle has: {name!r}")
     for name in REQUIRED:
         if name not in manifest.files:
             raise BundleError(path, f"does not name {name} among its files")

@@ -66,17 +66,16 @@ def show(*, bundle: str, whole_card: bool, as_json: bool) -> None:
 @as_json_option
 def verify(*, bundle: str, as_json: bool) -> None:
     """Check every file's hash and load the model."""
-    content = bundles.read(bundles.resolve(bundle))
-    SentimentModel(content)
+    model = SentimentModel.load(bundle)
     if as_json:
-        sys.stdout.write(json.dumps({"sha256": content.sha256, "files": content.manifest.files}) + "\n")
+        sys.stdout.write(json.dumps({"sha256": model.sha256, "files": model.manifest.files}) + "\n")
         return
     table = Table("file", "SHA-256 in the manifest")
-    for name, sha256 in content.manifest.files.items():
+    for name, sha256 in model.manifest.files.items():
         table.add_row(name, sha256)
     console = plain_console()
     console.print(table)
-    console.print(f"{content.manifest.name} {content.manifest.version} is whole and loads.")
+    console.print(f"{model.manifest.name} {model.manifest.version} is whole and loads.")
 
 
 @commands.command()

@@ -40,7 +40,7 @@ def unpack(path: Path, file: bytes, *, manifest_sha256: str) -> tuple[Evaluation
         intact = seal == _hash(content)
         belongs_to, card_sha256 = content["manifest_sha256"], content["card_sha256"]
         evaluation = content["evaluation"]
-    except (ValueError, TypeError, AttributeError, LookupError):
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         intact = False
     if not intact:
         raise BundleError(path, "was changed or cut short after it was written; copy the bundle again")

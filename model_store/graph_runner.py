@@ -7,11 +7,13 @@ from typing import Literal
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
+from model_store.bundle import GRAPH, TOKENIZER
 from model_store.errors import BundleError, DeviceError
+from model_store.graph_check import check_graph
 from model_store.manifest import Arithmetic
 from model_store.tokenization import TextTokenizer, TokenizedText, Truncation
+from model_store.tokenizer_file import load_tokenizer
 
 Device = Literal["cpu", "cuda"]
 
@@ -20,6 +22,8 @@ PROVIDERS: Mapping[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAE
 
 PADDED_TOKENS_A_BATCH = 4096
 """Maximum number of padded tokens of a batch. It bounds memory for any number of texts."""
+
+INPUTS = {"ids", "lengths"}
 
 Outputs = dict[str, NDArray[np.float32]]
 """One text's values by the name of the graph's output, without padding."""
@@ -38,12 +42,12 @@ class GraphRunner:
         unknown_token: the vocabulary's token for what it lacks.
         max_tokens: longer texts are cut.
         arithmetic: how the graph multiplies.
-        path: the graph's file, for error messages.
+        folder: of the two files, for error messages.
         threads: processor threads one call may use.
         device: what the graph runs on.
 
     Raises:
-        BundleError: ONNX Runtime cannot load the graph.
+        BundleError: tokenizer or graph hold what no bundle of this project holds, or cannot be loaded.
         DeviceError: the device cannot be used, or not with this arithmetic.
     """
 
@@ -55,21 +59,43 @@ class GraphRunner:
         unknown_token: str,
         max_tokens: int,
         arithmetic: Arithmetic,
-        path: Path,
+        folder: Path,
         threads: int = 1,
         device: Device = "cpu",
     ) -> None:
+        path = folder / TOKENIZER
         self._tokenizer = TextTokenizer(
-            Tokenizer.from_buffer(tokenizer), unknown_token=unknown_token, max_tokens=max_tokens
+            load_tokenizer(path, tokenizer), unknown_token=unknown_token, max_tokens=max_tokens, path=path
         )
         if device != "cpu" and arithmetic == "int8":
             message = (
-                f"The device {device} was asked for, but {path} computes in 8 bits, which is made for "
+                f"The device {device} was asked for, but {folder / GRAPH} computes in 8 bits, which is made for "
                 "processors. Choose the device cpu, or export the model with --arithmetic float32."
             )
             raise DeviceError(message)
-        self._session = _session(graph, path=path, threads=threads, device=device)
+        self._graph_path = folder / GRAPH
+        self._session = _session(graph, path=self._graph_path, threads=threads, device=device)
         self._arithmetic = arithmetic
+
+    def check_outputs(self, sizes: Mapping[str, int]) -> None:
+        """Compare the graph's inputs and outputs with what is expected of it.
+
+        Args:
+            sizes: of the last dimension of each output, by name.
+
+        Raises:
+            BundleError: one is missing, or has another size.
+        """
+        inputs = {value.name for value in self._session.get_inputs()}
+        if inputs != INPUTS:
+            raise BundleError(self._graph_path, f"has the inputs {sorted(inputs)}, expected {sorted(INPUTS)}")
+        shapes = {value.name: value.shape for value in self._session.get_outputs()}
+        for name, size in sizes.items():
+            if name not in shapes or shapes[name][-1:] != [size]:
+                found = f"of shape {shapes[name]}" if name in shapes else "missing"
+                raise BundleError(
+                    self._graph_path, f"does not fit its manifest: the output {name} is {found}, expected size {size}"
+                )
 
     @property
     def unknown_id(self) -> int:
@@ -126,7 +152,10 @@ def require_device(device: Device) -> None:
 
 
 def _session(graph: bytes, *, path: Path, threads: int, device: Device) -> onnxruntime.InferenceSession:
+    check_graph(path, graph)
     options = onnxruntime.SessionOptions()
+    # Otherwise bytes with the mark of ONNX Runtime's own format would be read as that, whatever else they are.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # An idle pool that spins starves whatever else runs in the process.

@@ -42,13 +42,15 @@ def unpack(path: Path, file: bytes) -> tuple[Manifest, Evaluation | None]:
     except ValidationError as error:
         field, problem = first_problem(error)
         raise BundleError(path, f"is invalid at {field or 'the top level'}: {problem}") from None
+    except RecursionError:
+        raise BundleError(path, "is nested too deeply to be a bundle's manifest") from None
 
 
 def _parse(path: Path, file: bytes) -> dict[str, Any]:
     """The manifest's JSON object, of a format that this code reads."""
     try:
         raw: dict[str, Any] = json.loads(file)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(path, f"is not valid JSON ({error})") from None
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if not isinstance(version, int):

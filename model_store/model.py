@@ -13,6 +13,7 @@ from model_store.graph_runner import Device, GraphRunner, Outputs, go_on, requir
 from model_store.manifest import Manifest
 from model_store.results import Prediction, Token
 from model_store.softmax import softmax
+from model_store.stop_signals import stop_signals_end_at_once
 from model_store.tokenization import TokenizedText, Truncation
 
 
@@ -38,15 +39,18 @@ class SentimentModel:
             unknown_token=bundle.manifest.tokenizer.unknown_token,
             max_tokens=bundle.manifest.limits.max_tokens,
             arithmetic=bundle.manifest.arithmetic,
-            path=bundle.path / bundles.GRAPH,
+            folder=bundle.path,
             threads=threads,
             device=device,
         )
+        self.runner.check_outputs(_output_sizes(bundle.manifest))
         self._polarities = _polarities(bundle.manifest)
 
     @classmethod
     def load(cls, folder: str | Path = "default", *, threads: int = 1, device: Device = "cpu") -> "SentimentModel":
         """Load and verify a bundle; ``default`` is the one that ships with the project.
+
+        Meanwhile, in the main thread, SIGINT and SIGTERM end the process at once.
 
         Args:
             folder: a bundle's folder.
@@ -58,7 +62,8 @@ class SentimentModel:
             DeviceError: the device cannot be used, or not with the bundle's arithmetic.
         """
         require_device(device)
-        return cls(bundles.read(bundles.resolve(folder)), threads=threads, device=device)
+        with stop_signals_end_at_once():
+            return cls(bundles.read(bundles.resolve(folder)), threads=threads, device=device)
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
         """Split a text into tokens; raises ``TextError`` if it cannot be answered."""
@@ -148,6 +153,13 @@ class SentimentModel:
             contributions=outputs.get("contributions"),
             representations={layer: outputs[f"layer_{layer}"] for layer in layers},
         )
+
+
+def _output_sizes(manifest: Manifest) -> dict[str, int]:
+    """The size of the last dimension of each output of the graph."""
+    labels, shape = len(manifest.labels), manifest.architecture
+    layers = {f"layer_{number}": shape.representation_size for number in range(1, shape.layers + 1)}
+    return {"logits": labels, "contributions": labels, **layers}
 
 
 def _polarities(manifest: Manifest) -> NDArray[np.float64] | None:

@@ -1,17 +1,22 @@
 """From a text to token ids with their offsets in it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
-from model_store.errors import TextError
+from model_store.errors import BundleError, TextError
+from model_store.tokenizer_file import errors_of_tokenizers
 
 Truncation = Literal["end", "start", "never"]
 """The end at which a text that is too long is cut; never: it is an error."""
+
+PROBE = "Wasn't it TERRIBLY   exciting?! \u4f60\u597d, caf\u00e9 \U0001f600 zxqjkv 10/10 \u2019" + 30 * "a"
+"""A text of several scripts with unknown words; a pipeline that fails on it is refused when it is loaded."""
 
 SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
@@ -46,18 +51,28 @@ class TokenizedText:
 class TextTokenizer:
     """A bundle's tokenizer: a ``tokenizers`` pipeline with the vocabulary's unknown token.
 
+    Args:
+        pipeline: as ``load_tokenizer`` gives it.
+        unknown_token: the vocabulary's token for what it lacks.
+        max_tokens: longer texts are cut.
+        path: the pipeline's file, for error messages.
+
     Attributes:
         unknown_id: id of the unknown token.
+
+    Raises:
+        BundleError: the vocabulary does not have the unknown token, or the pipeline fails on ``PROBE``.
     """
 
-    def __init__(self, pipeline: Tokenizer, *, unknown_token: str, max_tokens: int) -> None:
+    def __init__(self, pipeline: Tokenizer, *, unknown_token: str, max_tokens: int, path: Path) -> None:
         unknown_id = pipeline.token_to_id(unknown_token)
         if unknown_id is None:
-            message = f"the tokenizer has no unknown token {unknown_token!r} in its vocabulary"
-            raise ValueError(message)
+            raise BundleError(path, f"has no token {unknown_token!r} in its vocabulary, the manifest's unknown token")
         self._pipeline = pipeline
+        self._path = path
         self.unknown_id = unknown_id
         self._max_tokens = max_tokens
+        self._encode(PROBE)
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
         """Split a text into tokens of the vocabulary.
@@ -65,6 +80,7 @@ class TextTokenizer:
         Raises:
             TextError: ``empty_text`` (the text has no tokens), ``invalid_text`` (a lone surrogate, which no UTF-8
                 text can hold), ``too_many_tokens`` (with ``truncate="never"``).
+            BundleError: the pipeline failed on this text.
         """
         try:
             text.encode()
@@ -72,7 +88,7 @@ class TextTokenizer:
             raise TextError(
                 "invalid_text", f"the character at offset {error.start} is a lone surrogate, which is not valid Unicode"
             ) from None
-        encoding = self._pipeline.encode(text, add_special_tokens=False)
+        encoding = self._encode(text)
         ids = np.array(encoding.ids, dtype=np.int64)
         if not len(ids):
             raise TextError("empty_text", "the text has no tokens; send at least one word")
@@ -97,6 +113,10 @@ class TextTokenizer:
             known=ids != self.unknown_id,
             truncated=excess > 0,
         )
+
+    def _encode(self, text: str) -> Encoding:
+        with errors_of_tokenizers(self._path, "failed on a text", shown=False):
+            return self._pipeline.encode(text, add_special_tokens=False)
 
 
 def _include_marks(text: str, offsets: NDArray[np.int64]) -> None:

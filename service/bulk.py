@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
@@ -17,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
+from service import metrics
 from service.errors import ERRORS, RequestError, invalid
 from service.predictor import Predictor, UnansweredTextError
 from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
@@ -122,7 +125,8 @@ class BulkHandler:
             waiting = deque(lines)
             while waiting:
                 before = len(waiting)
-                body = await loop.run_in_executor(self._executor, self._answer_group, waiting, index, options)
+                answer = partial(copy_context().run, self._answer_group, waiting, index, options)
+                body = await loop.run_in_executor(self._executor, answer)
                 index += before - len(waiting)
                 async with asyncio.timeout(self._stall_seconds):
                     await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -142,6 +146,7 @@ class BulkHandler:
             if tokens >= GROUP_TOKENS:
                 break
         answers.update(self._results(texts, options))
+        metrics.unanswered(answer.code for answer in answers.values() if isinstance(answer, UnansweredLine))
         return b"".join(answers[index].model_dump_json().encode() + b"\n" for index in sorted(answers))
 
     def _tokenize(

@@ -63,6 +63,7 @@ class Endpoint:
         needs_key: whether an API key is needed if the operator has set some.
         metric: the label ``endpoint`` in the metrics; the path by default.
         logged: whether a request leaves a line in the access log.
+        is_page: whether the answers are files of the pages, which browsers may keep.
         operation: what the OpenAPI document says; None leaves the endpoint out of it.
     """
 
@@ -74,6 +75,7 @@ class Endpoint:
     needs_key: bool = True
     metric: str = ""
     logged: bool = True
+    is_page: bool = False
     operation: Operation | None = None
 
 

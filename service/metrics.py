@@ -6,7 +6,7 @@ texts from the wire format and the model. Several workers keep their numbers in 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Literal
 
@@ -22,7 +22,8 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from model_store import Manifest, Prediction
-from service.schemas import ErrorCode
+from service.processes import WorkerProcesses
+from service.schemas import ErrorCode, LineErrorCode
 
 Stage = Literal["queue", "tokenize", "inference", "encode"]
 """The stages of a request, in order."""
@@ -40,6 +41,8 @@ BYTES_HELD = Gauge(
     "sentiment_bytes_in_flight", "Bytes held by bodies and representations.", multiprocess_mode="livesum"
 )
 REJECTIONS = Counter("sentiment_rejections", "Requests without an answer, by error code.", ["reason"])
+STREAMS = Gauge("sentiment_streams_in_flight", "Streams of /v1/bulk under way.", multiprocess_mode="livesum")
+BULK_ERRORS = Counter("sentiment_bulk_errors", "Lines of streams that got an error, by its code.", ["reason"])
 TEXT_ERRORS = Counter("sentiment_text_errors", "Texts without an answer in a request that has one.", ["reason"])
 STAGE_SECONDS = Histogram(
     "sentiment_stage_seconds",
@@ -57,7 +60,8 @@ TOKENS = Counter("sentiment_tokens", "Tokens read.")
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.")
 MODEL = Gauge("sentiment_model_info", "1 for the model served.", ["name", "version", "sha256"], multiprocess_mode="max")
-
+PROCESSES = WorkerProcesses()
+REGISTRY.register(PROCESSES)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """The media type of Prometheus' text format."""
@@ -69,6 +73,7 @@ def render() -> bytes:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(PROCESSES)
     return generate_latest(registry)
 
 
@@ -129,6 +134,12 @@ def answered(predictions: Sequence[Prediction]) -> None:
         UNREAD.inc(unread)
     if truncated := sum(prediction.truncated for prediction in predictions):
         TRUNCATED.inc(truncated)
+
+
+def unanswered(reasons: Iterable[LineErrorCode]) -> None:
+    """Count lines of a stream that got an error."""
+    for reason in reasons:
+        BULK_ERRORS.labels(reason).inc()
 
 
 def staged(stages: Mapping[Stage, float]) -> None:

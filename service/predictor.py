@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
 from service import metrics
 from service import sentences as splitter
+from service.access_log import current_record
 from service.errors import RequestError
 from service.middleware.request_context import current_request
 from service.schemas import (
@@ -89,13 +90,15 @@ class Predictor:
         if len(text) > self._settings.max_characters:
             message = f"the text has {len(text):,} characters and the limit is {self._settings.max_characters:,}"
             raise UnansweredTextError("too_many_characters", message)
-        context = current_request()
+        context, record = current_request(), current_record()
         context.check()
+        record.texts += 1
         try:
             with context.stage("tokenize"):
                 tokenized = self._model.tokenize(text, truncate=truncate)
         except TextError as error:
             raise UnansweredTextError(error.code, error.message) from None
+        record.tokens += len(tokenized)
         context.tokens += len(tokenized)
         if context.tokens > self._settings.max_request_tokens:
             message = (

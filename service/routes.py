@@ -214,9 +214,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             ("/metrics", metrics_text, "metrics"),
         )
     ),
-    Endpoint(method="GET", path="/", handler=index_page, needs_key=False),
-    Endpoint(method="GET", path="/docs", handler=docs_page, needs_key=False),
-    Endpoint(method="GET", path="/assets/{path:path}", handler=asset, needs_key=False, metric="/assets"),
+    Endpoint(method="GET", path="/", handler=index_page, needs_key=False, is_page=True),
+    Endpoint(method="GET", path="/docs", handler=docs_page, needs_key=False, is_page=True),
+    Endpoint(method="GET", path="/assets/{path:path}", handler=asset, needs_key=False, is_page=True, metric="/assets"),
     Endpoint(method="GET", path="/openapi.json", handler=openapi_document),
     Endpoint(method="GET", path="/docs.json", handler=openapi_document),  # the path of BentoML's own document
     Endpoint(method="GET", path="/schema.json", handler=bentoml_document),
@@ -264,7 +264,7 @@ def create_app(
     settings: Settings, *, endpoints: Sequence[Endpoint] = ENDPOINTS, tracer: Tracer | None = None
 ) -> Starlette:
     """The application with its layers; ``app.state.served`` has to be set before the first request."""
-    return Starlette(
+    app = Starlette(
         routes=[Route(endpoint.path, endpoint.handler, methods=[endpoint.method]) for endpoint in endpoints],
         middleware=build_middleware(settings, EndpointTable(endpoints), tracer=tracer),
         exception_handlers={
@@ -273,6 +273,8 @@ def create_app(
             HTTPException: _http_exception,
         },
     )
+    app.router.redirect_slashes = False  # the address it redirects to has whatever Host the client sent
+    return app
 
 
 async def _answer(request: Request, schema: type[RequestT], compute: Callable[[RequestT], BaseModel]) -> Response:

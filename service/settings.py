@@ -1,11 +1,14 @@
 """Settings, read from SENTIMENT_* environment variables. docs/reference/operations.md has the table."""
 
+import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_store.usable_cores import usable_cores
+from service.access_log import AccessLogFormat
 
 PREFIX = "SENTIMENT_"
 
@@ -14,6 +17,8 @@ BYTES_PER_NUMBER = 24
 
 MIN_KEY_CHARACTERS = 16
 """Minimum length of an API key; a shorter one can be guessed."""
+
+NAMED_KEY = re.compile(r"([A-Za-z0-9._-]{1,64}):(.*)")
 
 SECRETS = {"api_keys"}
 """Settings whose values are never printed."""
@@ -117,7 +122,8 @@ class Settings(BaseSettings):
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
-        description="API keys, separated by commas. Where some are set, a call needs one of them. None by default.",
+        description="API keys, separated by commas; name:key gives one a name, which the log shows. Where "
+        "some are set, a call needs one of them. None by default.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -126,6 +132,10 @@ class Settings(BaseSettings):
     access_log: bool = Field(
         default=True,
         description="Whether every request leaves a line in the log: its id, path, status and time, never its text.",
+    )
+    access_log_format: AccessLogFormat = Field(
+        default="text",
+        description='The form of these lines. "json": one object a line, with client, key name, texts, tokens, bytes.',
     )
 
     @field_validator("api_keys", "cors_origins", mode="before")
@@ -136,7 +146,7 @@ class Settings(BaseSettings):
     @field_validator("api_keys")
     @classmethod
     def _keys_are_long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(len(key) < MIN_KEY_CHARACTERS for key in keys):
+        if any(len(key) < MIN_KEY_CHARACTERS for _, key in _named(keys)):
             message = f"every key needs at least {MIN_KEY_CHARACTERS} characters"
             raise ValueError(message)
         return keys
@@ -161,6 +171,18 @@ class Settings(BaseSettings):
             )
             raise ValueError(message)
         return self
+
+
+def named_keys(settings: Settings) -> list[tuple[str, str]]:
+    """Name and key of each API key; a key without a name has its position, as in "#1"."""
+    return _named(settings.api_keys)
+
+
+def _named(keys: Sequence[SecretStr]) -> list[tuple[str, str]]:
+    matches = [(NAMED_KEY.fullmatch(key.get_secret_value()), key.get_secret_value()) for key in keys]
+    return [
+        (match[1], match[2]) if match else (f"#{position}", key) for position, (match, key) in enumerate(matches, 1)
+    ]
 
 
 def read_settings() -> Settings:

@@ -9,29 +9,39 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.access_log import current_record
 from service.endpoints import endpoint_of
 from service.errors import RequestError
 
 
 class ApiKeyMiddleware:
-    """Refuses requests without a valid key, except to endpoints whose entry needs none."""
+    """Refuses requests without a valid key, except to endpoints whose entry needs none.
 
-    def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:
+    Args:
+        app: the application.
+        keys: names, which the access log shows, and keys.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: Sequence[tuple[str, str]]) -> None:
         self._app = app
         # Digests have equal lengths, so that comparing them does not reveal the length of a key.
-        self._digests = [sha256(key.encode()).digest() for key in keys]
+        self._digests = [(name, sha256(key.encode()).digest()) for name, key in keys]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
-        if scope["type"] != "http" or not endpoint_of(scope).needs_key or self._is_authorized(Headers(scope=scope)):
+        if scope["type"] != "http" or not endpoint_of(scope).needs_key:
+            await self._app(scope, receive, send)
+        elif name := self._name_of_key(Headers(scope=scope)):
+            current_record().key = name
             await self._app(scope, receive, send)
         else:
             await RequestError("unauthorized").response()(scope, receive, send)
 
-    def _is_authorized(self, headers: Headers) -> bool:
+    def _name_of_key(self, headers: Headers) -> str | None:
         digest_of_key = sha256(_key(headers).encode("latin-1")).digest()  # headers arrive decoded as latin-1
-        matches = [hmac.compare_digest(digest_of_key, digest) for digest in self._digests]  # always all of them
-        return any(matches)
+        # Always compared with all of them, so that the time does not tell which one matches.
+        matches = [name for name, digest in self._digests if hmac.compare_digest(digest_of_key, digest)]
+        return matches[0] if matches else None
 
 
 def _key(headers: Headers) -> str:

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import metrics
+from service.access_log import RequestRecord, log_request, record_variable
 from service.endpoints import EndpointTable, endpoint_of, set_endpoint
 from service.errors import ERRORS, RequestError, error_of
 from service.schemas import ErrorCode, ProtocolError
@@ -21,7 +22,6 @@ CLIENT_GONE = 499
 """nginx's status for a request whose client closed the connection; only in the log and the metrics."""
 
 logger = logging.getLogger(__name__)
-access_logger = logging.getLogger("bentoml.access")  # under "bentoml", whose lines BentoML writes out
 
 
 class ErrorEnvelopeMiddleware:
@@ -39,25 +39,38 @@ class ErrorEnvelopeMiddleware:
             return
         started = time.perf_counter()
         set_endpoint(scope, self._table.at(scope["path"]))
-        reply = _Reply(scope, send)
+        record = RequestRecord()
+        reply = _Reply(scope, send, record)
+
+        async def receive_counted() -> Message:
+            message = await receive()
+            record.bytes_received += len(message.get("body", b""))
+            return message
+
+        token = record_variable.set(record)
         try:
-            await self._app(scope, receive, reply.send)
+            await self._app(scope, receive_counted, reply.send)
         except Exception:
             logger.exception("request %s failed", reply.request_id)
             await reply.fail(RequestError("internal_error"))
         finally:
+            record_variable.reset(token)
             self._record(scope, reply, time.perf_counter() - started)
 
     def _record(self, scope: Scope, reply: "_Reply", seconds: float) -> None:
         endpoint = endpoint_of(scope)
         metrics.requested(endpoint.metric or endpoint.path, reply.status, seconds=seconds, error=reply.error)
         if self._access_log and endpoint.logged:
-            # repr, because a path may hold a line break; cut, because it may be long.
-            path = repr(scope["path"][:200])
-            access_logger.info(
-                "%s %s %s %d %s %.1f ms",
-                reply.request_id, scope["method"], path, reply.status, reply.error or "-", 1000 * seconds,
-            )  # fmt: skip
+            log_request(
+                reply.record,
+                request_id=reply.request_id,
+                client=client[0] if (client := scope.get("client")) else None,
+                method=scope["method"],
+                path=scope["path"],
+                status=reply.status,
+                error=reply.error,
+                seconds=seconds,
+            )
 
 
 class _Reply:
@@ -66,12 +79,14 @@ class _Reply:
     Attributes:
         status: what was sent; ``CLIENT_GONE`` until then.
         error: the code of the error that was sent.
+        record: counts the bytes that were sent.
     """
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, record: RequestRecord) -> None:
         self.request_id = _request_id(Headers(scope=scope))
         self.status = CLIENT_GONE
         self.error: ErrorCode | None = None
+        self.record = record
         self._send = send
         self._has_body = scope["method"] != "HEAD"
         self._is_open_inference = scope["path"].startswith("/v2")
@@ -89,6 +104,7 @@ class _Reply:
                 self.status = message["status"]
                 await self._send(message)
         elif self._started and self.status < 400:  # noqa: PLR2004
+            self.record.bytes_sent += len(message.get("body", b""))
             await self._send(message)
 
     async def fail(self, error: RequestError, *, status: int | None = None, headers: Headers | None = None) -> None:
@@ -105,10 +121,11 @@ class _Reply:
         outgoing.update(ERRORS[error.code].headers)
         outgoing["content-type"] = "application/json"
         outgoing["content-length"] = str(len(body))
-        outgoing["x-content-type-options"] = "nosniff"
         outgoing[REQUEST_ID.decode()] = self.request_id
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": body if self._has_body else b""})
+        sent = body if self._has_body else b""
+        self.record.bytes_sent += len(sent)
+        await self._send({"type": "http.response.body", "body": sent})
 
 
 def open_inference_error(error: RequestError) -> bytes:

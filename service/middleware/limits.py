@@ -67,9 +67,11 @@ class RequestLimitMiddleware:
         except RequestError as error:
             await error.response()(scope, receive, send)
             return
+        metrics.STREAMS.inc()
         try:
             await self._app(scope, receive, send)
         finally:
+            metrics.STREAMS.dec()
             release_slot()
 
     async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:

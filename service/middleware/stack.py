@@ -24,7 +24,7 @@ from service.middleware.limits import RequestLimitMiddleware
 from service.middleware.security_headers import SecurityHeadersMiddleware
 from service.middleware.tracing import stage_recorder
 from service.server.internals import exports_traces
-from service.settings import Settings
+from service.settings import Settings, named_keys
 
 
 def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer | None = None) -> list[Middleware]:
@@ -34,8 +34,9 @@ def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer
         max_streams=settings.max_streams,
         max_bytes=settings.max_bytes_in_flight,
     )
-    keys = [key.get_secret_value() for key in settings.api_keys]
+    keys = named_keys(settings)
     return [
+        Middleware(SecurityHeadersMiddleware),
         Middleware(ErrorEnvelopeMiddleware, table=table, access_log=settings.access_log),
         *([cors(settings.cors_origins)] if settings.cors_origins else []),
         *([Middleware(ApiKeyMiddleware, keys=keys)] if keys else []),
@@ -46,7 +47,6 @@ def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer
             deadline_seconds=settings.deadline_seconds,
             on_stage=stage_recorder(tracer) if tracer else None,
         ),
-        Middleware(SecurityHeadersMiddleware),
     ]
 
 

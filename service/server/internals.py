@@ -6,7 +6,6 @@ however long that grows. Where a request asks for another protocol (``Upgrade: h
 installed as the default.
 """
 
-import logging
 import uuid
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from uvicorn import config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service import metrics
+from service.access_log import access_logger
 from service.endpoints import UNLISTED
 from service.errors import RequestError
 
@@ -23,8 +23,6 @@ MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a request's line and headers together, and of anything else that the parser has to keep."""
 
 MALFORMED = f"This is not an HTTP/1.1 request, or its head is longer than {MAX_HEAD_BYTES:,} bytes."
-
-access_logger = logging.getLogger("bentoml.access")
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -99,7 +97,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if counted:
             metrics.requested(UNLISTED.metric, error.status, error=error.code)
         if self.access_lines:
-            access_logger.info("%s - - %d %s", request_id, error.status, error.code)
+            fields = {"request_id": request_id, "status": error.status, "error": error.code}
+            access_logger.info("%s - - %d %s", *fields.values(), extra={"request": fields})
         body = error.body(request_id)
         head = [
             f"HTTP/1.1 {error.status} Bad Request".encode(),
@@ -107,6 +106,7 @@ class BoundedProtocol(HttpToolsProtocol):
             b"content-type: application/json",
             f"content-length: {len(body)}".encode(),
             b"x-content-type-options: nosniff",
+            b"cache-control: no-store",
             f"x-request-id: {request_id}".encode(),
             b"connection: close",
         ]

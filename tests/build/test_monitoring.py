@@ -32,6 +32,8 @@ def ask(server):
     texts = ["fine", "never seen before", "", "fine " * 500]  # the tiny model reads 400 tokens
     assert httpx.post(f"{server.url}/v1/predict", json={"texts": texts}).status_code == 200
     assert httpx.get(f"{server.url}/nothing").status_code == 404
+    stream = {"content": b"not json\n", "headers": {"content-type": "application/x-ndjson"}}
+    assert httpx.post(f"{server.url}/v1/bulk", **stream).status_code == 200
 
 
 def test_a_running_service_exports_every_metric_of_the_dashboard(server):
@@ -41,6 +43,33 @@ def test_a_running_service_exports_every_metric_of_the_dashboard(server):
     assert {name for expression in EXPRESSIONS for name in METRIC.findall(expression)} <= exported
 
 
+def promtool(*arguments):
+    """Debian's promtool, which comes with Prometheus."""
+    if shutil.which("promtool") is None:
+        pytest.skip("there is no promtool to test the rules with; on Debian: apt-get install prometheus")
+    result = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S603, S607
+    return result.returncode, result.stdout + result.stderr
+
+
+def test_prometheus_takes_the_configuration_with_its_rules():
+    status, output = promtool("check", "config", "deploy/prometheus.yml")
+    assert status == 0, output
+    assert "15 rules found" in output
+
+
+def test_alerts_fire_when_they_should_and_not_otherwise():
+    status, output = promtool("test", "rules", "tests/build/prometheus-rules-test.yml")
+    assert status == 0, output
+
+
+def test_every_alert_has_a_test():
+    rules = (DEPLOY / "prometheus-rules.yml").read_text()
+    tests = (ROOT / "tests" / "build" / "prometheus-rules-test.yml").read_text()
+    alerts = re.findall(r"alert: (\w+)", rules)
+    assert len(alerts) == 10
+    assert [alert for alert in alerts if f"alertname: {alert}\n" not in tests] == []
+
+
 @contextmanager
 def prometheus(server, folder: Path):
     """Debian's Prometheus with deploy/prometheus.yml, but for the address and the interval: its own address."""
@@ -48,6 +77,7 @@ def prometheus(server, folder: Path):
     assert '"sentiment:3000"' in config
     changed = config.replace("sentiment:3000", f"127.0.0.1:{server.port}").replace("10s", "1s")
     (folder / "prometheus.yml").write_text(changed)
+    shutil.copy(DEPLOY / "prometheus-rules.yml", folder)
     address = f"127.0.0.1:{free_port()}"
     command = [
         "prometheus",

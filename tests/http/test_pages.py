@@ -41,6 +41,11 @@ def test_the_pages_may_load_nothing_from_elsewhere_and_run_nothing_inline(client
     assert headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("path", PARTS_OF_THE_PAGES)
+def test_a_browser_may_keep_the_pages_own_files_if_it_asks_each_time(client, path):
+    assert client.get(path).headers["cache-control"] == "no-cache"
+
+
 @pytest.mark.parametrize("name", ["index.html", "docs.html"])
 def test_the_pages_have_nothing_inline(name):
     page = (WEB / name).read_text()

@@ -1,4 +1,4 @@
-"""Bundles of formats 1 and 2, made of stored manifests and the shipped model's tokenizer and graph."""
+"""Bundles of formats 1 and 2, made of stored manifests and the shipped model's tokenizer, graph and architecture."""
 
 import hashlib
 import json
@@ -19,6 +19,8 @@ def older_bundle(parent: Path, manifest: Path = FORMAT_2) -> Path:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    content = {**json.loads(manifest.read_text(encoding="utf-8")), "files": hashes}
+    shipped = json.loads((bundles.DEFAULT / "manifest.json").read_text(encoding="utf-8"))
+    stored = json.loads(manifest.read_text(encoding="utf-8"))
+    content = {**stored, "files": hashes, "architecture": shipped["architecture"]}
     (folder / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
     return folder

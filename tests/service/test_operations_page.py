@@ -11,6 +11,7 @@ from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "reference" / "operations.md").read_text()
 DASHBOARD = (ROOT / "deploy" / "grafana" / "sentiment.json").read_text()
+RULES = (ROOT / "deploy" / "prometheus-rules.yml").read_text()
 METRIC = re.compile(r"\bsentiment_[a-z0-9_]+")
 
 
@@ -37,6 +38,13 @@ def test_the_table_of_settings_is_complete_and_its_defaults_are_true():
 
 def test_the_table_of_metrics_is_complete():
     assert {cells[0].strip("`") for cells in table("metric")} == served_metrics()
+
+
+def test_the_alerts_ask_for_nothing_else():
+    expressions = re.sub(r"^ *(?:summary|description):.*$", "", RULES, flags=re.MULTILINE)
+    asked = {name.removesuffix("_bucket").removesuffix("_count") for name in METRIC.findall(expressions)}
+    elsewhere = {"sentiment_worker_deaths_total", "sentiment_open_connections"}  # of the supervisor and of connections
+    assert asked - elsewhere <= served_metrics()
 
 
 def test_the_dashboard_draws_every_metric_and_no_other():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.settings import Settings, SettingsError, read_settings
+from service.settings import Settings, SettingsError, named_keys, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +37,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "drain_seconds": 0.0,
         "keep_alive_seconds": 90.0,
         "access_log": False,
+        "access_log_format": "json",
     }
     lists = {
         "api_keys": ("0123456789abcdef", "fedcba9876543210"),
@@ -67,6 +68,8 @@ def test_the_processors_are_divided_among_the_workers(monkeypatch):
     [
         ("DEVICE", "tpu"),
         ("API_KEYS", "short"),
+        ("API_KEYS", "a-name-of-a-key:short"),
+        ("ACCESS_LOG_FORMAT", "xml"),
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://example.org/page"),
         ("DEADLINE_SECONDS", "0"),
@@ -84,6 +87,18 @@ def test_a_refused_key_is_not_printed(monkeypatch):
     with pytest.raises(SettingsError) as caught:
         read_settings()
     assert "topsecret" not in str(caught.value)
+
+
+def test_a_key_may_have_a_name(monkeypatch):
+    monkeypatch.setenv(
+        "SENTIMENT_API_KEYS", "shop:0123456789abcdef, fedcba9876543210, no name:0123456789abc,a:b:" + 14 * "c"
+    )
+    assert named_keys(read_settings()) == [
+        ("shop", "0123456789abcdef"),
+        ("#2", "fedcba9876543210"),
+        ("#3", "no name:0123456789abc"),  # a name has no spaces
+        ("a", "b:cccccccccccccc"),
+    ]
 
 
 def test_limits_that_contradict_each_other_are_refused(monkeypatch):

@@ -171,7 +171,7 @@ def make_runner(files: Mapping[str, bytes], *, description: Description, folder:
         unknown_token=str(tokenization.unknown_token(pipeline)),
         max_tokens=description.max_tokens,
         arithmetic=description.arithmetic,
-        path=folder / GRAPH,
+        folder=folder,
         threads=torch.get_num_threads(),
     )
 

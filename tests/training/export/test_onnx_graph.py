@@ -1,6 +1,7 @@
 """The graph in ONNX Runtime says what the network says, for the whole family of encoders."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -9,6 +10,7 @@ import torch
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
 from torch.testing import assert_close
 
+from model_store.graph_check import check_graph
 from training.export.onnx_graph import build_graph
 from training.export.quantization import quantize_weights
 from training.network import SentimentNetwork
@@ -50,6 +52,7 @@ def assert_same(network, padding_id=7, **options):
     with torch.no_grad():
         expected = network.explain(pack_sequence(rows, enforce_sorted=False))
     graph = build_graph(network, **options)
+    check_graph(Path("model.onnx"), graph)  # the model store would run it
     session = onnxruntime.InferenceSession(graph, ONE_THREAD, providers=["CPUExecutionProvider"])
     ids = pad_sequence(rows, batch_first=True, padding_value=padding_id).numpy()
     found = session.run(None, {"ids": ids, "lengths": np.array(LENGTHS, dtype=np.int32)})
@@ -152,6 +155,7 @@ def logistic(numbers):
 
 
 def layers_of(graph, ids):
+    check_graph(Path("model.onnx"), graph)
     session = onnxruntime.InferenceSession(graph, ONE_THREAD, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs() if output.name.startswith("layer_")]
     found = session.run(names, {"ids": ids[None].numpy(), "lengths": np.array([len(ids)], dtype=np.int32)})
