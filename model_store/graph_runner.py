@@ -14,6 +14,7 @@ from model_store.graph_check import check_graph
 from model_store.manifest import Arithmetic
 from model_store.tokenization import TextTokenizer, TokenizedText, Truncation
 from model_store.tokenizer_file import load_tokenizer
+from model_store.working_memory import WorkingMemory
 
 Device = Literal["cpu", "cuda"]
 
@@ -45,6 +46,7 @@ class GraphRunner:
         folder: of the two files, for error messages.
         threads: processor threads one call may use.
         device: what the graph runs on.
+        working_bytes: memory of all runs at the same time; further ones wait. None for no limit.
 
     Raises:
         BundleError: tokenizer or graph hold what no bundle of this project holds, or cannot be loaded.
@@ -62,6 +64,7 @@ class GraphRunner:
         folder: Path,
         threads: int = 1,
         device: Device = "cpu",
+        working_bytes: int | None = None,
     ) -> None:
         path = folder / TOKENIZER
         self._tokenizer = TextTokenizer(
@@ -76,6 +79,7 @@ class GraphRunner:
         self._graph_path = folder / GRAPH
         self._session = _session(graph, path=self._graph_path, threads=threads, device=device)
         self._arithmetic = arithmetic
+        self._memory = WorkingMemory(working_bytes)
 
     def check_outputs(self, sizes: Mapping[str, int]) -> None:
         """Compare the graph's inputs and outputs with what is expected of it.
@@ -130,7 +134,8 @@ class GraphRunner:
         ids = np.zeros((len(texts), int(lengths.max())), dtype=np.int64)  # (texts, tokens)
         for row, text in enumerate(texts):
             ids[row, : len(text)] = text.ids
-        values = self._session.run(list(outputs), {"ids": ids, "lengths": lengths})
+        with self._memory.taken(ids.size):
+            values = self._session.run(list(outputs), {"ids": ids, "lengths": lengths})
         return dict(zip(outputs, values, strict=True))
 
     def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -158,6 +163,8 @@ def _session(graph: bytes, *, path: Path, threads: int, device: Device) -> onnxr
     options.add_session_config_entry("session.load_model_format", "ONNX")
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # The arena keeps its peak for good, and is not faster than the C library's heap.
+    options.enable_cpu_mem_arena = False
     # An idle pool that spins starves whatever else runs in the process.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -1,6 +1,6 @@
 """Runs a bundle: text in; sentiment, contributions and contextual representations out. No torch, no HTTP."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from model_store.errors import ModelError, TextError
 from model_store.evaluation import Evaluation
 from model_store.graph_runner import Device, GraphRunner, Outputs, go_on, require_device
 from model_store.manifest import Manifest
-from model_store.results import Prediction, Token
+from model_store.results import Prediction
 from model_store.softmax import softmax
 from model_store.stop_signals import stop_signals_end_at_once
 from model_store.tokenization import TokenizedText, Truncation
@@ -29,7 +29,14 @@ class SentimentModel:
         runner: its tokenizer and graph.
     """
 
-    def __init__(self, bundle: bundles.Bundle, *, threads: int = 1, device: Device = "cpu") -> None:
+    def __init__(
+        self,
+        bundle: bundles.Bundle,
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        working_bytes: int | None = None,
+    ) -> None:
         self.manifest: Manifest = bundle.manifest
         self.evaluation: Evaluation = bundle.evaluation
         self.sha256: str = bundle.sha256
@@ -42,12 +49,20 @@ class SentimentModel:
             folder=bundle.path,
             threads=threads,
             device=device,
+            working_bytes=working_bytes,
         )
         self.runner.check_outputs(_output_sizes(bundle.manifest))
         self._polarities = _polarities(bundle.manifest)
 
     @classmethod
-    def load(cls, folder: str | Path = "default", *, threads: int = 1, device: Device = "cpu") -> "SentimentModel":
+    def load(
+        cls,
+        folder: str | Path = "default",
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        working_bytes: int | None = None,
+    ) -> "SentimentModel":
         """Load and verify a bundle; ``default`` is the one that ships with the project.
 
         Meanwhile, in the main thread, SIGINT and SIGTERM end the process at once.
@@ -56,6 +71,8 @@ class SentimentModel:
             folder: a bundle's folder.
             threads: processor threads one call may use.
             device: ``cuda`` runs on a GPU, which needs the package onnxruntime-gpu.
+            working_bytes: memory of all runs at the same time, about 20 kB a token; further ones wait. None for no
+                limit.
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer format; the message names the file.
@@ -63,7 +80,8 @@ class SentimentModel:
         """
         require_device(device)
         with stop_signals_end_at_once():
-            return cls(bundles.read(bundles.resolve(folder)), threads=threads, device=device)
+            bundle = bundles.read(bundles.resolve(folder))
+            return cls(bundle, threads=threads, device=device, working_bytes=working_bytes)
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
         """Split a text into tokens; raises ``TextError`` if it cannot be answered."""
@@ -148,8 +166,7 @@ class SentimentModel:
             scores=dict(zip(names, scores.tolist(), strict=True)),
             polarity=None if self._polarities is None else min(1.0, max(-1.0, float(scores @ self._polarities))),
             logits=outputs["logits"],
-            tokens=tuple(_tokens(text)),
-            truncated=text.truncated,
+            text=text,
             contributions=outputs.get("contributions"),
             representations={layer: outputs[f"layer_{layer}"] for layer in layers},
         )
@@ -165,8 +182,3 @@ def _output_sizes(manifest: Manifest) -> dict[str, int]:
 def _polarities(manifest: Manifest) -> NDArray[np.float64] | None:
     values = [label.polarity for label in manifest.labels if label.polarity is not None]
     return np.array(values) if len(values) == len(manifest.labels) else None
-
-
-def _tokens(text: TokenizedText) -> Iterator[Token]:
-    for start, end, known in zip(text.starts.tolist(), text.ends.tolist(), text.known.tolist(), strict=True):
-        yield Token(text.text[start:end], start, end, known)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from model_store import SentimentModel, require_device
 from service import routes
 from service.access_log import install_access_log
+from service.memory import configure_heap
 from service.middleware.stack import service_class
 from service.schemas import EXAMPLE_TEXT
 from service.server.internals import install_protocol
@@ -20,6 +21,7 @@ from service.settings import read_settings
 settings = read_settings()
 require_device(settings.device)
 install_access_log(settings.access_log_format)
+configure_heap()
 install_protocol(access_log=settings.access_log, keep_alive_seconds=settings.keep_alive_seconds)
 state = State()
 
@@ -36,7 +38,8 @@ class SentimentService:
     """Sentiment with reasons: labels and scores, what every token adds, and its representation in context."""
 
     def __init__(self) -> None:
-        model = SentimentModel.load(settings.model, device=settings.device)  # verifies every file's hash
+        # Verifies every file's hash.
+        model = SentimentModel.load(settings.model, device=settings.device, working_bytes=settings.working_bytes)
         model.represent([EXAMPLE_TEXT])  # warm up, so that the first request is not slow
         state.served = routes.serve(model, settings)
 

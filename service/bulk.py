@@ -13,14 +13,14 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
 from service import metrics
-from service.errors import ERRORS, RequestError, invalid
+from service.errors import ERRORS, RequestError
 from service.predictor import Predictor, UnansweredTextError
 from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
 from service.schemas import BulkLine, LineErrorCode, PredictOptions, UnansweredLine
@@ -159,20 +159,18 @@ class BulkHandler:
             return self._predictor.tokenize(parse_json(BulkLine, line).text, options.truncate)
         except UnansweredTextError as error:
             return UnansweredLine(index=index, code=error.code, message=error.message)
-        except ValidationError as error:
-            problem = invalid(error)
+        except RequestError as problem:
             message = f"{problem.param}: {problem.message}" if problem.param else problem.message
             code: LineErrorCode = "invalid_json" if problem.code == "invalid_json" else "invalid_request"
             return UnansweredLine(index=index, code=code, message=message)
 
     def _results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> dict[int, BaseModel]:
         try:
-            results = self._predictor.results(texts, options)
+            return {result.index: result for result in self._predictor.results(texts, options)}
         except Exception:  # whatever it is, the next lines are answered
             logger.exception("%d lines of a stream failed", len(texts))
             message = ERRORS["internal_error"].message
             return {index: UnansweredLine(index=index, code="internal_error", message=message) for index in texts}
-        return {result.index: result for result in results}
 
 
 def _options(scope: Scope) -> PredictOptions:

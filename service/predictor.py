@@ -1,7 +1,7 @@
 """From a request and a model to a response: the wire format, one request's limits and the metrics, without HTTP."""
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import getsizeof
 from typing import Any
 
 import numpy as np
@@ -11,33 +11,24 @@ from model_store import ModelError, Prediction, SentimentModel, TextError, Token
 from service import metrics
 from service import sentences as splitter
 from service.access_log import current_record
+from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
 from service.middleware.request_context import current_request
 from service.schemas import (
     Direction,
-    Dtype,
-    Encoding,
     ExplainedToken,
     ModelName,
     PredictOptions,
     PredictRequest,
-    PredictResponse,
     PredictResult,
-    Representation,
     RepresentRequest,
-    RepresentResponse,
     RepresentResult,
     Sentence,
     TextErrorCode,
     Token,
     UnansweredText,
 )
-from service.settings import BYTES_PER_NUMBER, Settings
-
-LITTLE_ENDIAN: Mapping[Dtype, np.dtype[np.float32 | np.float16]] = {
-    "float32": np.dtype("<f4"),
-    "float16": np.dtype("<f2"),
-}
+from service.settings import BYTES_PER_NUMBER, BYTES_PER_TEXT, BYTES_PER_TOKEN, Settings
 
 
 class UnansweredTextError(Exception):
@@ -60,25 +51,29 @@ class Predictor:
         self._name = ModelName(name=manifest.name, version=manifest.version, sha256=model.sha256)
         metrics.serving(manifest, model.sha256)
 
-    def predict(self, request: PredictRequest) -> PredictResponse:
+    def predict(self, request: PredictRequest) -> Answer[PredictResult]:
         """The sentiment of each text.
 
         Raises:
             RequestError: more texts or tokens than one request may hold, or the request is over.
         """
         texts, errors = self._tokenize_all(request.texts, request.truncate)
-        return PredictResponse(model=self._name, results=self.results(texts, request), errors=errors)
+        return Answer(self._name, self.results(texts, request), errors)
 
-    def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> list[PredictResult]:
+    def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> Sequence[PredictResult]:
         """The sentiment of tokenized texts, each under its index."""
         predictions = self._run(list(texts.values()), explain=options.explain)
-        sentences: Sequence[list[Sentence] | None] = [None] * len(texts)
-        if options.sentences:
-            sentences = self._sentences(list(texts.values()), predictions)
-        return [
-            PredictResult(**_sentiment(index, prediction), tokens=self._explained(prediction), sentences=parts)
-            for index, prediction, parts in zip(texts, predictions, sentences, strict=True)
-        ]
+        parts = self._sentences(list(texts.values()), predictions) if options.sentences else None
+        indices = list(texts)
+
+        def build(row: int) -> PredictResult:
+            prediction = predictions[row]
+            sentences = None if parts is None else [_sentence(text, sentiment) for text, sentiment in parts[row]]
+            return PredictResult(
+                **_sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
+            )
+
+        return Lazy(len(indices), build)
 
     def tokenize(self, text: str, truncate: Truncation) -> TokenizedText:
         """One text's tokens.
@@ -108,7 +103,7 @@ class Predictor:
             raise RequestError("too_much_work", message, param="texts")
         return tokenized
 
-    def represent(self, request: RepresentRequest) -> RepresentResponse:
+    def represent(self, request: RepresentRequest) -> Answer[Represented]:
         """The contextual representations of each text's tokens.
 
         Raises:
@@ -118,26 +113,34 @@ class Predictor:
         layers = self._layers(request.layers)
         columns = self._columns(request.direction)
         texts, errors = self._tokenize_all(request.texts, request.truncate)
-        self._reserve(texts.values(), layers)
+        self._check_numbers(texts.values(), layers)
         predictions = self._run(list(texts.values()), layers=layers)
-        return RepresentResponse(
-            model=self._name,
-            results=[
-                RepresentResult(
-                    **_sentiment(index, prediction),
-                    tokens=[
-                        Token(text=text, start=start, end=end, known=known)
-                        for text, start, end, known in prediction.tokens
-                    ],
-                    representations=[
-                        encode(matrix[:, columns], layer=layer, dtype=request.dtype, encoding=request.encoding)
-                        for layer, matrix in prediction.representations.items()
-                    ],
-                )
-                for index, prediction in zip(texts, predictions, strict=True)
-            ],
-            errors=errors,
-        )
+        indices = list(texts)
+
+        def build(row: int) -> Represented:
+            prediction = predictions[row]
+            tokens = [Token(**token._asdict()) for token in prediction.tokens]
+            result = RepresentResult(**_sentiment(indices[row], prediction), tokens=tokens, representations=[])
+            matrices = [
+                Matrix(layer, matrix[:, columns], request.dtype, request.encoding)
+                for layer, matrix in prediction.representations.items()
+            ]
+            return Represented(result, matrices)
+
+        return Answer(self._name, Lazy(len(indices), build), errors)
+
+    def predict_all(self, texts: Sequence[str], *, layers: Sequence[int] = ()) -> list[Prediction]:
+        """Predictions for a caller that cannot leave a text without an answer.
+
+        Raises:
+            RequestError: as ``represent``; ``bad_request`` for the first text that cannot be answered.
+        """
+        tokenized, errors = self._tokenize_all(texts, "never")
+        if errors:
+            raise RequestError("bad_request", f"text {errors[0].index}: {errors[0].message}")
+        layers = self._layers(layers)
+        self._check_numbers(tokenized.values(), layers)
+        return self._run(list(tokenized.values()), layers=layers)
 
     def _tokenize_all(
         self, texts: Sequence[str], truncate: Truncation
@@ -146,6 +149,7 @@ class Predictor:
         if len(texts) > self._settings.max_texts:
             message = f"There are {len(texts):,} texts and one request may hold {self._settings.max_texts:,}."
             raise RequestError("too_many_texts", message, param="texts")
+        current_request().reserve(sum(map(getsizeof, texts)) + BYTES_PER_TEXT * len(texts))
         tokenized: dict[int, TokenizedText] = {}
         errors: list[UnansweredText] = []
         for index, text in enumerate(texts):
@@ -160,6 +164,7 @@ class Predictor:
     ) -> list[Prediction]:
         """Run the model. It stops between two batches once the request is over."""
         context = current_request()
+        context.reserve(self._bytes_of(texts, explain=explain, layers=layers))
         with context.stage("inference"):
             predictions = self._model.predict_tokenized(
                 texts, explain=explain, layers=layers, before_each_run=context.check
@@ -167,8 +172,8 @@ class Predictor:
         metrics.answered(predictions)
         return predictions
 
-    def _reserve(self, texts: Iterable[TokenizedText], layers: Sequence[int]) -> None:
-        """Reserve memory for the representations of these texts."""
+    def _check_numbers(self, texts: Iterable[TokenizedText], layers: Sequence[int]) -> None:
+        """Raise ``RequestError`` for more representations than one answer may have."""
         numbers = sum(map(len, texts)) * len(layers) * self._model.manifest.architecture.representation_size
         if numbers > self._settings.max_request_numbers:
             message = (
@@ -176,17 +181,30 @@ class Predictor:
                 f"{self._settings.max_request_numbers:,}; send fewer texts or ask for fewer layers in one request."
             )
             raise RequestError("too_much_work", message, param="texts")
-        current_request().reserve(BYTES_PER_NUMBER * numbers)
 
-    def _sentences(self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]) -> list[list[Sentence]]:
+    def _bytes_of(self, texts: Sequence[TokenizedText], *, explain: bool, layers: Sequence[int]) -> int:
+        """Memory for the predictions of these texts."""
+        manifest = self._model.manifest
+        numbers = len(manifest.labels) if explain else 0
+        numbers += len(layers) * manifest.architecture.representation_size
+        return sum(map(len, texts)) * (BYTES_PER_TOKEN + numbers * BYTES_PER_NUMBER)
+
+    def _sentences(
+        self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]
+    ) -> list[list[tuple[TokenizedText, Prediction]]]:
         """Each text's sentences, run together; the only sentence of a text keeps the prediction of the text."""
-        split = [list(splitter.split(text)) for text in texts]
+        split = [self._split(text) for text in texts]
         several = [sentence for sentences in split if len(sentences) > 1 for sentence in sentences]
         separate = iter(self._run(several))
         return [
-            [_sentence(sentence, next(separate) if len(sentences) > 1 else prediction) for sentence in sentences]
+            [(sentence, next(separate) if len(sentences) > 1 else prediction) for sentence in sentences]
             for sentences, prediction in zip(split, predictions, strict=True)
         ]
+
+    def _split(self, text: TokenizedText) -> list[TokenizedText]:
+        sentences = list(splitter.split(text))
+        current_request().reserve(BYTES_PER_TEXT * len(sentences))
+        return sentences
 
     def _layers(self, layers: Sequence[int]) -> list[int]:
         try:
@@ -209,27 +227,6 @@ class Predictor:
         if prediction.contributions is None:
             return None
         return list(_explained_tokens(prediction, prediction.contributions, self._model.manifest.label_names))
-
-
-def encode(matrix: NDArray[np.float32], *, layer: int, dtype: Dtype, encoding: Encoding) -> Representation:
-    """One layer's representations on the wire.
-
-    Built without validation: pydantic would look at every number, and there may be millions.
-
-    Args:
-        matrix: (tokens, width).
-        layer: counted from 1, the lowest.
-        dtype: what the numbers are rounded to.
-        encoding: how they are written.
-    """
-    numbers = matrix.astype(LITTLE_ENDIAN[dtype])
-    return Representation.model_construct(
-        layer=layer,
-        shape=(matrix.shape[0], matrix.shape[1]),
-        dtype=dtype,
-        encoding=encoding,
-        data=base64.b64encode(numbers.tobytes()).decode("ascii") if encoding == "base64" else numbers.tolist(),
-    )
 
 
 def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:

@@ -6,6 +6,7 @@ request, such as the warm-up, have no limits.
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ class RequestContext:
         self._deadline = math.inf
         self._active = True
         self._reserved = 0
+        self._is_finished = False
+        self._lock = threading.Lock()  # a thread may still compute when the request is over
 
     def start_clock(self) -> None:
         """Start the deadline."""
@@ -71,16 +74,37 @@ class RequestContext:
             raise RequestError("deadline_exceeded")
 
     def reserve(self, count: int) -> None:
-        """Reserve bytes until the request is over; raise ``RequestError`` if the process lacks room for them."""
-        self._limiter.reserve(count)
-        self._reserved += count
+        """Reserve bytes until the request is over.
 
-    def finish(self) -> None:
-        """End the request and release its bytes."""
+        Raises:
+            RequestError: the process lacks room for them now, or would for this request alone, or the request is over.
+        """
+        if self._reserved + count > self._limiter.max_bytes:
+            message = (
+                "The answer would take more memory than all requests together may; send fewer texts in one request."
+            )
+            raise RequestError("too_much_work", message)
+        with self._lock:
+            if self._is_finished:
+                raise RequestError("deadline_exceeded")
+            self._limiter.reserve(count, own=self._reserved)
+            self._reserved += count
+
+    def hold(self, count: int) -> None:
+        """Count bytes that the request has already taken."""
+        with self._lock:
+            self._limiter.hold(count)
+            self._reserved += count
+
+    def finish(self) -> int:
+        """End the request, release its bytes, and return how many there were."""
         self.stop()
         self._report()
-        self._limiter.release(self._reserved)
-        self._reserved = 0
+        with self._lock:
+            self._is_finished = True
+            released, self._reserved = self._reserved, 0
+            self._limiter.release(released)
+        return released
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
