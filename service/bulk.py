@@ -8,8 +8,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import Headers
@@ -18,9 +18,12 @@ from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
 from service.errors import ERRORS, RequestError, invalid
+from service.executor import InferenceExecutor
+from service.middleware.request_context import current_request
 from service.predictor import Predictor, UnansweredTextError
 from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
 from service.schemas import BulkLine, LineErrorCode, PredictOptions, UnansweredLine
+from service.turns import Turn
 
 NDJSON = "application/x-ndjson"
 
@@ -97,7 +100,9 @@ async def iter_lines(receive: Receive, *, max_length: int) -> AsyncIterator[list
 class BulkHandler:
     """The handler, as an ASGI application."""
 
-    def __init__(self, predictor: Predictor, executor: Executor, *, max_line_bytes: int, stall_seconds: float) -> None:
+    def __init__(
+        self, predictor: Predictor, executor: InferenceExecutor, *, max_line_bytes: int, stall_seconds: float
+    ) -> None:
         self._predictor = predictor
         self._executor = executor
         self._max_line_bytes = max_line_bytes
@@ -116,13 +121,14 @@ class BulkHandler:
             await send({"type": "http.response.body", "body": b""})
 
     async def _answer_all(self, options: PredictOptions, receive: Receive, send: Send) -> None:
-        loop = asyncio.get_running_loop()
+        context, turn = current_request(), Turn(self._executor.turns)
         index = 0
         async for lines in iter_lines(receive, max_length=self._max_line_bytes):
             waiting = deque(lines)
             while waiting:
                 before = len(waiting)
-                body = await loop.run_in_executor(self._executor, self._answer_group, waiting, index, options)
+                answer = partial(self._answer_group, waiting, index, options)
+                body = await self._executor.run_part(answer, context, turn)
                 index += before - len(waiting)
                 async with asyncio.timeout(self._stall_seconds):
                     await send({"type": "http.response.body", "body": body, "more_body": True})

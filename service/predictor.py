@@ -84,7 +84,7 @@ class Predictor:
 
         Raises:
             UnansweredTextError: the text cannot be answered; the others can.
-            RequestError: all texts of the request together have too many tokens, or the request is over.
+            RequestError: the request is over.
         """
         if len(text) > self._settings.max_characters:
             message = f"the text has {len(text):,} characters and the limit is {self._settings.max_characters:,}"
@@ -96,13 +96,6 @@ class Predictor:
                 tokenized = self._model.tokenize(text, truncate=truncate)
         except TextError as error:
             raise UnansweredTextError(error.code, error.message) from None
-        context.tokens += len(tokenized)
-        if context.tokens > self._settings.max_request_tokens:
-            message = (
-                f"The texts have more than {self._settings.max_request_tokens:,} tokens together; "
-                "send fewer in one request."
-            )
-            raise RequestError("too_much_work", message, param="texts")
         return tokenized
 
     def represent(self, request: RepresentRequest) -> RepresentResponse:
@@ -150,7 +143,20 @@ class Predictor:
                 tokenized[index] = self.tokenize(text, truncate)
             except UnansweredTextError as error:
                 errors.append(UnansweredText(index=index, code=error.code, message=error.message))
+            else:
+                self._count(len(tokenized[index]))
         return tokenized, errors
+
+    def _count(self, tokens: int) -> None:
+        """Add tokens to those of the request, and raise ``RequestError`` if they are too many."""
+        context = current_request()
+        context.tokens += tokens
+        if context.tokens > self._settings.max_request_tokens:
+            message = (
+                f"The texts have more than {self._settings.max_request_tokens:,} tokens together; "
+                "send fewer in one request."
+            )
+            raise RequestError("too_much_work", message, param="texts")
 
     def _run(
         self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
@@ -177,7 +183,11 @@ class Predictor:
 
     def _sentences(self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]) -> list[list[Sentence]]:
         """Each text's sentences, run together; the only sentence of a text keeps the prediction of the text."""
-        split = [list(splitter.split(text)) for text in texts]
+        context = current_request()
+        split = []
+        for text in texts:
+            context.check()
+            split.append(list(splitter.split(text)))
         several = [sentence for sentences in split if len(sentences) > 1 for sentence in sentences]
         separate = iter(self._run(several))
         return [

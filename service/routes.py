@@ -18,10 +18,12 @@ from starlette.types import ASGIApp
 
 from model_store import SentimentModel
 from service import metrics
+from service.answer_encoding import encode_answer
 from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
 from service.errors import ClientGoneError, RequestError
 from service.executor import InferenceExecutor
+from service.interpreter import shorten_pauses
 from service.middleware.error_envelope import CLIENT_GONE
 from service.middleware.stack import build_middleware
 from service.model_card import model_card, model_summary
@@ -241,14 +243,15 @@ class Served:
 def serve(model: SentimentModel, settings: Settings) -> Served:
     """Make the objects that the handlers use from a loaded model."""
     predictor = Predictor(model, settings)
-    executor = InferenceExecutor(settings.threads)
+    executor = InferenceExecutor(settings.threads, max_jobs=settings.max_in_flight + settings.max_streams)
     card = model_card(model, settings)
+    shorten_pauses()
     return Served(
         predictor=predictor,
         executor=executor,
         bulk=BulkHandler(
             predictor,
-            executor.executor,
+            executor,
             max_line_bytes=settings.max_body_bytes,
             stall_seconds=settings.deadline_seconds,
         ),
@@ -275,12 +278,14 @@ def create_app(
     )
 
 
-async def _answer(request: Request, schema: type[RequestT], compute: Callable[[RequestT], BaseModel]) -> Response:
+async def _answer(
+    request: Request, schema: type[RequestT], compute: Callable[[RequestT], PredictResponse | RepresentResponse]
+) -> Response:
     """Parses, computes and writes the JSON, mostly in a thread, while the event loop serves others."""
     body = await request.body()
 
     def respond() -> Response:
-        return Response(compute(parse_body(schema, body)).model_dump_json(), media_type="application/json")
+        return Response(encode_answer(compute(parse_body(schema, body))), media_type="application/json")
 
     return await _served(request).executor.run(respond, size=len(body))
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from model_store import SentimentModel
 from service.bulk import BulkHandler
+from service.executor import InferenceExecutor
 from service.predictor import Predictor
 from service.settings import Settings
 
@@ -45,10 +45,9 @@ def stream(answers, client, *, query=b""):
     scope = {"type": "http", "method": "POST", "path": "/v1/bulk", "headers": [], "query_string": query}
 
     async def run():
-        with ThreadPoolExecutor(1) as executor:
-            await BulkHandler(answers, executor, max_line_bytes=1000, stall_seconds=0.2)(
-                scope, client.receive, client.send
-            )
+        executor = InferenceExecutor(1)
+        await BulkHandler(answers, executor, max_line_bytes=1000, stall_seconds=0.2)(scope, client.receive, client.send)
+        executor.close()
 
     asyncio.run(run())
     return [json.loads(line) for message in client.answers for line in message["body"].splitlines()]
