@@ -115,7 +115,10 @@ class TextTokenizer:
 
         Of a long text that may be truncated, only as many pieces are read as have more tokens than are kept.
         """
-        pieces = list(_pieces(text)) if self._is_cuttable else [(0, len(text))]
+        if len(text) <= PIECE or not self._is_cuttable:
+            encoding = self._encode_piece(text)
+            return np.array(encoding.ids, dtype=np.int64), np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        pieces = list(_pieces(text))
         if truncate == "start":
             pieces.reverse()
         ids: list[list[int]] = []

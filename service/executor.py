@@ -11,6 +11,7 @@ from typing import TypeVar
 from service.errors import ClientGoneError, RequestError
 from service.middleware.request_context import RequestContext, current_request, request_variable
 from service.turns import Turn, Turns
+from service.workload import LARGE_BYTES, Workload
 
 WATCH_AFTER_SECONDS = 0.02
 """How long to wait before starting a disconnect watcher. Most requests finish earlier."""
@@ -19,9 +20,6 @@ INLINE_BYTES = 512
 """A body up to this size is computed in the event loop, at once. It holds about 80 tokens and takes a few milliseconds;
 a thread hop and a turn would cost more than they save."""
 
-LARGE_BYTES = 16 * 1024
-"""Bodies above this size are large: only a few of them are begun at the same time, because each holds its texts, tokens
-and answers in memory until it is done."""
 
 T = TypeVar("T")
 
@@ -32,10 +30,13 @@ class InferenceExecutor:
     Args:
         threads: how many requests compute at the same time; they take turns.
         max_jobs: how many requests and streams there may be at the same time.
+        max_request_tokens: the most tokens that a request may have.
     """
 
-    def __init__(self, threads: int, *, max_jobs: int = 64) -> None:
+    def __init__(self, threads: int, *, max_jobs: int = 64, max_request_tokens: int = 2**17) -> None:
         self.turns = Turns(threads)
+        self.workload = Workload(threads, max_request_tokens=max_request_tokens)
+        self._streams = 0  # those that compute or wait for their turn
         self._small = ThreadPoolExecutor(max_jobs, thread_name_prefix="inference")
         self._large = ThreadPoolExecutor(max(4, 2 * threads), thread_name_prefix="inference-large")
 
@@ -52,13 +53,15 @@ class InferenceExecutor:
             size: bytes of the request's body.
 
         Raises:
-            RequestError: the deadline passed. Waiting work is dropped, running work stops.
+            RequestError: the deadline passed, and waiting work is dropped, running work stops; or it would pass
+                before the answer is ready, and nothing is begun.
             ClientGoneError: the client disconnected. Work is dropped or stopped in the same way.
         """
         context = current_request()
         submitted = time.perf_counter()
         if size <= INLINE_BYTES:
             return _computed(function, context, submitted=submitted)
+        job = self.workload.admit(size, context, streams=self._streams)
         context.turn = Turn(self.turns)
         threads = self._small if size <= LARGE_BYTES else self._large
         variables = contextvars.copy_context()
@@ -66,8 +69,11 @@ class InferenceExecutor:
         future = asyncio.get_running_loop().run_in_executor(threads, partial(variables.run, work))
         try:
             await _finished(future, context)
-            return await future
+            result = await future
+            self.workload.learn(job)
+            return result
         finally:
+            self.workload.end(job)
             context.stop()  # also when this handler is cancelled
             future.cancel()  # has no effect on a finished future
 
@@ -81,7 +87,11 @@ class InferenceExecutor:
 
         context.turn = turn
         variables = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(self._small, partial(variables.run, compute))
+        self._streams += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._small, partial(variables.run, compute))
+        finally:
+            self._streams -= 1
 
 
 def _computed_in_turn(function: Callable[[], T], context: RequestContext, turn: Turn, *, submitted: float) -> T:

@@ -145,6 +145,7 @@ class Predictor:
                 errors.append(UnansweredText(index=index, code=error.code, message=error.message))
             else:
                 self._count(len(tokenized[index]))
+        current_request().knows_tokens = True
         return tokenized, errors
 
     def _count(self, tokens: int) -> None:

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 
 from model_store import SentimentModel
 from service import metrics
-from service.answer_encoding import encode_answer
 from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
 from service.errors import ClientGoneError, RequestError
@@ -80,7 +79,8 @@ async def bulk(request: Request) -> ASGIApp:
     from 0. A line that cannot be answered gets an error with a `code`; the stream continues. Blank lines are skipped.
     The body has no limit; a line may be as long as the body of another call. Read the answers while you write, as
     `curl -N -X POST -T texts.ndjson` does: the service stops computing while its answers are not read, and closes the
-    connection after a while. An answer without a proper end is incomplete.
+    connection after a while. A stream that brings no line for a while ends with a line whose `code` is `stream_idle`.
+    An answer without a proper end is incomplete.
     """
     return _served(request).bulk
 
@@ -243,7 +243,11 @@ class Served:
 def serve(model: SentimentModel, settings: Settings) -> Served:
     """Make the objects that the handlers use from a loaded model."""
     predictor = Predictor(model, settings)
-    executor = InferenceExecutor(settings.threads, max_jobs=settings.max_in_flight + settings.max_streams)
+    executor = InferenceExecutor(
+        settings.threads,
+        max_jobs=settings.max_in_flight + settings.max_streams,
+        max_request_tokens=settings.max_request_tokens,
+    )
     card = model_card(model, settings)
     shorten_pauses()
     return Served(
@@ -254,6 +258,7 @@ def serve(model: SentimentModel, settings: Settings) -> Served:
             executor,
             max_line_bytes=settings.max_body_bytes,
             stall_seconds=settings.deadline_seconds,
+            idle_seconds=settings.stream_idle_seconds,
         ),
         open_inference=OpenInferenceModel(predictor, card, max_numbers=settings.max_request_numbers),
         shutdown=GracefulShutdown(settings.drain_seconds),
@@ -278,14 +283,12 @@ def create_app(
     )
 
 
-async def _answer(
-    request: Request, schema: type[RequestT], compute: Callable[[RequestT], PredictResponse | RepresentResponse]
-) -> Response:
+async def _answer(request: Request, schema: type[RequestT], compute: Callable[[RequestT], BaseModel]) -> Response:
     """Parses, computes and writes the JSON, mostly in a thread, while the event loop serves others."""
     body = await request.body()
 
     def respond() -> Response:
-        return Response(encode_answer(compute(parse_body(schema, body))), media_type="application/json")
+        return Response(compute(parse_body(schema, body)).model_dump_json(), media_type="application/json")
 
     return await _served(request).executor.run(respond, size=len(body))
 

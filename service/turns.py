@@ -77,7 +77,7 @@ class Turn:
     """One request's turns, in a ``with`` statement around its work; one thread at a time.
 
     Attributes:
-        served: seconds it has had, counted from the average at its start.
+        served: seconds it has computed in turns that have ended, counted from the average at its start.
         granted: released when its turn comes.
     """
 
@@ -85,7 +85,13 @@ class Turn:
         self.served = 0.0
         self.granted = threading.Semaphore(0)
         self._turns = turns
-        self._started = 0.0
+        self._ended = 0.0  # seconds of the turns that have ended
+        self._started: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has computed so far."""
+        return self._ended + self._lasted()
 
     def __enter__(self) -> Self:
         """Wait for the turn."""
@@ -97,7 +103,7 @@ class Turn:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the turn."""
-        self._turns.end(self, time.perf_counter() - self._started)
+        self._turns.end(self, self._stop())
 
     def pass_on(self) -> tuple[float, float] | None:
         """Let others go first if they wait and this turn was long enough.
@@ -105,11 +111,20 @@ class Turn:
         Returns:
             Start and end of the wait, in seconds of ``time.perf_counter``; None if there was none.
         """
-        if not self._turns.is_contended:
+        if not self._turns.is_contended or self._lasted() < TURN_SECONDS:
             return None
         ended = time.perf_counter()
-        if ended - self._started < TURN_SECONDS:
-            return None
-        self._turns.pass_on(self, ended - self._started)
+        self._turns.pass_on(self, self._stop())
         self._started = time.perf_counter()
         return ended, self._started
+
+    def _lasted(self) -> float:
+        started = self._started  # another thread may end the turn meanwhile
+        return 0.0 if started is None else time.perf_counter() - started
+
+    def _stop(self) -> float:
+        """Seconds of the turn that ends."""
+        seconds = self._lasted()
+        self._ended += seconds
+        self._started = None
+        return seconds

@@ -28,6 +28,7 @@ class RequestContext:
     Attributes:
         stages: seconds in each stage so far.
         tokens: tokens of all texts so far.
+        knows_tokens: whether those are all.
         turn: the turn in which a thread computes it; None in the event loop and outside a request.
     """
 
@@ -41,6 +42,7 @@ class RequestContext:
     ) -> None:
         self.stages: dict[Stage, float] = {}
         self.tokens = 0
+        self.knows_tokens = False
         self.turn: Turn | None = None
         self._limiter = limiter
         self._receive = receive

@@ -1,4 +1,4 @@
-"""Answers on the wire: representations checked against the struct module and by hand, the rest against pydantic."""
+"""Representations on the wire, checked against the struct module and by hand."""
 
 import base64
 import struct
@@ -6,11 +6,8 @@ import struct
 import numpy as np
 import pytest
 
-from model_store import SentimentModel
-from service.answer_encoding import encode_answer
-from service.predictor import Predictor, encode
-from service.schemas import PredictRequest, Representation, RepresentRequest
-from service.settings import Settings
+from service.predictor import encode
+from service.schemas import Representation
 
 MATRIX = np.array([[0.5, -1.25, 3.0], [0.1, 65504.0, -0.0]], dtype=np.float32)
 
@@ -42,15 +39,3 @@ def test_a_slice_of_columns_is_written_without_its_neighbours():
 def test_what_is_built_without_validation_is_valid(encoding):
     representation = encode(MATRIX, layer=2, dtype="float32", encoding=encoding)
     assert Representation.model_validate_json(representation.model_dump_json()) == representation
-
-
-@pytest.mark.parametrize("texts", [["fine"], ["", "fine cold. “déjà” 😀", "cold", ""], [""]])
-@pytest.mark.parametrize("encoding", ["float", "base64"])
-def test_an_answer_in_pieces_is_the_answer_as_a_whole(tiny_bundle, texts, encoding):
-    predictor = Predictor(SentimentModel.load(tiny_bundle), Settings())
-    for answer in (
-        predictor.predict(PredictRequest(texts=texts)),
-        predictor.predict(PredictRequest(texts=texts, explain=True, sentences=True)),
-        predictor.represent(RepresentRequest(texts=texts, layers=[1, 2], encoding=encoding)),
-    ):
-        assert encode_answer(answer) == answer.model_dump_json().encode()

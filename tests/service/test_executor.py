@@ -5,18 +5,20 @@ import threading
 import time
 from functools import partial
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
 from model_store import SentimentModel
 from service.errors import ClientGoneError, RequestError
-from service.executor import INLINE_BYTES, LARGE_BYTES, WATCH_AFTER_SECONDS, InferenceExecutor
+from service.executor import INLINE_BYTES, WATCH_AFTER_SECONDS, InferenceExecutor
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.request_context import RequestContext, current_request, request_variable
 from service.predictor import Predictor
 from service.schemas import PredictRequest, RepresentRequest
 from service.settings import Settings
 from service.turns import Turn
+from service.workload import LARGE_BYTES, Job
 
 ROOM = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=10**6)
 
@@ -146,6 +148,35 @@ def test_large_requests_are_begun_a_few_at_a_time():
 
     names = run(*(partial(work, name) for name in range(8)), size=LARGE_BYTES + 1)
     assert names == list(range(8))
+
+
+def test_what_would_be_late_is_refused_before_it_is_begun():
+    done = Event()
+    begun = []
+
+    async def one(inference, function):
+        request = RequestContext(ROOM, seconds=10.1)
+        request.start_clock()
+        request_variable.set(request)
+        return await inference.run(function, size=30_000)
+
+    async def together():
+        inference = InferenceExecutor(1)
+        known = RequestContext(ROOM, seconds=10.1)
+        known.tokens, known.knows_tokens, known.turn = 1000, True, SimpleNamespace(seconds=1.0)
+        inference.workload.learn(Job(4_000, known))
+        first = asyncio.create_task(one(inference, lambda: goes_on_until(done)))  # 7.5 seconds
+        await asyncio.sleep(0)
+        with pytest.raises(RequestError) as refused:
+            await asyncio.create_task(one(inference, lambda: begun.append(1)))  # both of them 15
+        done.set()
+        await first
+        inference.close()
+        return refused.value
+
+    refused = asyncio.run(together())
+    assert (refused.code, refused.headers["retry-after"]) == ("overloaded", "7")
+    assert begun == []
 
 
 @pytest.mark.parametrize(("receive", "seconds", "error"), [(leaves, 30, ClientGoneError), (stays, 0.1, RequestError)])
