@@ -43,7 +43,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, percentile, request_bytes, run
-from benchmarks.servers import EMPTY, TEXT, body, running, wait_until_ready
+from benchmarks.server_processes import EMPTY, TEXT, body, running, wait_until_ready
 from model_store import SentimentModel
 
 TOKENS = 26

@@ -8,9 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import Executor
 from contextlib import suppress
-from contextvars import copy_context
 from functools import partial
 
 from pydantic import BaseModel
@@ -21,9 +19,12 @@ from starlette.types import Receive, Scope, Send
 from model_store import TokenizedText
 from service import metrics
 from service.errors import ERRORS, RequestError
+from service.executor import InferenceExecutor
+from service.middleware.request_context import current_request
 from service.predictor import Predictor, UnansweredTextError
 from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
 from service.schemas import BulkLine, LineErrorCode, PredictOptions, UnansweredLine
+from service.turns import Turn
 
 NDJSON = "application/x-ndjson"
 
@@ -80,31 +81,55 @@ class LineSplitter:
             self._line += part
 
 
-async def iter_lines(receive: Receive, *, max_length: int) -> AsyncIterator[list[bytes | OversizedLine]]:
+class SilentStreamError(Exception):
+    """The client has sent no line for too long."""
+
+
+async def iter_lines(
+    receive: Receive, *, max_length: int, idle_seconds: float
+) -> AsyncIterator[list[bytes | OversizedLine]]:
     """The lines of a body, in lists of those that arrived together.
 
     Raises:
         ClientDisconnect: the client disconnected before the body was complete.
+        SilentStreamError: no line was completed for so many seconds; single bytes and blank lines do not count.
     """
+    loop = asyncio.get_running_loop()
     splitter = LineSplitter(max_length)
+    until = loop.time() + idle_seconds
     more = True
     while more:
-        message = await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise SilentStreamError from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         more = message.get("more_body", False)
         complete = list(splitter.feed(message.get("body", b"")))
         yield complete if more else [*complete, *splitter.flush()]
+        if complete:
+            until = loop.time() + idle_seconds  # from the moment the answers were sent
 
 
 class BulkHandler:
     """The handler, as an ASGI application."""
 
-    def __init__(self, predictor: Predictor, executor: Executor, *, max_line_bytes: int, stall_seconds: float) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        executor: InferenceExecutor,
+        *,
+        max_line_bytes: int,
+        stall_seconds: float,
+        idle_seconds: float,
+    ) -> None:
         self._predictor = predictor
         self._executor = executor
         self._max_line_bytes = max_line_bytes
         self._stall_seconds = stall_seconds
+        self._idle_seconds = idle_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
@@ -115,21 +140,27 @@ class BulkHandler:
             return
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         with suppress(ClientDisconnect, TimeoutError):
-            await self._answer_all(options, receive, send)
-            await send({"type": "http.response.body", "body": b""})
+            last = await self._answer_all(options, receive, send)
+            await send({"type": "http.response.body", "body": last})
 
-    async def _answer_all(self, options: PredictOptions, receive: Receive, send: Send) -> None:
-        loop = asyncio.get_running_loop()
+    async def _answer_all(self, options: PredictOptions, receive: Receive, send: Send) -> bytes:
+        """Answer line after line, and return what is to be written at the end."""
+        context, turn = current_request(), Turn(self._executor.turns)
         index = 0
-        async for lines in iter_lines(receive, max_length=self._max_line_bytes):
-            waiting = deque(lines)
-            while waiting:
-                before = len(waiting)
-                answer = partial(copy_context().run, self._answer_group, waiting, index, options)
-                body = await loop.run_in_executor(self._executor, answer)
-                index += before - len(waiting)
-                async with asyncio.timeout(self._stall_seconds):
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
+        try:
+            async for lines in iter_lines(receive, max_length=self._max_line_bytes, idle_seconds=self._idle_seconds):
+                waiting = deque(lines)
+                while waiting:
+                    before = len(waiting)
+                    answer = partial(self._answer_group, waiting, index, options)
+                    body = await self._executor.run_part(answer, context, turn)
+                    index += before - len(waiting)
+                    async with asyncio.timeout(self._stall_seconds):
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+        except SilentStreamError:
+            message = f"No line came for {self._idle_seconds:g} seconds, so the stream ends here."
+            return UnansweredLine(index=index, code="stream_idle", message=message).model_dump_json().encode() + b"\n"
+        return b""
 
     def _answer_group(self, waiting: deque[bytes | OversizedLine], first: int, options: PredictOptions) -> bytes:
         """Take a group of waiting lines and answer it."""

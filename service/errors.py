@@ -50,13 +50,23 @@ ERRORS: Mapping[ErrorCode, ErrorKind] = {
 
 
 class RequestError(Exception):
-    """A request that cannot be answered; ``param`` is the field at fault, as a path into the request."""
+    """A request that cannot be answered.
 
-    def __init__(self, code: ErrorCode, message: str | None = None, *, param: str | None = None) -> None:
+    Attributes:
+        param: the field at fault, as a path into the request.
+        headers: those of its code, with ``retry-after`` as it was given in seconds.
+    """
+
+    def __init__(
+        self, code: ErrorCode, message: str | None = None, *, param: str | None = None, retry_after: int | None = None
+    ) -> None:
         self.code = code
         self.status = ERRORS[code].status
         self.message = message or ERRORS[code].message
         self.param = param
+        self.headers = dict(ERRORS[code].headers)
+        if retry_after is not None:
+            self.headers["retry-after"] = str(retry_after)
         super().__init__(self.message)
 
     def body(self, request_id: str) -> bytes:

@@ -80,7 +80,7 @@ class Predictor:
 
         Raises:
             UnansweredTextError: the text cannot be answered; the others can.
-            RequestError: all texts of the request together have too many tokens, or the request is over.
+            RequestError: the request is over.
         """
         if len(text) > self._settings.max_characters:
             message = f"the text has {len(text):,} characters and the limit is {self._settings.max_characters:,}"
@@ -94,13 +94,6 @@ class Predictor:
         except TextError as error:
             raise UnansweredTextError(error.code, error.message) from None
         record.tokens += len(tokenized)
-        context.tokens += len(tokenized)
-        if context.tokens > self._settings.max_request_tokens:
-            message = (
-                f"The texts have more than {self._settings.max_request_tokens:,} tokens together; "
-                "send fewer in one request."
-            )
-            raise RequestError("too_much_work", message, param="texts")
         return tokenized
 
     def represent(self, request: RepresentRequest) -> Answer[Represented]:
@@ -157,7 +150,21 @@ class Predictor:
                 tokenized[index] = self.tokenize(text, truncate)
             except UnansweredTextError as error:
                 errors.append(UnansweredText(index=index, code=error.code, message=error.message))
+            else:
+                self._count(len(tokenized[index]))
+        current_request().knows_tokens = True
         return tokenized, errors
+
+    def _count(self, tokens: int) -> None:
+        """Add tokens to those of the request, and raise ``RequestError`` if they are too many."""
+        context = current_request()
+        context.tokens += tokens
+        if context.tokens > self._settings.max_request_tokens:
+            message = (
+                f"The texts have more than {self._settings.max_request_tokens:,} tokens together; "
+                "send fewer in one request."
+            )
+            raise RequestError("too_much_work", message, param="texts")
 
     def _run(
         self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
@@ -202,8 +209,10 @@ class Predictor:
         ]
 
     def _split(self, text: TokenizedText) -> list[TokenizedText]:
+        context = current_request()
+        context.check()
         sentences = list(splitter.split(text))
-        current_request().reserve(BYTES_PER_TEXT * len(sentences))
+        context.reserve(BYTES_PER_TEXT * len(sentences))
         return sentences
 
     def _layers(self, layers: Sequence[int]) -> list[int]:

@@ -23,6 +23,7 @@ from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
 from service.errors import ClientGoneError, RequestError
 from service.executor import InferenceExecutor
+from service.interpreter import shorten_pauses
 from service.middleware.error_envelope import CLIENT_GONE
 from service.middleware.stack import build_middleware
 from service.model_card import model_card, model_summary
@@ -79,7 +80,8 @@ async def bulk(request: Request) -> ASGIApp:
     from 0. A line that cannot be answered gets an error with a `code`; the stream continues. Blank lines are skipped.
     The body has no limit; a line may be as long as the body of another call. Read the answers while you write, as
     `curl -N -X POST -T texts.ndjson` does: the service stops computing while its answers are not read, and closes the
-    connection after a while. An answer without a proper end is incomplete.
+    connection after a while. A stream that brings no line for a while ends with a line whose `code` is `stream_idle`.
+    An answer without a proper end is incomplete.
     """
     return _served(request).bulk
 
@@ -242,16 +244,22 @@ class Served:
 def serve(model: SentimentModel, settings: Settings) -> Served:
     """Make the objects that the handlers use from a loaded model."""
     predictor = Predictor(model, settings)
-    executor = InferenceExecutor(settings.threads)
+    executor = InferenceExecutor(
+        settings.threads,
+        max_jobs=settings.max_in_flight + settings.max_streams,
+        max_request_tokens=settings.max_request_tokens,
+    )
     card = model_card(model, settings)
+    shorten_pauses()
     return Served(
         predictor=predictor,
         executor=executor,
         bulk=BulkHandler(
             predictor,
-            executor.executor,
+            executor,
             max_line_bytes=settings.max_body_bytes,
             stall_seconds=settings.deadline_seconds,
+            idle_seconds=settings.stream_idle_seconds,
         ),
         open_inference=OpenInferenceModel(predictor, card, max_numbers=settings.max_request_numbers),
         shutdown=GracefulShutdown(settings.drain_seconds),

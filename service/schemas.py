@@ -17,8 +17,10 @@ Direction = Literal["both", "forward", "backward"]
 TextErrorCode = Literal["empty_text", "invalid_text", "too_many_tokens", "too_many_characters"]
 """Why one text of a request has no answer while the others have."""
 
-LineErrorCode = Literal[TextErrorCode, "invalid_json", "invalid_request", "line_too_long", "internal_error"]
-"""Why one line of a stream has no answer while the others have."""
+LineErrorCode = Literal[
+    TextErrorCode, "invalid_json", "invalid_request", "line_too_long", "internal_error", "stream_idle"
+]
+"""Why one line of a stream has no answer while the others have; after ``stream_idle`` there are no others."""
 
 ErrorCode = Literal[
     "invalid_json",

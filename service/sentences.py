@@ -1,8 +1,7 @@
 """Sentence boundaries of a text.
 
-The splitter is sentencex, Wikimedia's: rules and abbreviations, nothing to download, linear in the length of the text.
-It knows punctuation. What reviews use in its place is added here: line breaks, HTML line breaks, bullets and headings
-such as "Pros:".
+The splitter is sentencex, Wikimedia's: rules and abbreviations, nothing to download. It knows punctuation. What
+reviews use in its place is added here: line breaks, HTML line breaks, bullets and headings such as "Pros:".
 """
 
 import logging
@@ -31,6 +30,14 @@ LINE_BREAK = re.compile(r"(?:<br\s*/?>|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])(?:\s
 ITEM = re.compile(r"(?<!\S)(?=[•‣◦▪●∙]\s)|(?<!\w)(?=(?:Pros?|PROS?|Cons?|CONS?)\s?:)")
 """Begins a sentence: a bullet, or the heading of a list of advantages or disadvantages."""
 
+CONTEXT = 128
+"""Characters before and after the tokens that the model reads, or after a window, that are looked at as well: an
+abbreviation and the word that follows it."""
+
+WINDOW = 4096
+"""Characters looked at together, some 700 words. The time that sentencex takes is quadratic in unmatched quotation
+marks, and it holds the interpreter's lock: 20 ms for a window of nothing else."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,7 +47,9 @@ def split(text: TokenizedText) -> Iterator[TokenizedText]:
     A sentence spans its first token to its last: ``text.text[sentence.starts[0] : sentence.ends[-1]]``. The part of a
     text that was truncated has no sentences.
     """
-    sentence_of_token = np.searchsorted(_ends(text.text), text.starts, side="right")  # (tokens,)
+    begin = max(0, int(text.starts[0]) - CONTEXT)
+    ends = np.array(_ends(text.text[begin : int(text.ends[-1]) + CONTEXT]), dtype=np.int64)
+    sentence_of_token = np.searchsorted(ends, text.starts - begin, side="right")  # (tokens,)
     edges = [0, *(np.flatnonzero(np.diff(sentence_of_token)) + 1).tolist(), len(text)]
     for first, last in pairwise(edges):
         tokens = slice(first, last)
@@ -66,7 +75,17 @@ def _ends(text: str) -> list[int]:
     return sorted(ends)
 
 
-def _punctuation_ends(text: str) -> list[int]:
+def _punctuation_ends(text: str) -> Iterator[int]:
+    """The offset behind each sentence, found window by window; each window begins with a sentence."""
+    begin = 0
+    while len(text) - begin > WINDOW:
+        complete = [end for end in _boundaries(text[begin : begin + WINDOW]) if 0 < end <= WINDOW - CONTEXT]
+        yield from (begin + end for end in complete)
+        begin += complete[-1] if complete else WINDOW - CONTEXT
+    yield from (begin + end for end in _boundaries(text[begin:]))
+
+
+def _boundaries(text: str) -> list[int]:
     try:
         boundaries = sentencex.get_sentence_boundaries(LANGUAGE, text.translate(PLAIN_WHITESPACE))
     except BaseException as panic:  # a panic in Rust is not an Exception, and would end more than this request

@@ -107,6 +107,13 @@ class Settings(BaseSettings):
         ge=1,
         description="Maximum number of concurrent streams of /v1/bulk; further ones are answered with 429 at once.",
     )
+    stream_idle_seconds: float = Field(
+        default=60.0,  # what common proxies allow a silent connection; few streams may be open, so no slot lies idle
+        gt=0,
+        le=86_400,
+        description="How long a stream of /v1/bulk may bring no line; then it ends with the line `stream_idle`, and "
+        "its slot is free.",
+    )
     max_bytes_in_flight: int = Field(
         default=96 * 1024 * 1024,  # with the model and its runs below 512 MiB
         ge=1024,

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import metrics
 from service.access_log import RequestRecord, log_request, record_variable
 from service.endpoints import EndpointTable, endpoint_of, set_endpoint
-from service.errors import ERRORS, RequestError, error_of
+from service.errors import RequestError, error_of
 from service.schemas import ErrorCode, ProtocolError
 
 REQUEST_ID = b"x-request-id"
@@ -118,7 +118,7 @@ class _Reply:
         start: Message = {"type": "http.response.start", "status": self.status, "headers": []}
         outgoing = MutableHeaders(scope=start)
         outgoing.update(headers or {})
-        outgoing.update(ERRORS[error.code].headers)
+        outgoing.update(error.headers)
         outgoing["content-type"] = "application/json"
         outgoing["content-length"] = str(len(body))
         outgoing[REQUEST_ID.decode()] = self.request_id

@@ -17,6 +17,7 @@ from starlette.types import Receive
 from service.errors import RequestError
 from service.metrics import Stage
 from service.middleware.concurrency import ConcurrencyLimiter
+from service.turns import Turn
 
 OnStage = Callable[[Stage, float, float], None]
 """Called with each stage that has passed, its start and its end, in seconds of ``time.perf_counter``."""
@@ -28,6 +29,8 @@ class RequestContext:
     Attributes:
         stages: seconds in each stage so far.
         tokens: tokens of all texts so far.
+        knows_tokens: whether those are all.
+        turn: the turn in which a thread computes it; None in the event loop and outside a request.
     """
 
     def __init__(
@@ -40,6 +43,8 @@ class RequestContext:
     ) -> None:
         self.stages: dict[Stage, float] = {}
         self.tokens = 0
+        self.knows_tokens = False
+        self.turn: Turn | None = None
         self._limiter = limiter
         self._receive = receive
         self._on_stage = on_stage
@@ -59,17 +64,18 @@ class RequestContext:
         """Seconds until the deadline, at least 0."""
         return max(0.0, self._deadline - time.monotonic())
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether no other request is under way in this process."""
-        return self._limiter.in_flight == 1
-
     def stop(self) -> None:
         """Make the next ``check`` raise, so that the thread stops."""
         self._active = False
 
     def check(self) -> None:
-        """Raise ``RequestError`` once the deadline has passed or the request is over. Called between steps."""
+        """Let other requests go first, and raise as ``check_deadline``. Called between two pieces of work."""
+        if self.turn and (waited := self.turn.pass_on()):
+            self.passed("queue", *waited)
+        self.check_deadline()
+
+    def check_deadline(self) -> None:
+        """Raise ``RequestError`` once the deadline has passed or the request is over."""
         if not self._active or time.monotonic() > self._deadline:
             raise RequestError("deadline_exceeded")
 
@@ -108,12 +114,14 @@ class RequestContext:
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:
-        """Add the time inside to a stage."""
+        """Add the time inside to a stage, without the waits for a turn, which ``check`` adds to their own."""
         start = time.perf_counter()
+        queued = self.stages.get("queue", 0.0)
         try:
             yield
         finally:
-            self.passed(name, start, time.perf_counter())
+            waited = self.stages.get("queue", 0.0) - queued
+            self.passed(name, start + waited, time.perf_counter())
 
     def passed(self, name: Stage, start: float, end: float) -> None:
         """Add an interval to a stage, in seconds of ``time.perf_counter``."""

@@ -34,7 +34,7 @@ def hammer(server, *, clients, seconds, body, until=None):
                 if response.status_code == 200:
                     durations.append(time.monotonic() - start)
                 else:
-                    assert response.headers["retry-after"] == "1"
+                    assert int(response.headers["retry-after"]) >= 1
 
     with ThreadPoolExecutor(clients) as pool:
         list(pool.map(client, range(clients)))

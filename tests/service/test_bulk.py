@@ -54,7 +54,7 @@ def test_a_client_that_goes_away_ends_the_lines():
         return messages.pop(0)
 
     async def collect(seen):
-        async for lines in iter_lines(receive, max_length=LONGEST):
+        async for lines in iter_lines(receive, max_length=LONGEST, idle_seconds=10):
             seen.extend(lines)
 
     seen = []

@@ -3,7 +3,9 @@
 import asyncio
 import threading
 import time
+from functools import partial
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +17,8 @@ from service.middleware.request_context import RequestContext, current_request, 
 from service.predictor import Predictor
 from service.schemas import PredictRequest, RepresentRequest
 from service.settings import Settings
+from service.turns import Turn
+from service.workload import LARGE_BYTES, Job
 
 ROOM = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=10**6)
 
@@ -28,14 +32,14 @@ async def leaves():
     return {"type": "http.disconnect"}
 
 
-def run(*functions, seconds=30.0, receive=stays, room=ROOM):
+def run(*functions, seconds=30.0, receive=stays, room=ROOM, size=INLINE_BYTES + 1):
     """Gives one thread several things to do for as many requests at once."""
 
     async def one(inference, function):
         work = RequestContext(room, seconds=seconds, receive=receive)
         work.start_clock()
         request_variable.set(work)
-        return await inference.run(function, size=INLINE_BYTES + 1)
+        return await inference.run(function, size=size)
 
     async def together():
         inference = InferenceExecutor(1)
@@ -56,17 +60,10 @@ def test_a_thread_knows_whose_work_it_does():
     assert current_request() not in {first, second}
 
 
-@pytest.mark.parametrize(
-    ("in_flight", "size", "in_the_loop"),
-    [(1, INLINE_BYTES, True), (1, INLINE_BYTES + 1, False), (2, 1, False)],
-)
-def test_only_a_short_request_that_is_alone_is_computed_in_the_event_loop(in_flight, size, in_the_loop):
-    room = ConcurrencyLimiter(max_in_flight=9, max_streams=1, max_bytes=10**6)
-    for _ in range(in_flight):
-        room.acquire("requests")
-
+@pytest.mark.parametrize(("size", "in_the_loop"), [(INLINE_BYTES, True), (INLINE_BYTES + 1, False)])
+def test_only_a_short_request_is_computed_in_the_event_loop(size, in_the_loop):
     async def answer():
-        work = RequestContext(room, seconds=30)
+        work = RequestContext(ROOM, seconds=30)
         work.start_clock()
         request_variable.set(work)
         inference = InferenceExecutor(1)
@@ -81,12 +78,10 @@ def test_only_a_short_request_that_is_alone_is_computed_in_the_event_loop(in_fli
 
 
 def test_a_short_request_past_its_deadline_is_not_computed():
-    room = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=10**6)
-    room.acquire("requests")
     computed = []
 
     async def answer():
-        work = RequestContext(room, seconds=-1)
+        work = RequestContext(ROOM, seconds=-1)
         work.start_clock()
         request_variable.set(work)
         await InferenceExecutor(1).run(lambda: computed.append(1), size=1)
@@ -103,6 +98,85 @@ def test_what_waits_past_the_deadline_is_never_computed():
     assert isinstance(slow, RequestError)
     assert (slow.code, queued.code) == ("deadline_exceeded", "deadline_exceeded")
     assert computed == []
+
+
+def goes_on_until(event):
+    """Work in many pieces, as a large request is."""
+    while not event.is_set():
+        time.sleep(0.001)
+        current_request().check()
+    return current_request()
+
+
+@pytest.mark.parametrize("size", [INLINE_BYTES + 1, LARGE_BYTES + 1])
+def test_a_request_in_many_pieces_lets_another_one_go_first(size):
+    done = Event()
+    large, _ = run(lambda: goes_on_until(done), done.set, size=size)
+    assert large.stages["queue"] > 0  # what it waited for its turns is not counted as computing
+    assert sum(large.stages.values()) < 30
+
+
+def test_a_part_of_a_stream_lets_a_request_go_first():
+    done = Event()
+
+    async def both():
+        inference = InferenceExecutor(1)
+        part = inference.run_part(lambda: goes_on_until(done), current_request(), Turn(inference.turns))
+        stream = asyncio.create_task(part)
+        await asyncio.sleep(0.05)
+        request = RequestContext(ROOM, seconds=30)
+        request.start_clock()
+        request_variable.set(request)
+        await inference.run(done.set, size=INLINE_BYTES + 1)
+        await stream
+        inference.close()
+
+    asyncio.run(asyncio.wait_for(both(), 30))
+
+
+def test_large_requests_are_begun_a_few_at_a_time():
+    begun, done = [], Event()
+
+    def work(name):
+        begun.append(name)
+        if len(begun) == 4:
+            time.sleep(0.1)  # a fifth would begin now
+            assert len(begun) == 4
+            done.set()
+        goes_on_until(done)
+        return name
+
+    names = run(*(partial(work, name) for name in range(8)), size=LARGE_BYTES + 1)
+    assert names == list(range(8))
+
+
+def test_what_would_be_late_is_refused_before_it_is_begun():
+    done = Event()
+    begun = []
+
+    async def one(inference, function):
+        request = RequestContext(ROOM, seconds=10.1)
+        request.start_clock()
+        request_variable.set(request)
+        return await inference.run(function, size=30_000)
+
+    async def together():
+        inference = InferenceExecutor(1)
+        known = RequestContext(ROOM, seconds=10.1)
+        known.tokens, known.knows_tokens, known.turn = 1000, True, SimpleNamespace(seconds=1.0)
+        inference.workload.learn(Job(4_000, known))
+        first = asyncio.create_task(one(inference, lambda: goes_on_until(done)))  # 7.5 seconds
+        await asyncio.sleep(0)
+        with pytest.raises(RequestError) as refused:
+            await asyncio.create_task(one(inference, lambda: begun.append(1)))  # both of them 15
+        done.set()
+        await first
+        inference.close()
+        return refused.value
+
+    refused = asyncio.run(together())
+    assert (refused.code, refused.headers["retry-after"]) == ("overloaded", "7")
+    assert begun == []
 
 
 @pytest.mark.parametrize(("receive", "seconds", "error"), [(leaves, 30, ClientGoneError), (stays, 0.1, RequestError)])

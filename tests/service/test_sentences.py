@@ -136,3 +136,44 @@ def test_a_text_the_splitter_cannot_take_counts_as_one_sentence(model, monkeypat
     monkeypatch.setattr("service.sentences.sentencex.get_sentence_boundaries", panic)
     assert surfaces(model.tokenize("fine. private.")) == ["fine. private."]
     assert "private" not in caplog.text
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """What the splitter was given."""
+    original = sentences.sentencex.get_sentence_boundaries
+    given = []
+
+    def note(language, text):
+        given.append(text)
+        return original(language, text)
+
+    monkeypatch.setattr("service.sentences.sentencex.get_sentence_boundaries", note)
+    return given
+
+
+@pytest.mark.parametrize("truncate", ["end", "start"])
+def test_only_what_the_model_reads_is_split(shipped, looked_at, truncate):
+    text = shipped.tokenize("The soup was cold. " * 5000, truncate=truncate)
+    parts = list(sentences.split(text))
+    assert sum(map(len, looked_at)) < 1.1 * (text.ends[-1] - text.starts[0])
+    assert len(text.text) > 4 * sum(map(len, looked_at))
+    assert len(parts) == pytest.approx(len(text) / 5, abs=1)  # of five tokens each
+
+
+@pytest.mark.parametrize("text", ["“" * 100_000, "“ " * 50_000, ("“" + " " * 190) * 500, "(\n" * 30_000, "a" * 90_000])
+def test_the_splitter_sees_no_more_than_a_window_at_once(looked_at, text):
+    list(sentences._punctuation_ends(text))
+    assert max(map(len, looked_at)) <= sentences.WINDOW
+    assert sum(map(len, looked_at)) < 1.1 * len(text)
+
+
+def test_windows_have_the_sentences_of_the_whole(monkeypatch):
+    text = (
+        'Mr. Smith saw it at 5 p.m. and left. "It was fine," he said. It cost $3.50! Why? (No one knows.) '
+        "The U.S. version is longer... I think. これは良い。とても。 Dr. J. Doe agreed: not bad.\n\n"
+    ) * 20
+    whole = list(sentences._punctuation_ends(text))
+    assert len(whole) > 100
+    monkeypatch.setattr(sentences, "WINDOW", 400)
+    assert list(sentences._punctuation_ends(text)) == whole

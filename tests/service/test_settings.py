@@ -32,6 +32,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "max_request_numbers": 9,
         "max_in_flight": 11,
         "max_streams": 2,
+        "stream_idle_seconds": 7.5,
         "max_bytes_in_flight": 8192,
         "max_resident_bytes": 2**30,
         "deadline_seconds": 1.5,

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
+import time
 
 import pytest
 
 from model_store import SentimentModel
 from service.bulk import BulkHandler
+from service.executor import InferenceExecutor
 from service.predictor import Predictor
 from service.settings import Settings
 
@@ -45,10 +46,11 @@ def stream(answers, client, *, query=b""):
     scope = {"type": "http", "method": "POST", "path": "/v1/bulk", "headers": [], "query_string": query}
 
     async def run():
-        with ThreadPoolExecutor(1) as executor:
-            await BulkHandler(answers, executor, max_line_bytes=1000, stall_seconds=0.2)(
-                scope, client.receive, client.send
-            )
+        executor = InferenceExecutor(1)
+        await BulkHandler(answers, executor, max_line_bytes=1000, stall_seconds=0.2, idle_seconds=0.5)(
+            scope, client.receive, client.send
+        )
+        executor.close()
 
     asyncio.run(run())
     return [json.loads(line) for message in client.answers for line in message["body"].splitlines()]
@@ -79,6 +81,51 @@ def test_a_client_that_goes_away_in_the_middle_is_left(answers):
     client.receive = receive
     assert len(stream(answers, client)) == 2
     assert client.answers[-1]["more_body"]
+
+
+def silent_after(client):
+    """The client, which sends nothing more after its last piece, and does not end its body."""
+    original = client.receive
+
+    async def receive():
+        if not client.pieces:
+            await asyncio.Event().wait()
+        return {**await original(), "more_body": True}
+
+    client.receive = receive
+    return client
+
+
+@pytest.mark.parametrize("pieces", [(), (LINE, LINE), (LINE, b'{"text": ')])
+def test_a_silent_stream_ends_with_a_line_that_says_so(answers, pieces):
+    client = silent_after(Client(*pieces))
+    lines = stream(answers, client)
+    answered = sum(piece == LINE for piece in pieces)
+    assert (lines[-1]["index"], lines[-1]["code"]) == (answered, "stream_idle")
+    assert len(lines) == answered + 1
+    assert not client.answers[-1].get("more_body")  # a proper end
+
+
+@pytest.mark.parametrize("crumb", [b"\n", b" "])
+def test_bytes_that_complete_no_line_do_not_keep_a_stream(answers, crumb):
+    async def receive():
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": crumb, "more_body": True}
+
+    client = Client()
+    client.receive = receive
+    assert [line["code"] for line in stream(answers, client)] == ["stream_idle"]
+
+
+def test_a_stream_whose_answers_take_long_is_not_silent(answers, monkeypatch):
+    results = Predictor.results
+
+    def slow(self, texts, options):
+        time.sleep(0.6)  # longer than a client may be silent
+        return results(self, texts, options)
+
+    monkeypatch.setattr(Predictor, "results", slow)
+    assert [line["index"] for line in stream(answers, Client(LINE, LINE))] == [0, 1]
 
 
 def test_a_group_is_bounded_by_its_tokens_and_by_its_lines(answers):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 
+from service.errors import RequestError
 from service.middleware.error_envelope import CLIENT_GONE, ErrorEnvelopeMiddleware
 from service.routes import TABLE
 
@@ -89,6 +90,12 @@ def test_an_error_brings_its_headers():
     sent = call(answering(429))
     assert error_of(sent) == (429, "overloaded")
     assert dict(sent[0]["headers"])[b"retry-after"] == b"1"
+
+
+def test_an_error_says_when_to_come_again():
+    sent = call(RequestError("overloaded", retry_after=7).response())
+    assert error_of(sent) == (429, "overloaded")
+    assert dict(sent[0]["headers"])[b"retry-after"] == b"7"
 
 
 def test_a_client_that_has_gone_is_answered_nothing():
