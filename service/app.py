@@ -15,6 +15,7 @@ from model_store import BundleError, DeviceError, SentimentModel, bundle, requir
 from service import routes
 from service.middleware.stack import service_class
 from service.schemas import EXAMPLE_TEXT
+from service.server.descriptors import reserve_descriptors
 from service.server.internals import ConnectionOptions, install_protocol, is_worker
 from service.settings import PREFIX, SettingsError, read_settings
 
@@ -31,7 +32,7 @@ if is_worker():
             keep_alive_seconds=settings.keep_alive_seconds,
             head_seconds=settings.head_seconds,
             close_seconds=settings.deadline_seconds,
-            max_connections=settings.max_connections,
+            max_connections=reserve_descriptors(settings.max_connections),
         )
     )
 else:

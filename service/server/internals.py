@@ -11,6 +11,8 @@ BentoML starts uvicorn without a choice of protocol, so ours is installed as the
 
 import asyncio
 import logging
+import socket
+import struct
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,6 +44,9 @@ EXTRA_CONNECTIONS = 32
 
 EXTRA_SECONDS = 2.0
 """How long their heads may take."""
+
+RESET = struct.pack("ii", 1, 0)
+"""The value of SO_LINGER (socket(7)) with which ``close`` drops what is not sent and resets the connection."""
 
 IDLE_SECONDS = 1.0
 """A connection that has been idle for this long gives way to a new one where the maximum is reached."""
@@ -156,13 +161,19 @@ class ClosingTransport:
             self._connection.flow.resume_reading()
         else:
             self._transport.close()
-        self._end = self._connection.loop.call_later(self._connection.options.close_seconds, self._transport.abort)
+        self._start_timer()
 
     def close_at_once(self) -> None:
         """Close the connection once its answer is sent, whatever the client still sends."""
         self._transport.close()
+        self._start_timer()
+
+    def _start_timer(self) -> None:
         if self._end is None:
-            self._end = self._connection.loop.call_later(self._connection.options.close_seconds, self._transport.abort)
+            connection = self._connection
+            self._end = connection.loop.call_later(
+                connection.options.close_seconds, connection.cut_off, "close_too_slow"
+            )
 
     def closed(self) -> None:
         """Note that the connection is closed."""
@@ -204,9 +215,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def cut_off(self, reason: str) -> None:
-        """End the connection at once."""
+        """End the connection at once, with what the kernel still keeps for its client."""
         metrics.CLOSED_CONNECTIONS.labels(reason).inc()
         connections.remove(self)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 
     def still_receives(self) -> bool:
@@ -370,6 +382,8 @@ def listening_sockets(handler_of_server: Callable[..., object]) -> Iterator[Any]
 def install_protocol(options: ConnectionOptions) -> None:
     """Make this process's uvicorn use ``BoundedProtocol``."""
     BoundedProtocol.options = options
+    # BentoML silences the loggers that exist when it starts. This one says that no descriptors are left.
+    logging.getLogger("asyncio").disabled = False
     config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"
 
 
