@@ -253,7 +253,9 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._buffered > MAX_HEAD_BYTES:
                 self.send_400_response(MALFORMED)
             elif self._head_timer is None and (self._reads_head or not self._is_under_way()):
-                self._head_timer = self.loop.call_later(self.options.head_seconds, self._head_is_late)
+                # What comes now is a head, or the rest of a body that was refused.
+                seconds = self.options.close_seconds if self.still_receives() else self.options.head_seconds
+                self._head_timer = self.loop.call_later(seconds, self._head_is_late)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
