@@ -28,11 +28,11 @@ from service import metrics
 LOOK_SECONDS = 1.0
 """How often the supervisor looks for dead workers."""
 
-MAX_DEATHS = 5
-"""Deaths of each worker within ``DEATHS_SECONDS`` after which the service ends instead of starting others."""
+MAX_FAILURES = 5
+"""Failures of each worker within ``FAILURES_SECONDS`` after which the service ends instead of starting others."""
 
-DEATHS_SECONDS = 120.0
-"""Long enough for that many starts of a worker that never becomes ready."""
+FAILURES_SECONDS = 300.0
+"""Long enough for that many starts of a worker that cannot load its model."""
 
 logger = logging.getLogger("bentoml.supervisor")  # under "bentoml", whose lines BentoML writes out
 
@@ -105,7 +105,7 @@ class DeathRecord:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = metrics.worker_death_counter(folder)
-        self._times: deque[float] = deque()
+        self._failures: deque[float] = deque()
 
     def __call__(
         self, *, watcher: Watcher, arbiter: Supervisor, process_pid: int, exit_code: int | None, **_: object
@@ -116,12 +116,16 @@ class DeathRecord:
             return
         self._count()
         logger.error("worker %d died (%s); another one is started", process_pid, _reason(exit_code))
+        if exit_code is not None and exit_code > 0:  # it ended by itself; one that was killed could serve
+            self._failed(watcher, arbiter)
+
+    def _failed(self, watcher: Watcher, arbiter: Supervisor) -> None:
         now = time.monotonic()
-        self._times.append(now)
-        while now - self._times[0] > DEATHS_SECONDS:
-            self._times.popleft()
-        if len(self._times) >= MAX_DEATHS * watcher.numprocesses:
-            logger.critical("%d workers died within %d s: the service ends", len(self._times), DEATHS_SECONDS)
+        self._failures.append(now)
+        while now - self._failures[0] > FAILURES_SECONDS:
+            self._failures.popleft()
+        if len(self._failures) >= MAX_FAILURES * watcher.numprocesses:
+            logger.critical("workers failed %d times in %d s: the service ends", len(self._failures), FAILURES_SECONDS)
             arbiter.loop.add_callback(arbiter.give_up)
 
 

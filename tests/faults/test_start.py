@@ -100,3 +100,15 @@ def test_a_bundle_that_is_replaced_on_disk_is_not_served_beside_the_first(serve,
         for _ in range(20):
             answer = httpx.post(f"{server.url}/v1/predict", json={"texts": ["fine"]}, timeout=20)
             assert answer.json()["model"]["sha256"] == first.sha256
+
+
+def test_a_service_whose_only_worker_can_no_longer_start_ends(serve, tiny_bundle, tmp_path):
+    folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    with serve(model=folder) as server:
+        (folder / bundle.GRAPH).unlink()
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGKILL)
+        assert server.process.wait(300) == 1
+        said = server.log.read_text()
+    assert f"{folder / bundle.GRAPH}: is missing" in said
+    assert "workers failed 5 times in 300 s: the service ends" in said

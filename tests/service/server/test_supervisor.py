@@ -15,7 +15,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue
 
 from service.server import supervisor
-from service.server.supervisor import MAX_DEATHS, DeathRecord, Supervisor, install_supervisor
+from service.server.supervisor import MAX_FAILURES, DeathRecord, Supervisor, install_supervisor
 
 
 @pytest.fixture(autouse=True)
@@ -86,14 +86,15 @@ def test_an_end_that_was_asked_for_is_no_death(tmp_path, caplog):
     assert caplog.messages == []
 
 
-def test_a_service_whose_workers_die_one_after_the_other_ends(tmp_path, caplog):
+def test_a_service_whose_workers_fail_one_after_the_other_ends(tmp_path, caplog):
     caplog.set_level(logging.CRITICAL)
     asked = []
     arbiter = SimpleNamespace(loop=SimpleNamespace(add_callback=asked.append), give_up="give up")
     record = DeathRecord(tmp_path)
-    for _ in range(MAX_DEATHS - 1):
+    for _ in range(MAX_FAILURES - 1):
         record(watcher=watcher(), arbiter=arbiter, process_pid=1, exit_code=3)
+        record(watcher=watcher(), arbiter=arbiter, process_pid=1, exit_code=-9)  # killed, which is not its failure
     assert asked == []
     record(watcher=watcher(), arbiter=arbiter, process_pid=1, exit_code=3)
     assert asked == ["give up"]
-    assert f"{MAX_DEATHS} workers died" in caplog.text
+    assert f"workers failed {MAX_FAILURES} times" in caplog.text
