@@ -1,13 +1,14 @@
 """The metrics at /metrics. ``docs/reference/operations.md`` lists them, ``deploy/grafana/`` draws them.
 
 Every label has few values, whatever clients send: endpoints come from the table of endpoints, reasons and labels of
-texts from the wire format and the model. Several workers keep their numbers in files, whose folder BentoML names in
-``PROMETHEUS_MULTIPROC_DIR``; a reply adds them up.
+texts from the wire format and the model. Several workers keep their numbers in files, whose folder the supervisor names
+in ``PROMETHEUS_MULTIPROC_DIR``; a reply adds them up.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client import (
@@ -20,6 +21,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.values import MultiProcessValue
 
 from model_store import Manifest, Prediction
 from service.processes import WorkerProcesses
@@ -32,6 +34,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 POWERS_OF_TWO = tuple(2.0**power for power in range(18))
 SHARES = tuple(step / 20 for step in range(1, 21))
 
+WORKER_DEATHS_HELP = "Workers that ended without being told to."
 REQUESTS = Counter("sentiment_requests", "Requests answered.", ["endpoint", "status"])
 REQUEST_SECONDS = Histogram(
     "sentiment_request_seconds", "From a request's head to the end of its answer.", ["endpoint"], buckets=SECONDS
@@ -59,6 +62,9 @@ UNREAD = Counter("sentiment_unread_texts", "Texts with so many unknown tokens th
 TOKENS = Counter("sentiment_tokens", "Tokens read.")
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.")
+WORKER_DEATHS = Counter("sentiment_worker_deaths", WORKER_DEATHS_HELP)
+OPEN_CONNECTIONS = Gauge("sentiment_open_connections", "Connections of clients.", multiprocess_mode="livesum")
+CLOSED_CONNECTIONS = Counter("sentiment_closed_connections", "Connections that the service cut off.", ["reason"])
 MODEL = Gauge("sentiment_model_info", "1 for the model served.", ["name", "version", "sha256"], multiprocess_mode="max")
 PROCESSES = WorkerProcesses()
 REGISTRY.register(PROCESSES)
@@ -75,6 +81,18 @@ def render() -> bytes:
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(PROCESSES)
     return generate_latest(registry)
+
+
+def worker_death_counter(folder: Path) -> Callable[[], None]:
+    """What the supervisor calls to count a death, in a file among those of the workers.
+
+    The other metrics of its process are not in files.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    value = MultiProcessValue()(  # type: ignore[no-untyped-call]
+        "counter", "sentiment_worker_deaths", "sentiment_worker_deaths_total", [], [], WORKER_DEATHS_HELP
+    )
+    return lambda: value.inc(1)
 
 
 def serving(manifest: Manifest, sha256: str) -> None:

@@ -1,5 +1,7 @@
 """Settings, read from SENTIMENT_* environment variables. docs/reference/operations.md has the table."""
 
+import difflib
+import os
 import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -34,6 +36,12 @@ NAMED_KEY = re.compile(r"([A-Za-z0-9._-]{1,64}):(.*)")
 SECRETS = {"api_keys"}
 """Settings whose values are never printed."""
 
+FOREIGN = {f"{PREFIX}DATA"}
+"""Variables of this project that are not settings of the service."""
+
+OF_KUBERNETES = re.compile(rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
+"""Variables that Kubernetes sets in every container of a namespace with a Service whose name begins with sentiment."""
+
 
 def _cores_per_worker(values: dict[str, Any]) -> int:
     workers: int = values.get("workers", 1)
@@ -52,6 +60,12 @@ class Settings(BaseSettings):
     model: str = Field(
         default="default",
         description='The bundle to serve: a folder, or "default" for the one that ships with the project.',
+    )
+    model_sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="The SHA-256 that the bundle's manifest.json must have, as GET /v1/model gives it; another "
+        "stops the start. By default any. All workers serve the one that was verified at the start.",
     )
     device: Literal["cpu", "cuda"] = Field(
         default="cpu",
@@ -139,11 +153,31 @@ class Settings(BaseSettings):
         le=600,
         description="After SIGTERM the service is not ready but still answers, so that a load balancer can turn away.",
     )
+    grace_seconds: float = Field(
+        default=30.0,  # deadline_seconds, so that every request under way can end
+        gt=0,
+        le=3600,
+        description="How long requests and streams under way may take to end after the drain; what is left then is "
+        "broken off.",
+    )
     keep_alive_seconds: float = Field(
         default=75.0,  # longer than the 60 s after which common load balancers close an idle connection themselves
         gt=0,
         le=3600,
         description="How long an idle connection stays open. Keep it above the idle timeout of a load balancer.",
+    )
+    head_seconds: float = Field(
+        default=10.0,  # a head is one packet of most clients
+        gt=0,
+        le=3600,
+        description="How long the line and headers of a request may take to arrive, from their first byte; then the "
+        "connection closes.",
+    )
+    max_connections: int = Field(
+        default=1024,
+        ge=1,
+        description="Maximum number of open connections. A new one takes the place of one that is idle; if none is, "
+        "its request is answered with 429, except for probes.",
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
@@ -220,13 +254,27 @@ def read_settings() -> Settings:
     """Read the environment.
 
     Raises:
-        SettingsError: a value is invalid, or two contradict each other; every invalid one is named.
+        SettingsError: a value is invalid, two contradict each other, or a name is unknown; every invalid one is named.
     """
+    if problems := [_unknown(name) for name in sorted(os.environ) if _is_misspelt(name)]:
+        raise SettingsError("The service cannot start with these settings.\n" + "\n".join(problems))
     try:
         return Settings()
     except ValidationError as error:
         problems = [_problem(problem["loc"], problem["input"], problem["msg"]) for problem in error.errors()]
         raise SettingsError("The service cannot start with these settings.\n" + "\n".join(problems)) from None
+
+
+def _is_misspelt(variable: str) -> bool:
+    name = variable.upper()  # as pydantic-settings compares them
+    is_known = name.removeprefix(PREFIX).lower() in Settings.model_fields
+    return name.startswith(PREFIX) and not (is_known or name in FOREIGN or OF_KUBERNETES.fullmatch(name))
+
+
+def _unknown(variable: str) -> str:
+    names = [PREFIX + name.upper() for name in Settings.model_fields]
+    nearest = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=0.0)[0]
+    return f"{variable}: there is no such setting; the nearest is {nearest}"
 
 
 def _problem(location: tuple[int | str, ...], value: object, message: str) -> str:

@@ -20,8 +20,8 @@ LIMITS = {
 
 @pytest.fixture(scope="session")
 def serve(tiny_bundle: Path, start_server: StartServer) -> StartServer:
-    """Start the service over the tiny bundle; settings replace ``LIMITS``."""
-    return lambda **settings: start_server(model=tiny_bundle, **(LIMITS | settings))
+    """Start the service over the tiny bundle; settings replace this and ``LIMITS``."""
+    return lambda **settings: start_server(**({"model": tiny_bundle} | LIMITS | settings))
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_the_table_of_settings_is_complete_and_its_defaults_are_true():
     expected = {}
     for name, field in Settings.model_fields.items():
         default = "processors / workers" if name == "threads" else field.get_default()
-        expected[f"SENTIMENT_{name.upper()}"] = str(default) if default != () else "none"
+        expected[f"SENTIMENT_{name.upper()}"] = str(default) if default not in ((), None) else "none"
     assert rows == expected
 
 

@@ -22,6 +22,7 @@ def test_the_defaults():
 def test_every_setting_can_be_set(monkeypatch):
     values = {
         "model": "/bundle",
+        "model_sha256": "ab" * 32,
         "device": "cuda",
         "workers": 2,
         "threads": 5,
@@ -37,7 +38,10 @@ def test_every_setting_can_be_set(monkeypatch):
         "max_resident_bytes": 2**30,
         "deadline_seconds": 1.5,
         "drain_seconds": 0.0,
+        "grace_seconds": 45.0,
         "keep_alive_seconds": 90.0,
+        "head_seconds": 5.0,
+        "max_connections": 100,
         "access_log": False,
         "access_log_format": "json",
     }
@@ -130,3 +134,45 @@ def test_every_invalid_setting_is_named_with_its_value(monkeypatch):
 
 def test_every_setting_is_described():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("SENTIMENT_MAX_TEXT", "SENTIMENT_MAX_TEXTS"),
+        ("SENTIMENT_THREAD", "SENTIMENT_THREADS"),
+        ("SENTIMENT_KEEPALIVE_SECONDS", "SENTIMENT_KEEP_ALIVE_SECONDS"),
+        ("sentiment_wokers", "SENTIMENT_WORKERS"),
+    ],
+)
+def test_a_misspelt_name_is_refused_with_the_nearest(monkeypatch, name, nearest):
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(SettingsError, match=f"{name}: there is no such setting; the nearest is {nearest}$"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
+        "SENTIMENT_SERVICE_HOST",
+        "SENTIMENT_SERVICE_PORT",
+        "SENTIMENT_SERVICE_PORT_HTTP",
+        "SENTIMENT_PORT",
+        "SENTIMENT_PORT_3000_TCP",
+        "SENTIMENT_PORT_3000_TCP_ADDR",
+        "SENTIMENT_API_V2_SERVICE_HOST",
+        "SENTIMENT_API_V2_PORT_3000_TCP_PROTO",
+        "SENTIMENT_DATA",  # of the tests, whatever the service
+    ],
+)
+def test_variables_that_kubernetes_sets_for_a_service_of_this_name_are_no_settings(monkeypatch, name):
+    monkeypatch.setenv(name, "tcp://10.0.0.1:3000")
+    read_settings()
+
+
+@pytest.mark.parametrize("value", ["ab", "AB" * 32, "xy" * 32])
+def test_a_hash_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv("SENTIMENT_MODEL_SHA256", value)
+    with pytest.raises(SettingsError, match=f"SENTIMENT_MODEL_SHA256={value}: "):
+        read_settings()
