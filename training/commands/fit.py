@@ -1,4 +1,4 @@
-"""``python -m training fit``: LightningCLI around the task and the data."""
+"""What ``python -m training fit`` does: LightningCLI around the task and the data; ``fit_options`` starts it."""
 
 import errno
 import shlex
@@ -165,11 +165,6 @@ def check_options(config: Mapping[str, Any]) -> None:
         message = f"--trainer.accelerator is {accelerator}, but no such device is available; pass cpu or auto"
         raise UsageError(message)
     check_text_keys("data.label_map", config["data"]["label_map"])
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    fit(arguments)
 
 
 def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[str] = ()) -> lightning.Trainer:

@@ -7,13 +7,13 @@ from importlib import import_module
 from model_store import __version__
 
 COMMANDS = {
-    "fit": ("training.commands.fit", "train a classifier on labeled text"),
+    "fit": ("training.commands.fit_options", "train a classifier on labeled text"),
     "split": ("training.commands.split", "cut one labeled file into training, validation and test files"),
     "test": ("training.commands.test", "measure a checkpoint or a bundle on a labeled file"),
     "evaluate": ("training.commands.evaluate", "run the behavioral suite on a checkpoint or a bundle"),
     "repeat": ("training.commands.repeat", "fit with several seeds; mean and spread of every test metric"),
     "cross_validate": ("training.commands.cross_validate", "fit once per fold of one file; mean and spread"),
-    "export": ("training.commands.export", "turn a checkpoint into a bundle to store and serve"),
+    "export": ("training.commands.export_options", "turn a checkpoint into a bundle to store and serve"),
     "card": ("training.commands.card", "attach reports and measurements to a bundle and rewrite its card"),
     "diagnose": ("training.commands.diagnose", "measure the lecture's claims, also on a model of your own"),
     "distill": ("training.commands.distill", "let a large Hugging Face classifier teach the small encoder"),

@@ -19,7 +19,7 @@ from training.data.cache import default_folder
 from training.data.examples import DataError, SkippedRows
 from training.data.leakage import LeakageOptions, skipped_leaks
 from training.data.readers import ReadingOptions
-from training.data.readers.files import Files, paths
+from training.data.readers.files import Files, paths, short_name
 from training.data.tokenized import UNLABELED, Batch, TokenizedExamples
 from training.data.tokenized_files import LabeledFile, TokenizedFile, learn_tokenizer, tokenize
 from training.data.vocabulary import TokenizerOptions, build_pipeline, starting_vectors
@@ -306,8 +306,3 @@ def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
         if len(group) > 1
     ]
     return "\n".join(lines)
-
-
-def short_name(path: Path) -> str:
-    """A file's name with its folder's, which distinguishes files but does not reveal paths of the machine."""
-    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name

@@ -24,6 +24,11 @@ def paths(files: str | Sequence[str]) -> list[Path]:
     return [Path(name) for name in ([files] if isinstance(files, str) else files)]
 
 
+def short_name(path: Path) -> str:
+    """A file's name with its folder's, which distinguishes files but does not reveal paths of the machine."""
+    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+
+
 @contextmanager
 def open_data(path: Path) -> Iterator[io.BufferedReader | gzip.GzipFile]:
     """Open a file that has something in it, unpacking gzip whatever the file is called.
