@@ -8,6 +8,7 @@ from model_store import __version__
 
 COMMANDS = {
     "fit": ("training.commands.fit_options", "train a classifier on labeled text"),
+    "inspect": ("training.commands.inspect_file", "show what is in a labeled file, and what to run next"),
     "split": ("training.commands.split", "cut one labeled file into training, validation and test files"),
     "test": ("training.commands.test", "measure a checkpoint or a bundle on a labeled file"),
     "evaluate": ("training.commands.evaluate", "run the behavioral suite on a checkpoint or a bundle"),

@@ -13,3 +13,8 @@ def read_html(text: str) -> str:
     Entities are read after breaks, so a break that is itself escaped ("&lt;br&gt;") stays as the text shows it.
     """
     return _ENTITY.sub(lambda entity: html.unescape(entity[0]), _BREAKS.sub("\n", text)).strip()
+
+
+def holds_html(text: str) -> bool:
+    """Whether ``read_html`` would change more than the ends of the text."""
+    return _BREAKS.search(text) is not None or _ENTITY.search(text) is not None
