@@ -6,11 +6,14 @@ Neither needs Lightning, whose import takes seconds.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from textwrap import fill
 
 from training.commands.parser import UsageError, plain_errors
 from training.data.leakage import LeakageOptions
 from training.data.readers import ReadingOptions
+
+CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,18 @@ def main(arguments: list[str]) -> None:
         check_names(arguments)
     from training.commands.fit import fit
 
-    fit(["--help" if argument == "--help_all" else argument for argument in arguments])
+    fit(["--help" if argument == "--help_all" else argument for argument in with_shipped_configs(arguments)])
+
+
+def with_shipped_configs(arguments: Sequence[str]) -> list[str]:
+    """The arguments, in which training/configs/NAME.yaml is found in every folder: where the package is installed."""
+    shipped = {f"training/configs/{path.name}": path for path in CONFIGS.glob("*.yaml")}
+    found = []
+    for argument in arguments:
+        option, equals, value = argument.rpartition("=")  # "--config=NAME", or "NAME" after "--config"
+        path = shipped.get(value)
+        found.append(argument if path is None or Path(value).exists() else f"{option}{equals}{path}")
+    return found
 
 
 def check_names(arguments: Sequence[str], others: Sequence[str] = ()) -> None:

@@ -1,6 +1,7 @@
 """The commands of ``python -m training``: one table, and the dispatch."""
 
 import difflib
+import signal
 import sys
 from importlib import import_module
 
@@ -22,6 +23,9 @@ COMMANDS = {
 }
 """Each command's module, which has ``main(arguments)``, and its line in the help."""
 
+INTERRUPTED = 128 + signal.SIGINT
+"""130: how a shell reports a program that Ctrl-C ended."""
+
 HELP = """\
 python -m training COMMAND [options]
 
@@ -38,7 +42,7 @@ Each command explains its options with --help. A flag takes no value (--overwrit
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; exit with 2 if the command is unknown."""
+    """Run one command; exit with 2 if the command is unknown, with 130 after Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or arguments[0] in {"-h", "--help"}:
         sys.stdout.write(help_text())
@@ -54,7 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"{arguments[0]!r} is not a command{meant}\n{known}\nMore: python -m training --help\n")
         raise SystemExit(2)
     module, _ = COMMANDS[name]
-    import_module(module).main(arguments[1:])
+    try:
+        import_module(module).main(arguments[1:])
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\n{name} was stopped by Ctrl-C\n")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def help_text() -> str:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from model_store.atomic_write import write_json
 from model_store.plain_console import plain_console
-from training.commands.fit_options import check_names
+from training.commands.fit_options import check_names, with_shipped_configs
 from training.commands.parser import UsageError, parse, plain_errors, split_arguments
 from training.evaluation.tables import plain_table
 from training.fit.run_files import METRICS
@@ -134,7 +134,7 @@ def resolved_config(
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            fit([*arguments, "--print_config"], command=command, other_keys=keys)
+            fit([*with_shipped_configs(arguments), "--print_config"], command=command, other_keys=keys)
     except SystemExit as end:
         if end.code:
             raise

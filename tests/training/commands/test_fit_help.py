@@ -2,7 +2,8 @@
 
 import pytest
 
-from training.commands.fit_options import FIRST, KEYS, NAMES, OF_LIBRARIES, check_names
+from tests.support.paths import CONFIGS
+from training.commands.fit_options import FIRST, KEYS, NAMES, OF_LIBRARIES, check_names, with_shipped_configs
 from training.commands.main import main
 from training.commands.parser import UsageError
 from training.commands.repeat import resolved_config
@@ -77,3 +78,19 @@ def test_options_of_the_command_around_fit_are_suggested_too():
     with pytest.raises(UsageError) as error:
         check_names(["--sed=1"], ["seeds"])
     assert "seeds" in error.value.keys
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--config=training/configs/gru.yaml"], ["--config", "training/configs/gru.yaml"]]
+)
+def test_a_shipped_config_is_found_from_any_folder(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "=".join(with_shipped_configs(arguments)) == f"--config={CONFIGS / 'gru.yaml'}"
+    (tmp_path / "training" / "configs").mkdir(parents=True)
+    (tmp_path / "training" / "configs" / "gru.yaml").write_text("model: {}\n")
+    assert with_shipped_configs(arguments) == arguments
+
+
+def test_other_arguments_stay_as_they_are():
+    arguments = ["--config", "mine.yaml", "--data.label_map={a=b: c}", "--data.train", "training/configs/none.yaml"]
+    assert with_shipped_configs(arguments) == arguments

@@ -29,6 +29,16 @@ def test_an_unknown_command_is_refused_with_the_nearest(capsys):
     assert "'evalute' is not a command; did you mean evaluate?" in capsys.readouterr().err
 
 
+def test_ctrl_c_ends_any_command_with_130_and_a_line(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.commands.split.main", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        main(["split", "file.csv"])
+    assert capsys.readouterr().err == "\nsplit was stopped by Ctrl-C\n"
+
+
 HEAVY = {
     "torch",
     "pytorch_lightning",
