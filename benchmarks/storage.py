@@ -41,7 +41,8 @@ from training.data.readers import ReadingOptions, read_examples
 from training.evaluation.predictions import bundle_logits
 from training.export.bundle import Description, make_manifest
 from training.export.onnx_graph import build_graph
-from training.export.quantization import Storage, quantize_weights
+from training.export.quantization import quantize_weights
+from training.export.storage import Storage
 from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding

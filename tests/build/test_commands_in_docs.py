@@ -33,7 +33,7 @@ SHOWN = shown_commands()
 
 def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
     with pytest.raises(SystemExit) as end:
-        main([*command.split(), "--help"])
+        main([*command.split(), "--help_all" if command == "fit" else "--help"])
     assert end.value.code == 0
     return set(re.findall(r"--[\w.]+[\w-]*", capsys.readouterr().out))
 

@@ -10,8 +10,8 @@ from model_store import bundle as bundles
 from model_store.plain_console import plain_console
 from training.commands.parser import parse, plain_errors
 from training.data.examples import DataError
-from training.data.module import short_name
 from training.data.readers import ReadingOptions, read_examples
+from training.data.readers.files import short_name
 from training.evaluation.predictions import Predictions, predict_file
 from training.export.reports import EvidenceError, attach_measurements, attach_reports
 

@@ -4,21 +4,19 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from model_store.plain_console import plain_console
 from model_store.usable_cores import usable_cores
-from training.commands.parser import UsageError, run
+from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError
 from training.data.readers import ReadingOptions
-from training.fit.checkpoint import CheckpointError
-from training.lecture import checkpoint as lecture_checkpoint
-from training.lecture import experiments, report
-from training.lecture.results import Finding
-from training.lecture.sentences import read_sentences
-from training.lecture.settings import SAMPLE, DiagnosisError, FitConfig, ModelOptions, Settings, read_fit_config
-from training.network.validation import OptionError
+
+if TYPE_CHECKING:
+    from training.lecture.results import Finding
+    from training.lecture.settings import FitConfig, Settings
 
 DESCRIPTION = """\
 Tests the lecture's claims on gradients, memory, counting, depth and both directions with small, seeded experiments on
@@ -38,8 +36,13 @@ QUICK_SEEDS = 2
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    errors = (CheckpointError, DataError, DiagnosisError, OptionError)
-    run(diagnose, arguments, command="diagnose", description=DESCRIPTION, errors=errors)
+    options = parse(diagnose, arguments, command="diagnose", description=DESCRIPTION)
+    from training.fit.checkpoint import CheckpointError
+    from training.lecture.settings import DiagnosisError
+    from training.network.validation import OptionError
+
+    with plain_errors("diagnose", CheckpointError, DataError, DiagnosisError, OptionError):
+        diagnose(**options)
 
 
 def diagnose(
@@ -70,6 +73,9 @@ def diagnose(
         seed: first of the seeds; three networks of each kind are trained, two in a quick run.
         workers: number of experiments at a time, each on one thread; 0 for one per core.
     """
+    from training.lecture import experiments, report
+    from training.lecture.settings import FitConfig, ModelOptions, read_fit_config
+
     settings = _settings(
         config=read_fit_config(config) if config else FitConfig(ModelOptions(), ReadingOptions(), None, None),
         quick=quick,
@@ -95,14 +101,16 @@ def diagnose(
 
 def _settings(
     *,
-    config: FitConfig,
+    config: "FitConfig",
     quick: bool,
     seed: int,
     checkpoint: Path | None,
     texts: Path | None,
     train: Path | None,
     validation: Path | None,
-) -> Settings:
+) -> "Settings":
+    from training.lecture.settings import SAMPLE, Settings
+
     if texts and not checkpoint:
         message = "--texts needs --checkpoint, which reads the texts; pass both or neither"
         raise UsageError(message)
@@ -123,15 +131,20 @@ def _settings(
     )
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: "Settings") -> None:
     """Check files and options before the experiments."""
+    from training.lecture import checkpoint as lecture_checkpoint
+    from training.lecture.sentences import read_sentences
+
     read_sentences(settings)
     if settings.checkpoint:
         lecture_checkpoint.load(settings.checkpoint)
         lecture_checkpoint.texts_of(settings)
 
 
-def _run(names: list[str], settings: Settings, *, workers: int) -> list[Finding]:
+def _run(names: list[str], settings: "Settings", *, workers: int) -> "list[Finding]":
+    from training.lecture import experiments
+
     progress = Progress(
         SpinnerColumn(finished_text=" "),
         TextColumn("{task.description}"),
@@ -147,7 +160,7 @@ def _run(names: list[str], settings: Settings, *, workers: int) -> list[Finding]
         def started(name: str) -> None:
             lines[name] = progress.add_task(experiments.EXPERIMENTS[name].claim.title, total=None)
 
-        def finished(name: str, finding: Finding) -> None:
+        def finished(name: str, finding: "Finding") -> None:
             title = f"{finding.claim.title}: {finding.verdict}"
             progress.update(lines[name], description=title, total=1, completed=1)
             progress.advance(whole)

@@ -8,24 +8,13 @@ from typing import Literal
 
 from model_store import BundleError
 from model_store.plain_console import plain_console
-from training.commands.parser import UsageError, run
+from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError, Example, SkippedRows
 from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import Files, paths
-from training.distillation.augmentation import augmented
-from training.distillation.counterfactuals import read_groups, with_counterfactuals
-from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams
-from training.distillation.scorers import InferenceOptions, ensemble, load_teacher_scorer, merge_labels
-from training.distillation.scoring import ScoringError, agreement, score_texts
-from training.distillation.teacher import TeacherError, new_teacher
-from training.distillation.teacher_training import Schedule, Targets, fine_tune
-from training.distillation.texts import read_texts
-from training.fit.checkpoint import CheckpointError
 
 RENAMED = {"tokens_a_batch": "tokens_per_batch"}
-
-ERRORS = (BundleError, CheckpointError, DataError, ScoringError, TeacherError)
 
 HELP = """\
 python -m training distill COMMAND [options]
@@ -57,10 +46,10 @@ def main(arguments: list[str]) -> None:
         return
     name, rest = arguments[0], arguments[1:]
     if name == "student":
-        from training.commands import fit  # noqa: PLC0415 - Lightning's command line, which the others do without
+        from training.commands import fit_options
 
         sys.stderr.write("distill student is now fit, with the same options\n")
-        fit.main(rest)
+        fit_options.main(rest)
         return
     if name not in COMMANDS:
         known = f"expected one of: {', '.join(COMMANDS)}"
@@ -68,7 +57,13 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(2)
     function = COMMANDS[name]
     description = (function.__doc__ or "").partition("\n")[0]
-    run(function, rest, command=f"distill {name}", description=description, errors=ERRORS, renamed=RENAMED)
+    options = parse(function, rest, command=f"distill {name}", description=description, renamed=RENAMED)
+    from training.distillation.scoring import ScoringError
+    from training.distillation.teacher import TeacherError
+    from training.fit.checkpoint import CheckpointError
+
+    with plain_errors(f"distill {name}", BundleError, CheckpointError, DataError, ScoringError, TeacherError):
+        function(**options)
 
 
 def teacher(
@@ -107,6 +102,9 @@ def teacher(
         precision: bf16-mixed is about twice as fast on processors and GPUs with bfloat16 units.
         seed: of the new head, the order of texts and dropout.
     """
+    from training.distillation.teacher import new_teacher
+    from training.distillation.teacher_training import Schedule, Targets, fine_tune
+
     examples = _labeled(train, reading)
     coarse = coarse or {}
     own = {example.label for example in examples} - set(coarse)
@@ -151,6 +149,8 @@ def ngrams(
         least_texts: minimum number of texts that contain an n-gram.
         regularization: weight of the L2 penalty; larger for few texts.
     """
+    from training.distillation.ngrams import SUFFIX, fit_ngrams, save_ngrams
+
     if to.suffix != SUFFIX:
         message = f"--to is {to}, but the name of an n-gram file ends in {SUFFIX}: pass {to}{SUFFIX}"
         raise UsageError(message)
@@ -196,6 +196,12 @@ def score(
         bfloat16: about twice as fast on processors and GPUs with bfloat16 units; scores differ in the third digit.
         seed: of the variants.
     """
+    from training.distillation.augmentation import augmented
+    from training.distillation.counterfactuals import read_groups, with_counterfactuals
+    from training.distillation.scorers import InferenceOptions, ensemble, load_teacher_scorer, merge_labels
+    from training.distillation.scoring import agreement, score_texts
+    from training.distillation.texts import read_texts
+
     names = [teacher] if isinstance(teacher, str) else teacher
     inference = InferenceOptions(max_tokens=max_tokens, tokens_per_batch=tokens_per_batch, bfloat16=bfloat16)
     scorer = ensemble([merge_labels(load_teacher_scorer(name, inference), merge or {}) for name in names])

@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     """Run the command."""
     renamed = {"behavior": None, "behaviour": None}
     options = parse(evaluate, arguments, command="evaluate", description=DESCRIPTION, renamed=renamed)
-    from training.fit.checkpoint import CheckpointError  # noqa: PLC0415 - torch, which --help does without
+    from training.fit.checkpoint import CheckpointError
 
     with plain_errors("evaluate", BundleError, CheckpointError, NoPolarityError, TemplateError):
         evaluate(**options)
@@ -42,7 +42,7 @@ def evaluate(model: str = "default", *, to: Path | None = None, cases: int = CAS
     Raises:
         UsageError: ``cases`` is below 1.
     """
-    from training.evaluation.scorer import load_scorer  # noqa: PLC0415 - torch, which --help does without
+    from training.evaluation.scorer import load_scorer
 
     if cases < 1:
         message = f"--cases is {cases}, but it should be at least 1"

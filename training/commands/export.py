@@ -1,4 +1,4 @@
-"""``python -m training export``: turns a checkpoint into a bundle. Its options are in ``export_options``."""
+"""What ``python -m training export`` does; ``export_options`` has its options and starts it."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from model_store import bundle as bundles
 from model_store.manifest import Machine, Manifest, Training, TrainingFile
 from model_store.plain_console import plain_console
 from training.commands.card import CardOptions, write_card
-from training.commands.export_options import DESCRIPTION, RENAMED, ExportOptions, check
-from training.commands.parser import UsageError, parse, plain_errors
+from training.commands.export_options import ExportOptions, check
+from training.commands.parser import UsageError
 from training.data.examples import DataError, Example
-from training.data.module import short_name
 from training.data.readers import ReadingOptions, read_examples
+from training.data.readers.files import short_name
 from training.evaluation.polarity import default_polarities
 from training.evaluation.predictions import concatenate, predict_file
 from training.evaluation.selective import risk_coverage
@@ -38,13 +38,6 @@ from training.fit.task import SentimentTask
 from training.network.validation import OptionError
 
 ERRORS = (BundleError, CheckpointError, DataError, EvidenceError, OptionError, ParityError, VocabularyError)
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    given = parse(ExportOptions, arguments, command="export", description=DESCRIPTION, renamed=RENAMED)
-    with plain_errors("export", *ERRORS):
-        export(ExportOptions(**given), command=shlex.join(["python", "-m", "training", "export", *arguments]))
 
 
 def export(options: ExportOptions, *, command: str) -> None:

@@ -1,6 +1,7 @@
-"""Options of ``python -m training export``, and their checks."""
+"""``python -m training export``: turns a checkpoint into a bundle; its options and their checks."""
 
 import re
+import shlex
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
@@ -8,10 +9,10 @@ from model_store import BundleError
 from model_store.manifest import Arithmetic
 from training.commands.card import RENAMED as RENAMED_REPORTS
 from training.commands.card import ReportFiles
-from training.commands.parser import UsageError
+from training.commands.parser import UsageError, parse, plain_errors
 from training.data.readers import Format
-from training.export.quantization import Storage
 from training.export.reports import read_behavior, read_comparison
+from training.export.storage import Storage
 
 DESCRIPTION = """\
 Writes a bundle with its card: checks that the ONNX graph equals the network, calibrates it, chooses the score from
@@ -100,6 +101,15 @@ class ExportOptions:
     counted: Path | list[Path] | None = None
     reports: ReportFiles = field(default_factory=ReportFiles)
     overwrite: bool = False
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    given = parse(ExportOptions, arguments, command="export", description=DESCRIPTION, renamed=RENAMED)
+    from training.commands.export import ERRORS, export
+
+    with plain_errors("export", *ERRORS):
+        export(ExportOptions(**given), command=shlex.join(["python", "-m", "training", "export", *arguments]))
 
 
 def check(options: ExportOptions) -> None:

@@ -1,4 +1,4 @@
-"""``python -m training fit``: LightningCLI around the task and the data."""
+"""What ``python -m training fit`` does: LightningCLI around the task and the data; ``fit_options`` starts it."""
 
 import errno
 import shlex
@@ -19,6 +19,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from training.commands.parser import StrictParser, UsageError, check_text_keys, plain_errors
 from training.data.examples import DataError
 from training.data.module import SentimentData
+from training.data.readers.files import open_data, paths
 from training.fit import run_folder
 from training.fit.callbacks.checkpoint_files import CheckpointNotWrittenError, DurableCheckpoints
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry
@@ -89,6 +90,7 @@ class SentimentCLI(LightningCLI):
         trial = config["trainer"]["fast_dev_run"] or config["trainer"]["enable_checkpointing"] is False
         if not (trial or config["overwrite"] or config["ckpt_path"]):
             run_folder.check_free(Path(config["trainer"]["default_root_dir"]))
+        check_files(config)
 
     def instantiate_trainer(self, **options: Any) -> lightning.Trainer:  # noqa: ANN401 - Lightning's signature
         """Make a trainer that writes logs and checkpoints to the run folder; ``Resume`` comes first."""
@@ -167,9 +169,19 @@ def check_options(config: Mapping[str, Any]) -> None:
     check_text_keys("data.label_map", config["data"]["label_map"])
 
 
-def main(arguments: list[str]) -> None:
-    """Run the command."""
-    fit(arguments)
+def check_files(config: Mapping[str, Any]) -> None:
+    """Check that the files of a run are there; otherwise the last would be missed only when the others are read.
+
+    Raises:
+        CheckpointError: ``ckpt_path`` names no checkpoint.
+        DataError: a data file is missing, unreadable or empty.
+    """
+    for part in ("train", "validation", "test", "held_out"):
+        for path in paths(config["data"][part] or []):
+            with open_data(path):
+                pass
+    if config["ckpt_path"] not in {None, "last"}:
+        steps_taken(Path(config["ckpt_path"]))
 
 
 def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[str] = ()) -> lightning.Trainer:

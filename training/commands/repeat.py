@@ -17,10 +17,10 @@ from rich.text import Text
 
 from model_store.atomic_write import write_json
 from model_store.plain_console import plain_console
-from training.commands.fit import fit
+from training.commands.fit_options import check_names, with_shipped_configs
 from training.commands.parser import UsageError, parse, plain_errors, split_arguments
 from training.evaluation.tables import plain_table
-from training.fit.callbacks.run_record import METRICS
+from training.fit.run_files import METRICS
 
 DESCRIPTION = """\
 Trains with seeds 1, 2, ... into FOLDER/seed-1, FOLDER/seed-2, ... where FOLDER is the config's
@@ -127,11 +127,14 @@ def resolved_config(
     Raises:
         SystemExit: with 2 if an option is not one of fit's.
     """
-    printed = io.StringIO()
     keys = [] if options is None else [field.name for field in fields(options)]
+    check_names(arguments, keys)
+    from training.commands.fit import fit
+
+    printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            fit([*arguments, "--print_config"], command=command, other_keys=keys)
+            fit([*with_shipped_configs(arguments), "--print_config"], command=command, other_keys=keys)
     except SystemExit as end:
         if end.code:
             raise

@@ -16,7 +16,6 @@ from training.commands.parser import run
 from training.commands.repeat import Summary, summarize
 from training.evaluation.tables import plain_table
 from training.recipes.default.recipe import Recipe
-from training.recipes.default.steps import attach, steps
 
 DESCRIPTION = """\
 Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, scores labeled and unlabeled
@@ -105,6 +104,8 @@ def reproduce_model(
 
 def reproduce(recipe: Recipe) -> None:
     """Run every step that is not done yet, then choose the best student and attach its reports."""
+    from training.recipes.default.steps import attach, steps
+
     console = plain_console(stderr=True)
     all_steps = steps(recipe)
     for index, step in enumerate(all_steps, start=1):

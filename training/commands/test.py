@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from rich.table import Table
@@ -13,15 +13,16 @@ from rich.text import Text
 from model_store import BundleError
 from model_store.hashing import file_sha256
 from model_store.plain_console import plain_console
-from training.commands.parser import run
+from training.commands.parser import parse, plain_errors
 from training.data.examples import DataError, Example, SkippedRows
-from training.data.module import short_name
 from training.data.readers import ReadingOptions, read_examples
+from training.data.readers.files import short_name
 from training.evaluation import metrics
 from training.evaluation.metrics import Estimate, LabelMetrics, Outcomes
-from training.evaluation.scorer import Scorer, load_scorer
 from training.evaluation.tables import plain_table
-from training.fit.checkpoint import CheckpointError
+
+if TYPE_CHECKING:
+    from training.evaluation.scorer import Scorer
 
 DESCRIPTION = """\
 Measures a checkpoint or a bundle on a labeled file: accuracy, macro-F1, calibration error (15 bins) and polar
@@ -64,8 +65,11 @@ class EvaluationReport:
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    errors = (BundleError, CheckpointError, DataError)
-    run(measure_model, arguments, command="test", description=DESCRIPTION, errors=errors)
+    options = parse(measure_model, arguments, command="test", description=DESCRIPTION)
+    from training.fit.checkpoint import CheckpointError
+
+    with plain_errors("test", BundleError, CheckpointError, DataError):
+        measure_model(**options)
 
 
 def measure_model(
@@ -91,6 +95,8 @@ def measure_model(
         CheckpointError: the checkpoint cannot be used.
         DataError: the file cannot be used.
     """
+    from training.evaluation.scorer import load_scorer
+
     scorer = load_scorer(model)
     options = ReadingOptions.among(scorer.reading, **{"trees": "root", "on_bad_row": "stop", **reading})
     bad_rows = SkippedRows(options.on_bad_row)
@@ -103,7 +109,7 @@ def measure_model(
 
 
 def measure(
-    scorer: Scorer, examples: list[Example], *, file: Path, bad_rows: SkippedRows, seed: int
+    scorer: "Scorer", examples: list[Example], *, file: Path, bad_rows: SkippedRows, seed: int
 ) -> EvaluationReport:
     """Score every example and compute the metrics; a text without a token is left out and counted.
 

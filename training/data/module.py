@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader
 from training.data.batches import BatchingOptions, LengthBucketedSampler
 from training.data.cache import default_folder
 from training.data.examples import DataError, SkippedRows
+from training.data.label_names import labels_alike
 from training.data.leakage import LeakageOptions, skipped_leaks
 from training.data.readers import ReadingOptions
-from training.data.readers.files import Files, paths
+from training.data.readers.files import Files, paths, short_name
 from training.data.tokenized import UNLABELED, Batch, TokenizedExamples
 from training.data.tokenized_files import LabeledFile, TokenizedFile, learn_tokenizer, tokenize
 from training.data.vocabulary import TokenizerOptions, build_pipeline, starting_vectors
@@ -296,18 +297,9 @@ def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
     """
     counts = torch.bincount(label_indices[label_indices != UNLABELED], minlength=len(labels)).tolist()
     lines = ["Labels: " + ", ".join(f"{label} ({count:,})" for label, count in zip(labels, counts, strict=True))]
-    alike: dict[str, list[str]] = {}
-    for label in labels:
-        alike.setdefault("".join(label.split()).casefold(), []).append(label)
     lines += [
         f"The labels {' and '.join(map(repr, group))} differ only by case or space; if they are the same, give them "
         "one name with --data.label_map."
-        for group in alike.values()
-        if len(group) > 1
+        for group in labels_alike(labels)
     ]
     return "\n".join(lines)
-
-
-def short_name(path: Path) -> str:
-    """A file's name with its folder's, which distinguishes files but does not reveal paths of the machine."""
-    return f"{path.parent.name}/{path.name}" if path.parent.name else path.name

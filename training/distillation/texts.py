@@ -39,7 +39,7 @@ def read_texts(path: Path, options: ReadingOptions, *, labeled: bool) -> Iterato
     """
     bad_rows = SkippedRows(options.on_bad_row)
     if not labeled and options.format == "lines":
-        yield from (Text(line.strip(), None) for _, line in read_text_lines(path, bad_rows))
+        yield from (Text(line.strip(), None) for _, line in read_text_lines(path, bad_rows, options.encoding))
         return
     if not labeled:
         options = replace(options, label_column=options.text_column, label_map=None)

@@ -16,7 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from model_store.manifest import Arithmetic
-from training.export.quantization import MAX_FACTOR_CODE, Storage
+from training.export.quantization import MAX_FACTOR_CODE
+from training.export.storage import Storage
 from training.network import SentimentNetwork
 from training.network.cells import Cell, RecurrentLayer, get_cell
 from training.network.connections import Dense, Highway, Plain, Residual

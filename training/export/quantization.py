@@ -5,17 +5,16 @@ computes in 32 bits. Arithmetic in 8 bits is a separate choice: weights stay cod
 dynamically per step, and products accumulate in int32. Either way the network is rounded before it is measured.
 """
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from model_store.manifest import Arithmetic
+from training.export.storage import Storage
 from training.network.cells import CELLS, RecurrentLayer, cell_of
 from training.network.quantization import dequantize, quantize_rows
 from training.network.validation import OptionError, check_choice
-
-Storage = Literal["float32", "float16", "int8"]
 
 MAX_FACTOR_CODE = 63
 """The largest code of a matrix that is multiplied in 8 bits.

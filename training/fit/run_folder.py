@@ -8,9 +8,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from training.fit.run_files import CHECKPOINTS, CONFIG
+
 DEFAULT = "runs/unnamed"
-CONFIG = "config.yaml"
-CHECKPOINTS = "checkpoints"
 
 
 class SaveConfig(SaveConfigCallback):

@@ -39,3 +39,22 @@ def test_a_wrong_name_for_a_bundle_is_refused_before_the_checkpoint_is_read(tmp_
     error = capsys.readouterr().err
     assert "--name is 'My_Model', but it should be of lower-case letters" in error
     assert "absent" not in error
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--data.test=absent-test.csv", "absent-test.csv: there is no such file."),
+        ("--data.validation=[absent.csv]", "absent.csv: there is no such file."),
+        ("--data.held_out=absent.txt", "absent.txt: there is no such file."),
+        ("--ckpt_path=absent.ckpt", "absent.ckpt: no such checkpoint"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named_before_the_first_is_read(tmp_path, capsys, option, message):
+    # Read, the training file would be the error: it has one label only.
+    (tmp_path / "one.csv").write_text("text,label\na,good\nb,good\n")
+    files = [f"--data.train={tmp_path / 'one.csv'}", f"--data.validation={SAMPLE / 'validation.csv'}"]
+    with pytest.raises(SystemExit, match="1"):
+        main(["fit", *files, f"--trainer.default_root_dir={tmp_path / 'run'}", option])
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

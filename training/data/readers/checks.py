@@ -1,6 +1,7 @@
 """Checks of rows: a usable row has a text that is not empty and a known label; any other is an error that says why."""
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from training.data.examples import DataError, Example, Unit
+from training.data.readers.html import read_html
 from training.data.readers.penn_treebank import join_tokens
 from training.data.readers.rows import Row, listed, row_error
 
 _LABELS_REMEMBERED = 12  # for the message about a label that is missing
+_WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0+")
 
 
 @dataclass(kw_only=True)
@@ -21,6 +24,7 @@ class RowChecker:
     Attributes:
         label_from: the place of the label in the file, for messages.
         ptb_tokens: whether texts are Penn Treebank tokens, to be joined.
+        html: whether texts hold HTML, to be read as what it stands for.
         found: the first few different labels of the file, unmapped.
     """
 
@@ -28,6 +32,7 @@ class RowChecker:
     label_from: str
     unit: Unit
     ptb_tokens: bool
+    html: bool
     label_map: Mapping[str, str | None] | None
     allowed_labels: Collection[str] | None
     found: set[str] = field(default_factory=set)
@@ -70,6 +75,7 @@ class RowChecker:
         return label
 
     def _mapped(self, label: str, line: int) -> str | None:
+        label = self._as_whole_number(label)
         if self.label_map is None:
             return label
         if label not in self.label_map:
@@ -81,6 +87,12 @@ class RowChecker:
                 fix=f"The map knows: {listed(sorted(self.label_map))}. Add the label with --label_map.",
             )
         return self.label_map[label]
+
+    def _as_whole_number(self, label: str) -> str:
+        """The label 4.0 as 4, which is how a table with a missing label writes whole numbers; but not a known 4.0."""
+        number = _WHOLE_NUMBER.fullmatch(label)
+        is_known = label in (self.label_map or ()) or label in (self.allowed_labels or ())
+        return number[1] if number and not is_known else label
 
     def _taught(self, row: Row) -> dict[str, float] | None:
         """The teacher's scores by mapped label: where labels become one their probabilities add up."""
@@ -109,7 +121,10 @@ class RowChecker:
                 problem=f"character {error.start + 1:,} of the text is half of a surrogate pair.",
                 fix="Write such characters whole.",
             ) from error
-        return join_tokens(row.text.split()) if self.ptb_tokens else row.text
+        text = read_html(row.text) if self.html else row.text
+        if not text.strip():
+            raise self._error(row.line, problem="the text is empty but for HTML.", fix="Every row needs a text.")
+        return join_tokens(text.split()) if self.ptb_tokens else text
 
     def _no_label(self, line: int, problem: str) -> DataError:
         found = f" (found so far: {listed(sorted(self.found))})" if self.found else ""

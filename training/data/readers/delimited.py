@@ -1,17 +1,22 @@
 """Rows of a CSV or TSV file with a header."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.data.examples import DataError, SkippedRows
+from training.data.readers.encodings import AUTO
 from training.data.readers.files import encoding_error, read_lines
-from training.data.readers.rows import Row, require_columns, row_error
+from training.data.readers.rows import SKIP_BAD_ROWS, Row, require_columns, row_error
 
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 """Tried in this order if the header lacks a column with the format's own delimiter."""
+
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+"""The first line by which Excel tells its delimiter."""
 
 MAX_FIELD = 1 << 24
 """Characters of one field. Where there are more, a quote is never closed; without a limit the rest of the file would be
@@ -21,7 +26,7 @@ csv.field_size_limit(MAX_FIELD)  # the csv module's own limit of 131,072 is less
 
 
 def read_delimited(
-    path: Path, *, delimiter: str, text_column: str, label_column: str, bad_rows: SkippedRows
+    path: Path, *, delimiter: str, text_column: str, label_column: str, bad_rows: SkippedRows, encoding: str = AUTO
 ) -> Iterator[Row]:
     """Rows with the line each starts on; a quoted field may run over many lines.
 
@@ -29,7 +34,7 @@ def read_delimited(
     header and a label that came before. So the inside of a text does not become rows, and the rest of the file is not
     lost. A file without a row, or without one of the two columns in its header, is an error whatever ``bad_rows`` says.
     """
-    lines = _Lines(path)
+    lines = _Lines(path, encoding)
     header, delimiter = _header(lines, delimiter, columns={text_column, label_column})
     require_columns(path, header, text_column=text_column, label_column=label_column)
     text_position, label_position = header.index(text_column), header.index(label_column)
@@ -64,11 +69,12 @@ class _Lines:
     """
 
     path: Path
+    encoding: str
     taken: list[tuple[int, str, DataError | None]] = field(default_factory=list)
     _again: deque[tuple[int, str, DataError | None]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self._file = read_lines(self.path)
+        self._file = read_lines(self.path, self.encoding)
 
     def __iter__(self) -> "_Lines":
         return self
@@ -87,7 +93,8 @@ class _Lines:
         try:
             return number, line.decode(), None
         except UnicodeDecodeError as error:
-            return number, line.decode(errors="surrogateescape"), encoding_error(self.path, number, error=error)
+            undecodable = encoding_error(self.path, number, error=error, encoding=self.encoding)
+            return number, line.decode(errors="surrogateescape"), undecodable
 
 
 @dataclass(frozen=True)
@@ -124,22 +131,25 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[_Record]:
 
 
 def _header(lines: _Lines, delimiter: str, *, columns: set[str]) -> tuple[list[str], str]:
-    """The column names, and the delimiter under which the wanted ones are among them, if there is one.
+    """The column names, and the delimiter under which the wanted ones are among them, or else there are most.
 
     Raises:
         DataError: the header cannot be read.
     """
     record = next(_records(lines, delimiter), _Record(0))
+    if separator := _SEPARATOR_LINE.fullmatch("".join(text for _, text, _ in lines.taken)):
+        delimiter = separator[1]
+        record = next(_records(lines, delimiter), _Record(0))
     if record.error is not None:
         error = record.error
-        raise DataError(lines.path, error.line, problem=error.problem, fix="Every row is read by this header: mend it.")
-    if not columns <= set(record.fields):
-        text = "".join(text for _, text, _ in lines.taken)
-        for other in DELIMITERS:
-            names = next(csv.reader([text], delimiter=other), [])
-            if columns <= set(names):
-                return names, other
-    return record.fields, delimiter
+        fix = error.fix.removesuffix(f"\n{SKIP_BAD_ROWS}")
+        raise DataError(lines.path, error.line, problem=error.problem, fix=f"{fix}\nEvery row is read by this header.")
+    if columns <= set(record.fields):
+        return record.fields, delimiter
+    text = "".join(text for _, text, _ in lines.taken)
+    others = [(next(csv.reader([text], delimiter=other), []), other) for other in DELIMITERS]
+    known = [(names, other) for names, other in others if columns <= set(names)]
+    return known[0] if known else max([(record.fields, delimiter), *others], key=lambda header: len(header[0]))
 
 
 def _wrong_length(path: Path, line: int, *, found: int, expected: int) -> DataError:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from training.data.examples import BadRowPolicy, SkippedRows, Unit
 from training.data.readers.delimited import read_delimited
-from training.data.readers.files import read_text_lines
-from training.data.readers.json_lines import read_json_array, read_json_lines, starts_json_array
+from training.data.readers.encodings import AUTO
+from training.data.readers.files import first_line
+from training.data.readers.json_array import read_json_array, starts_json_array
+from training.data.readers.json_lines import read_json_lines
 from training.data.readers.labeled_lines import read_labeled_lines
 from training.data.readers.rows import Row
 from training.data.readers.trees import looks_like_a_tree, read_trees
@@ -42,28 +44,35 @@ class FileFormat:
     joined: bool = False
 
 
+def _columns(options: "ReadingOptions") -> dict[str, str]:
+    """What every reader of a format with columns or keys takes."""
+    return {"text_column": options.text_column, "label_column": options.label_column}
+
+
 def _read_delimited(delimiter: str) -> "Callable[[Path, ReadingOptions, SkippedRows], Iterator[Row]]":
     return lambda path, options, bad_rows: read_delimited(
-        path,
-        delimiter=delimiter,
-        text_column=options.text_column,
-        label_column=options.label_column,
-        bad_rows=bad_rows,
+        path, delimiter=delimiter, bad_rows=bad_rows, encoding=options.encoding, **_columns(options)
     )
 
 
 def _read_json_lines(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
-    return read_json_lines(path, text_column=options.text_column, label_column=options.label_column, bad_rows=bad_rows)
+    return read_json_lines(path, bad_rows=bad_rows, encoding=options.encoding, **_columns(options))
 
 
 def _read_json_array(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
-    return read_json_array(path, text_column=options.text_column, label_column=options.label_column, bad_rows=bad_rows)
+    return read_json_array(path, bad_rows=bad_rows, encoding=options.encoding, **_columns(options))
 
 
 def _read_parquet(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
     from training.data.readers.parquet import read_parquet  # noqa: PLC0415 - pyarrow is 60 MB in memory
 
-    return read_parquet(path, text_column=options.text_column, label_column=options.label_column, bad_rows=bad_rows)
+    return read_parquet(path, bad_rows=bad_rows, **_columns(options))
+
+
+def _read_excel(path: Path, options: "ReadingOptions", bad_rows: SkippedRows) -> Iterator[Row]:
+    from training.data.readers.excel import read_excel  # noqa: PLC0415 - of an extra
+
+    return read_excel(path, bad_rows=bad_rows, **_columns(options))
 
 
 FORMATS: dict[str, FileFormat] = {
@@ -76,15 +85,18 @@ FORMATS: dict[str, FileFormat] = {
     ),
     "json": FileFormat(read=_read_json_array, note="one array", starts_with=starts_json_array, unit="row"),
     "parquet": FileFormat(read=_read_parquet, extensions=(".parquet",), unit="row"),
+    "excel": FileFormat(read=_read_excel, note="first sheet", extensions=(".xlsx", ".xlsm", ".xls"), unit="row"),
     "trees": FileFormat(
-        read=lambda path, options, bad_rows: read_trees(path, trees=options.trees, bad_rows=bad_rows),
+        read=lambda path, options, bad_rows: read_trees(
+            path, trees=options.trees, bad_rows=bad_rows, encoding=options.encoding
+        ),
         note="Penn Treebank",
         starts_with=looks_like_a_tree,
         label_place="on every node",
         joined=True,
     ),
     "lines": FileFormat(
-        read=lambda path, options, bad_rows: read_labeled_lines(path, bad_rows),  # noqa: ARG005
+        read=lambda path, options, bad_rows: read_labeled_lines(path, bad_rows, options.encoding),
         note='"label text"',
         starts_with=lambda line: True,  # noqa: ARG005 - what no other format recognizes
         label_place="as the first word of its line",
@@ -106,19 +118,25 @@ class ReadingOptions:
 
     Args:
         format: FORMATS, or auto: by name and content.
+        encoding: auto (UTF-8, or UTF-16 if the file shows it), or Python's name of another, such as cp1252.
         text_column: column or key of the text, in formats that have such.
         label_column: column or key of the label.
         trees: of a treebank, whole sentences (root), or every distinct phrase and word (phrases).
         ptb_tokens: texts are Penn Treebank tokens ("ca n't"), to be joined as a person writes. Trees always are.
+        html: entities and line breaks of HTML in texts are read as what they stand for.
+        stars: labels are stars, from 1 to 5: 1 and 2 mean negative, 3 neutral, 4 and 5 positive.
         label_map: raw label to label; null leaves those rows out.
         on_bad_row: stop at a row that cannot be used, or skip and count it.
     """
 
     format: Format = "auto"
+    encoding: str = AUTO
     text_column: str = "text"
     label_column: str = "label"
     trees: Trees = "root"
     ptb_tokens: bool = False
+    html: bool = False
+    stars: bool = False
     label_map: dict[str, str | None] | None = None
     on_bad_row: BadRowPolicy = "stop"
 
@@ -136,7 +154,7 @@ class ReadingOptions:
 ReadingOptions.__doc__ = (ReadingOptions.__doc__ or "").replace("FORMATS", FORMAT_HELP)
 
 
-def format_of(path: Path, name: Format = "auto") -> FileFormat:
+def format_of(path: Path, name: Format = "auto", encoding: str = AUTO) -> FileFormat:
     """The named format, or for ``auto`` the one that the extension (``.gz`` aside) or the first line shows.
 
     Raises:
@@ -148,5 +166,5 @@ def format_of(path: Path, name: Format = "auto") -> FileFormat:
     for format_ in FORMATS.values():
         if suffixes and suffixes[-1] in format_.extensions:
             return format_
-    first_line = next(read_text_lines(path, SkippedRows("skip")), (0, ""))[1]
-    return next(format_ for format_ in FORMATS.values() if format_.starts_with(first_line))
+    line = first_line(path, encoding)
+    return next(format_ for format_ in FORMATS.values() if format_.starts_with(line))

@@ -1,20 +1,16 @@
 """Rows of a Parquet file, a batch of them in memory at a time."""
 
-import gzip
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
 from math import nan
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from training.data.examples import DataError, SkippedRows
-from training.data.readers.files import open_data
+from training.data.readers.files import open_seekable
 from training.data.readers.rows import Row, require_columns, row_error
 
 TEACHER = "teacher: "
@@ -25,7 +21,7 @@ _BATCH_ROWS = 1024
 
 def read_parquet(path: Path, *, text_column: str, label_column: str, bad_rows: SkippedRows) -> Iterator[Row]:
     """Rows with their 1-based numbers, and a teacher's scores if there are any; bad UTF-8 makes a bad row."""
-    with _open_seekable(path) as file, _parquet_errors(path):
+    with open_seekable(path) as file, _parquet_errors(path):
         table = parquet.ParquetFile(file)
         require_columns(path, table.schema_arrow.names, text_column=text_column, label_column=label_column)
         position = 0
@@ -52,19 +48,6 @@ def _teachers(batch: pa.RecordBatch, columns: list[str]) -> Iterator[dict[str, f
     for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
         scores = [nan if value is None else float(value) for value in values]
         yield dict(zip(names, scores, strict=True))
-
-
-@contextmanager
-def _open_seekable(path: Path) -> Iterator[BinaryIO]:
-    """The file, or an unpacked temporary copy: Parquet is read from its end, which gzip can reach only by unpacking."""
-    with open_data(path) as file:
-        if not isinstance(file, gzip.GzipFile):
-            yield file
-            return
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(file, copy)
-            copy.seek(0)
-            yield copy
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from training.data.examples import DataError, Example, SkippedRows, Unit
 from training.data.readers.checks import RowChecker
 from training.data.readers.formats import Format, ReadingOptions, format_of
 from training.data.readers.rows import Row
+from training.data.readers.stars import with_stars
 
 DEFAULTS = ReadingOptions()
 
@@ -32,13 +33,14 @@ def read_examples(
         DataError: the file cannot be used, or a row cannot and the policy is to stop there.
     """
     bad_rows = SkippedRows(options.on_bad_row) if bad_rows is None else bad_rows
-    format_ = format_of(path, options.format)
+    format_ = format_of(path, options.format, options.encoding)
     checker = RowChecker(
         path=path,
         label_from=format_.label_place.format(label_column=options.label_column),
         unit=format_.unit,
         ptb_tokens=options.ptb_tokens and not format_.joined,
-        label_map=options.label_map,
+        html=options.html,
+        label_map=with_stars(options.label_map) if options.stars else options.label_map,
         allowed_labels=allowed_labels,
     )
     return _examples(format_.read(path, options, bad_rows), checker, bad_rows=bad_rows)

@@ -1,5 +1,6 @@
 """A row as its file has it, before any check, and the errors all formats share."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,18 @@ from pathlib import Path
 from training.data.examples import DataError, Unit
 
 SKIP_BAD_ROWS = "Pass --on_bad_row=skip to leave such rows out and count them."
+
+_USUAL_NAMES = {
+    "--text_column": {
+        *("text", "texts", "review", "reviews", "reviewtext", "review_text", "tweet", "tweets", "sentence", "content"),
+        *("comment", "comments", "message", "body", "post", "document", "feedback", "description"),
+    },
+    "--label_column": {
+        *("label", "labels", "sentiment", "airline_sentiment", "polarity", "class", "category", "target", "topic"),
+        *("rating", "ratings", "stars", "score", "overall", "emotion"),
+    },
+}
+"""What columns of texts and labels are often called, in lower case."""
 
 _NAMES_SHOWN = 12
 _NAME_LENGTH_SHOWN = 40  # a file in another format has its whole first line as one column name
@@ -41,8 +54,13 @@ def require_columns(path: Path, found: Iterable[str], *, text_column: str, label
                 path,
                 None,
                 problem=f'it has no column "{name}" (columns found: {listed(names)}).',
-                fix=f"Name the right column with {option}.",
+                fix=f"Name the right column with {option}{_perhaps(option, names)}.",
             )
+
+
+def _perhaps(option: str, names: list[str]) -> str:
+    likely = [name for name in names if name.strip().casefold() in _USUAL_NAMES[option]]
+    return f", perhaps {option}={shlex.quote(likely[0])}" if likely else ""
 
 
 def listed(names: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from training.data.examples import DataError, SkippedRows
+from training.data.readers.encodings import AUTO
 from training.data.readers.files import read_text_lines
 from training.data.readers.penn_treebank import join_tokens
 from training.data.readers.rows import Row, row_error
@@ -49,14 +50,16 @@ def looks_like_a_tree(line: str) -> bool:
     return _TREE_BEGINS.match(line) is not None
 
 
-def read_trees(path: Path, *, trees: Literal["root", "phrases"], bad_rows: SkippedRows) -> Iterator[Row]:
+def read_trees(
+    path: Path, *, trees: Literal["root", "phrases"], bad_rows: SkippedRows, encoding: str = AUTO
+) -> Iterator[Row]:
     """Each sentence with its root's label, or every node's phrase, each distinct one on the first line that has it.
 
     The treebank's labels were given to distinct phrases, so a repeated phrase adds no information. What is distinct
     is remembered, so memory grows with the file's phrases.
     """
     seen = _Seen()
-    for line, text in read_text_lines(path, bad_rows):
+    for line, text in read_text_lines(path, bad_rows, encoding):
         try:
             words, nodes = _parse(text)
         except _MalformedTreeError as error:

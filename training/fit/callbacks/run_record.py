@@ -18,18 +18,16 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.optim import Optimizer
 
 from model_store.atomic_write import write_json
-from training.data.module import SentimentData, short_name
+from training.data.module import SentimentData
+from training.data.readers.files import short_name
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry, gradients_of, parameters_of, total_norm
 from training.fit.callbacks.recovery import Recovery
 from training.fit.curves import draw_curves
 from training.fit.history import GRADIENT_NORM, LEARNING_RATE, History
 from training.fit.provenance import git_commit, machine
+from training.fit.run_files import CURVES, METRICS, RUN
 
 RECORDED = ("torch", "pytorch-lightning", "torchmetrics", "torchtext", "tokenizers", "onnx", "onnxruntime", "numpy")
-
-RUN = "run.json"
-METRICS = "metrics.json"
-CURVES = "curves.png"
 
 
 class RunRecord(lightning.Callback):

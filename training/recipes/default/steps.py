@@ -14,7 +14,7 @@ from model_store.plain_console import plain_console
 from training.data.readers import ReadingOptions
 from training.distillation.counterfactuals import read_groups, with_counterfactuals
 from training.distillation.texts import Text, read_texts
-from training.fit.callbacks.run_record import METRICS
+from training.fit.run_files import METRICS
 from training.recipes.default import stored_scores
 from training.recipes.default.recipe import Recipe
 from training.recipes.default.texts import measured_files, prepare

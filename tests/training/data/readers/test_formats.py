@@ -27,7 +27,7 @@ def test_a_file_without_a_known_extension_is_known_by_its_first_line(write, cont
 
 def test_the_help_names_every_format():
     assert (
-        'csv, tsv, jsonl, json (one array), parquet, trees (Penn Treebank), lines ("label text")'
+        'csv, tsv, jsonl, json (one array), parquet, excel (first sheet), trees (Penn Treebank), lines ("label text")'
         in ReadingOptions.__doc__
     )
 

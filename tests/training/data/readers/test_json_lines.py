@@ -1,12 +1,14 @@
-"""JSON Lines."""
+"""JSON Lines, and files that are one JSON array."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training.data.examples import DataError
+from training.data.readers import json_array, read_examples
 
 
 @pytest.mark.parametrize("name", ["reviews.jsonl", "reviews.ndjson", "reviews.jsonl.gz", "reviews.json"])
@@ -101,3 +103,38 @@ def test_an_array_under_the_name_of_json_lines_is_named_for_what_it_is(write, re
 def test_an_array_that_is_cut_short_is_an_error(write, read):
     with pytest.raises(DataError, match="this is not JSON"):
         read(write("reviews.json", '[{"text": "a", "label": 1},'))
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 50])
+def test_an_array_is_read_in_pieces(write, read, monkeypatch, piece):
+    monkeypatch.setattr(json_array, "_CHUNK", piece)
+    rows = [{"text": 'naïve "\\" text, [{' + "x" * number, "label": number / 2} for number in range(20)]
+    content = json.dumps(rows, indent=1, ensure_ascii=False)
+    expected = [(line, f"{row['label']:g}", row["text"]) for line, row in enumerate(rows, start=1)]
+    assert read(write("reviews.json", content)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('[{"text": "a", "label": 1} {"text": "b", "label": 0}]', r"row 1: this is not JSON \(a comma or"),
+        ('[{"text": "a", "label": 1}', r"row 1: this is not JSON \(the array is never closed"),
+        ('[{"text": "a", "label": 1}, {"text": }]', r"row 2: this is not JSON"),
+        ('[{"text": "a", "label": 1}, {"text": "never closed]', r"row 2: this is not JSON \(Unterminated string"),
+        ('{"text": "a", "label": 1}', "this is not a JSON array"),
+    ],
+)
+def test_what_is_wrong_with_an_array_is_named_with_its_row(write, read, content, said):
+    with pytest.raises(DataError, match=said):
+        read(write("reviews.json", content), format="json")
+
+
+def test_an_array_is_not_held_in_memory(write):
+    path = write("reviews.json", json.dumps([{"text": "x" * 1000, "label": 1}] * 20_000))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_examples(path)) == 20_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < path.stat().st_size / 10

@@ -26,7 +26,7 @@ def test_rows_are_counted_from_one(write, read, name):
 
 
 @pytest.mark.parametrize(
-    ("labels", "expected"), [([1, 0], ["1", "0"]), ([0.5, 1.0], ["0.5", "1.0"]), ([True, False], ["true", "false"])]
+    ("labels", "expected"), [([1, 0], ["1", "0"]), ([0.5, 1.0], ["0.5", "1"]), ([True, False], ["true", "false"])]
 )
 def test_a_label_that_is_no_string_becomes_one(write, read, labels, expected):
     path = write("a.parquet", parquet_bytes(text=["a", "b"], label=labels))

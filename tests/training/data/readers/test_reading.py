@@ -134,3 +134,40 @@ def test_a_file_whose_every_row_is_bad_or_dropped_says_how_many_and_shows_one(wr
         list(read_examples(path, ReadingOptions(label_map=FINE_TO_BINARY), bad_rows=SkippedRows("skip")))
     assert "no usable row (2 bad, 1 left out by --label_map)." in str(raised.value)
     assert "a.txt, line 1: the text is empty." in str(raised.value)
+
+
+@pytest.mark.parametrize("label", ["4", "4.0", "4.00", " 4.0 "])
+def test_a_whole_number_is_one_label_however_it_is_written(write, read, label):
+    assert read(write("a.csv", f"text,label\nfine,{label}\n")) == [(2, "4", "fine")]
+
+
+@pytest.mark.parametrize("label", ["4.5", "4.", "1e3", "4.0.0", "v4.0"])
+def test_other_labels_stay_as_they_are(write, read, label):
+    assert read(write("a.csv", f"text,label\nfine,{label}\n")) == [(2, label, "fine")]
+
+
+def test_a_label_that_the_model_knows_stays_as_it_is(write, read):
+    path = write("a.csv", "text,label\nfine,4.0\n")
+    assert read(path, allowed_labels={"4.0", "1.0"}) == [(2, "4.0", "fine")]
+    assert read(path, label_map={"4.0": "good"}) == [(2, "good", "fine")]
+    assert read(path, label_map={"4": "good"}) == [(2, "good", "fine")]
+
+
+def test_stars_are_labels_by_the_documented_map(write, read):
+    written = ["1", "2.0", "3 stars", "4/5", "\N{BLACK STAR}" * 5, "1 star"]
+    path = write("a.csv", "text,label\n" + "".join(f"fine,{label}\n" for label in written))
+    found = [label for _, label, _ in read(path, stars=True)]
+    assert found == ["negative", "negative", "neutral", "positive", "positive", "negative"]
+
+
+def test_the_map_of_a_file_goes_before_that_of_stars(write, read):
+    path = write("a.csv", "text,label\na,1\nb,3\nc,3 stars\nd,5\n")
+    assert [label for _, label, _ in read(path, stars=True, label_map={"3": None, "5": "great"})] == [
+        "negative",
+        "great",
+    ]
+
+
+def test_a_label_that_is_not_stars_is_a_bad_row(write, read_past):
+    _, (error,) = read_past(write("a.csv", "text,label\na,1\nb,6\n"), stars=True)
+    assert str(error).startswith('a.csv, line 3: the label "6" is not in the label map.')

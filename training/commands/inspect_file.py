@@ -1,0 +1,245 @@
+"""``python -m training inspect``: what is in a labeled file, before anything is trained on it."""
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from rich.table import Table
+from rich.text import Text
+from tokenizers import Tokenizer
+
+from model_store import BundleError
+from model_store import bundle as bundles
+from model_store.plain_console import plain_console
+from training.commands.parser import run
+from training.data.examples import DataError, SkippedRows
+from training.data.inspection import MAX_LABELS, Inspection, inspect_examples
+from training.data.label_names import labels_alike
+from training.data.progress import watched
+from training.data.readers import ReadingOptions, read_examples, unit_of
+from training.data.repeated_texts import Repeats
+from training.evaluation.tables import plain_table
+
+DESCRIPTION = """\
+Shows what is in a labeled file: rows, labels, lengths, words that the shipped model does not know, texts that repeat
+one another, also with other labels, rows to look at, and the command to run next. Nothing is written.
+
+  python -m training inspect my.csv
+  python -m training inspect reviews.xlsx --text_column review --label_column stars --stars
+
+Rows that cannot be used are counted and the first ones named. Lengths are in tokens of the model that ships; --model
+names another.
+"""
+
+MAX_UNKNOWN_SHARE = 0.3
+"""A text with a larger share of unknown tokens is suspicious, if the model has no bound of its own."""
+
+RARE = 8
+"""A label with fewer texts is hardly learned."""
+
+_LABELS_SHOWN = 20
+_LABEL_LENGTH_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """All that is shown about a file.
+
+    Attributes:
+        unit: what positions in the file are counted in.
+        bad_rows: number of rows that cannot be used.
+        first_bad_rows: what is wrong with the first of them.
+        advice: what to do about what was found, a sentence each.
+        next_command: the command to run next; None if the labels cannot be learned.
+    """
+
+    file: str
+    unit: str
+    bad_rows: int
+    first_bad_rows: list[str]
+    found: Inspection
+    advice: list[str]
+    next_command: str | None
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    errors = (BundleError, DataError)
+    run(inspect_file, arguments, command="inspect", description=DESCRIPTION, errors=errors)
+
+
+def inspect_file(
+    file: Path,
+    *,
+    model: str = "default",
+    reading: Annotated[dict[str, Any], ReadingOptions],
+    json: bool = False,
+) -> None:
+    """Look through a file; see ``DESCRIPTION``.
+
+    Args:
+        file: labeled text, gzipped or not.
+        model: the bundle whose tokenizer counts tokens; "default" is the one that ships.
+        reading: how the file is read.
+        json: print everything as JSON.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        DataError: the file cannot be used, or a row cannot and ``on_bad_row`` is stop.
+    """
+    bundle = bundles.read(bundles.resolve(model))
+    options = ReadingOptions.among(reading, on_bad_row=reading.get("on_bad_row", "skip"))
+    bad_rows = SkippedRows(options.on_bad_row)
+    limit = bundle.manifest.calibration.max_unknown_share
+    found = inspect_examples(
+        watched(read_examples(file, options, bad_rows=bad_rows), f"Reading {file.name}"),
+        Tokenizer.from_buffer(bundle.tokenizer),
+        unknown_token=bundle.manifest.tokenizer.unknown_token,
+        max_unknown_share=MAX_UNKNOWN_SHARE if limit is None else limit,
+    )
+    report = FileReport(
+        file=str(file),
+        unit=unit_of(file, options.format),
+        bad_rows=bad_rows.count,
+        first_bad_rows=[error.headline for error in bad_rows.first],
+        found=found,
+        advice=list(_advice(found, options)),
+        next_command=_next_command(file, found, reading, bad_rows=bad_rows.count),
+    )
+    if json:
+        _print_json(report)
+    else:
+        _show(report)
+
+
+def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:
+    labels = found.labels
+    if _looks_like_text(found):
+        yield (
+            f'Column "{options.label_column}" has {len(labels):,} different values in {found.rows:,} rows, so it is '
+            "probably not the label; name the right one with --label_column."
+        )
+        return
+    if len(labels) == 1:
+        yield "There is only one label, and a classifier needs two: check --label_column and --label_map."
+    if alike := labels_alike(labels):
+        names = "; ".join(" and ".join(map(repr, group)) for group in alike)
+        joined = {label: max(group, key=labels.__getitem__) for group in alike for label in group}
+        label_map = {label: joined.get(label, label) for label in labels}  # whole, since others would be bad rows
+        yield f"These labels differ only by case or space: {names}. To join them: --label_map {_quoted(label_map)}"
+    if set(labels) <= set("12345") and len(labels) > 2 and not options.stars:  # noqa: PLR2004 - two are classes
+        yield "The labels look like stars; --stars makes negative, neutral and positive of them."
+    elif all(label.lstrip("+-").isdigit() for label in labels):
+        label_map = dict.fromkeys(sorted(labels), "NAME")
+        yield f"The labels are numbers; to name them: --label_map {_quoted(label_map)}"
+    rare = [label for label, texts in labels.items() if texts < RARE]
+    if rare and len(labels) > 1:
+        yield f"Fewer than {RARE} texts each: {_listed(rare)}. Add some, or leave the label out with --label_map."
+    if "HTML" in found.suspicious and not options.html:
+        yield "Some texts hold HTML entities or breaks; --html reads them as the characters that they stand for."
+    if found.contradictions.texts:
+        yield "Decide on one label for each text that has several: no model can learn both."
+
+
+def _looks_like_text(found: Inspection) -> bool:
+    """Whether there are too many labels for classes: hundreds, most of them on a few rows."""
+    few = 50
+    return len(found.labels) >= MAX_LABELS or (len(found.labels) > few and found.rows < 5 * len(found.labels))
+
+
+def _next_command(file: Path, found: Inspection, reading: dict[str, Any], *, bad_rows: int) -> str | None:
+    """The command that begins with the shipped model, with the options by which the file was read."""
+    if len(found.labels) < 2 or _looks_like_text(found):  # noqa: PLR2004 - a choice needs two
+        return None
+    given = {**({"on_bad_row": "skip"} if bad_rows else {}), **reading}
+    words = ["python", "-m", "training", "adapt", "--train", str(file), "--to", "my-model"]
+    for name, value in given.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no_{name}")
+        else:
+            words += [f"--{name}", json.dumps(value) if isinstance(value, dict) else str(value)]
+    return shlex.join(words)
+
+
+def _print_json(report: FileReport) -> None:
+    plain_console().print_json(data=asdict(report))
+
+
+def _show(report: FileReport) -> None:
+    console = plain_console()
+    found, unit = report.found, report.unit
+    console.print(Text.assemble("\n", (report.file, "bold"), f": {found.rows:,} texts, {report.bad_rows:,} bad rows\n"))
+    for line in report.first_bad_rows:
+        console.print(f"  {line}")
+    if report.first_bad_rows:
+        console.print()
+    for table in (_labels(found), _lengths(found), _unknown(found)):
+        console.print(table)
+        console.print()
+    for line in (*_repeated(found, unit), *_suspicious(found, unit)):
+        console.print(line, highlight=False)
+    if report.advice:
+        console.print(Text("\nTo do", "bold"))
+    for sentence in report.advice:
+        console.print(f"- {sentence}", soft_wrap=True)
+    if report.next_command:
+        console.print(Text("\nNext", "bold"))
+        console.print(f"  {report.next_command}", soft_wrap=True)
+
+
+def _labels(found: Inspection) -> Table:
+    table = plain_table("label", "texts", "share")
+    for label, texts in list(found.labels.items())[:_LABELS_SHOWN]:
+        table.add_row(Text(_short(label)), f"{texts:,}", f"{texts / found.rows:.1%}")
+    if len(found.labels) > _LABELS_SHOWN:
+        table.add_row(Text(f"and {len(found.labels) - _LABELS_SHOWN:,} more", "dim"), "", "")
+    return table
+
+
+def _lengths(found: Inspection) -> Table:
+    table = plain_table("tokens of a text", *found.tokens)
+    table.add_row("", *(f"{tokens:,}" for tokens in found.tokens.values()))
+    return table
+
+
+def _unknown(found: Inspection) -> Text:
+    words = ", ".join(f"{_short(word)} ({count:,})" for word, count in found.unknown_words.items())
+    return Text(f"Unknown tokens: {found.unknown_share:.2%}{', most often ' if words else ''}{words}")
+
+
+def _repeated(found: Inspection, unit: str) -> Iterator[str]:
+    yield f"Rows that repeat an earlier text: {found.duplicates.rows:,}{_where(found.duplicates, unit)}"
+    contradictory = found.contradictions
+    yield f"Texts with different labels in different rows: {contradictory.texts:,}{_where(contradictory, unit)}"
+    yield (
+        f"Texts that differ only by numbers, names, links or the order of words: {found.similar.texts:,}"
+        f"{_where(found.similar, unit)}"
+    )
+
+
+def _where(repeats: Repeats, unit: str) -> str:
+    shown = "; ".join(", ".join(f"{line:,}" for line in lines) for lines in repeats.first)
+    return f" ({unit}s {shown}{'; ...' if repeats.texts > len(repeats.first) else ''})" if shown else ""
+
+
+def _suspicious(found: Inspection, unit: str) -> Iterator[str]:
+    for kind, noted in found.suspicious.items():
+        lines = ", ".join(f"{line:,}" for line in noted.lines)
+        more = ", ..." if noted.rows > len(noted.lines) else ""
+        yield f"Rows to look at, {kind}: {noted.rows:,} ({unit}{'' if noted.rows == 1 else 's'} {lines}{more})"
+
+
+def _quoted(label_map: dict[str, str]) -> str:
+    return shlex.quote(json.dumps(label_map, ensure_ascii=False))
+
+
+def _listed(labels: Sequence[str]) -> str:
+    few = 5
+    return ", ".join(map(_short, labels[:few])) + (f" and {len(labels) - few:,} more" if len(labels) > few else "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL_LENGTH_SHOWN else f"{text[:_LABEL_LENGTH_SHOWN]}..."
