@@ -1,12 +1,16 @@
 """A model's answer to a text."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.errors import ModelError
 from model_store.manifest import Reason
+from model_store.tokenization import TokenizedText
 
 
 class Token(NamedTuple):
@@ -19,6 +23,61 @@ class Token(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A text found by ``SentimentModel.similar``: its position among the texts searched, and the cosine, -1 to 1."""
+
+    index: int
+    text: str
+    cosine: float
+
+
+class Representations(Mapping[int, NDArray[np.float32]]):
+    """The layers asked for, in that order: layer to (tokens, directions * hidden), [forward; backward].
+
+    ``representations[2]`` counts from the lowest layer, which is 1, and ``representations[-1]`` from the top. Iteration
+    gives the numbers from 1.
+    """
+
+    def __init__(self, arrays: Mapping[int, NDArray[np.float32]], *, depth: int) -> None:
+        self._arrays = dict(arrays)
+        self._depth = depth
+
+    def __getitem__(self, layer: int) -> NDArray[np.float32]:
+        """One layer's representations; raises ``KeyError`` for a layer that was not asked for."""
+        number = from_lowest(layer, depth=self._depth)
+        if number not in self._arrays:
+            asked = ", ".join(map(str, self._arrays)) or "none"
+            message = f"layer {layer} was not asked for (layers asked for: {asked}); name it in represent(layers=...)"
+            raise KeyError(message)
+        return self._arrays[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        """Number of layers asked for."""
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{layer}: {array.shape}" for layer, array in self._arrays.items())
+        return f"Representations({{{shapes}}})"
+
+
+def require_layer(layer: int, *, depth: int) -> int:
+    """The same as ``from_lowest``; raises ``ModelError`` for a layer that a model of this depth does not have."""
+    number = from_lowest(layer, depth=depth)
+    if not 1 <= number <= depth:
+        message = f"layer {layer} does not exist: the model has layers 1 to {depth}, or -{depth} to -1"
+        raise ModelError(message)
+    return number
+
+
+def from_lowest(layer: int, *, depth: int) -> int:
+    """The number of a layer counted from the lowest, 1; a negative ``layer`` counts from the top, -1."""
+    return depth + 1 + layer if layer < 0 else layer
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One text's sentiment and, if asked for, each token's contribution to it and contextual representation.
 
@@ -31,11 +90,11 @@ class Prediction:
         scores: every label's calibrated probability, summing to 1.
         polarity: expectation of the labels' polarities under ``scores``, in [-1, 1]; None if a label has no polarity.
         logits: (labels,) before calibration.
-        tokens: in the order of the text, after truncation.
+        text: the tokens that were read, as arrays.
         contributions: (tokens, labels); summed over tokens, plus the head's bias, they equal ``logits``. None unless
             asked for.
-        representations: layer number (1 is the lowest) to (tokens, directions * hidden), [forward; backward].
-            Empty unless asked for.
+        representations: layer to (tokens, directions * hidden), [forward; backward], read by any number that names
+            the layer, such as -1 for the top one. Empty unless asked for.
     """
 
     label: str
@@ -45,17 +104,28 @@ class Prediction:
     scores: dict[str, float]
     polarity: float | None
     logits: NDArray[np.float32]
-    tokens: tuple[Token, ...]
-    truncated: bool
+    text: TokenizedText
     contributions: NDArray[np.float32] | None
-    representations: dict[int, NDArray[np.float32]]
+    representations: Representations
+
+    @cached_property
+    def tokens(self) -> tuple[Token, ...]:
+        """The tokens that were read, in the order of the text, after truncation."""
+        text = self.text
+        values = zip(text.starts.tolist(), text.ends.tolist(), text.known.tolist(), strict=True)
+        return tuple(Token(text.text[start:end], start, end, known) for start, end, known in values)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the text was longer than the model reads."""
+        return self.text.truncated
 
     @property
     def token_count(self) -> int:
         """Number of tokens the model read."""
-        return len(self.tokens)
+        return len(self.text)
 
     @property
     def unknown_count(self) -> int:
         """Number of tokens that the vocabulary lacks."""
-        return sum(not token.known for token in self.tokens)
+        return len(self.text) - int(np.count_nonzero(self.text.known))

@@ -1,5 +1,6 @@
 """From a text to token ids with their offsets in it."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 from unicodedata import category
@@ -12,6 +13,9 @@ from model_store.errors import TextError
 
 Truncation = Literal["end", "start", "never"]
 """The end at which a text that is too long is cut; never: it is an error."""
+
+MISSING_TYPES = frozenset({"NAType", "NaTType"})
+"""Types of pandas.NA and pandas.NaT, which are neither None nor equal to anything."""
 
 SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
@@ -41,6 +45,20 @@ class TokenizedText:
     def unknown_share(self) -> float:
         """The share of tokens that the vocabulary lacks, from 0 to 1."""
         return float((~self.known).mean())
+
+
+def as_text(value: object) -> str:
+    """A value of a list or a column as a text.
+
+    Raises:
+        TextError: ``empty_text`` if it is missing (None, NaN, or a missing value of pandas), ``invalid_text`` if it is
+            of another type.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in MISSING_TYPES:
+        raise TextError("empty_text", "the text is missing; send at least one word")
+    raise TextError("invalid_text", f"the text is of type {type(value).__name__}, not a string; convert it first")
 
 
 class TextTokenizer:
