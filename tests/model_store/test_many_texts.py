@@ -8,6 +8,19 @@ import pytest
 from model_store import ModelError, SentimentModel, TextError, table
 
 MIXED = ["Fine soup.", "", None, float("nan"), 7, "Cold soup!"]
+COLUMNS = [
+    "label",
+    "score",
+    "score_negative",
+    "score_neutral",
+    "score_positive",
+    "confident",
+    "reasons",
+    "polarity",
+    "token_count",
+    "unknown_count",
+    "truncated",
+]
 CODES = {1: "empty_text", 2: "empty_text", 3: "empty_text", 4: "invalid_text"}
 
 
@@ -118,22 +131,7 @@ def test_rows_of_a_table_have_one_plain_value_a_cell(model):
             "p_truncated": False,
             "p_error": None,
         },
-        dict.fromkeys(
-            [
-                "p_label",
-                "p_score",
-                "p_score_negative",
-                "p_score_neutral",
-                "p_score_positive",
-                "p_confident",
-                "p_reasons",
-                "p_polarity",
-                "p_token_count",
-                "p_unknown_count",
-                "p_truncated",
-            ]
-        )
-        | {"p_error": "no tokens"},
+        dict.fromkeys(f"p_{name}" for name in COLUMNS) | {"p_error": "no tokens"},
     ]
 
 
