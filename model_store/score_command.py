@@ -83,7 +83,7 @@ def score(
         text_column=text_column, prefix=prefix, truncate=truncate, vectors=vectors, layer=layer, encoding=encoding
     )
     begin = monotonic()
-    signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         with watching(f"Scoring {source.name}") as watch:
             report = score_file(
@@ -94,12 +94,18 @@ def score(
         raise click.exceptions.Exit(STOPPED) from None
     except OSError as error:
         raise ScoreError(str(error)) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
     seconds = monotonic() - begin
     kept = f", {report.kept_parts:,} parts were finished before" if report.kept_parts else ""
-    rate = f"{report.rows:,} rows in {seconds:,.1f} s, {report.rows / seconds:,.0f} a second"
+    rate = f"{_counted(report.rows)} in {seconds:,.1f} s, {report.rows / seconds:,.0f} a second"
     click.echo(f"Wrote {report.output}: {rate}{kept}.")
     if report.bad_file is not None:
-        click.echo(f"{report.bad:,} rows have no answer; {report.bad_file} has their lines and the reasons.")
+        click.echo(f"Without an answer: {_counted(report.bad)}; lines and reasons are in {report.bad_file}.")
+
+
+def _counted(rows: int) -> str:
+    return f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a signal handler's form

@@ -194,9 +194,9 @@ def _pairs(rows: Sequence[Row], answered: _Answered) -> Iterator[tuple[dict[str,
 
 def _csv_cell(value: object) -> object:
     """A value as CSV has it: null is an empty field, truth is ``true`` or ``false``, lists and objects are JSON."""
-    if isinstance(value, bool | list | dict):
-        return json.dumps(value, default=str)
-    return value
+    if value is True or value is False:
+        return "true" if value else "false"
+    return json.dumps(value, default=str) if isinstance(value, list | dict) else value
 
 
 def _parquet_cell(value: object, kind: Kind) -> object:

@@ -1,8 +1,11 @@
 """Data frames of three libraries, and SQL in DuckDB."""
 
+import re
+
 import pytest
 
 from model_store import SentimentModel
+from tests.support.paths import ROOT
 
 TEXTS = ["Fine soup.", None, "Cold soup!"]
 
@@ -57,9 +60,11 @@ def test_a_column_that_is_absent_or_taken_is_named(model):
         model.predict_frame({"text": ["soup"]}, "text")
 
 
-def test_duckdb_labels_a_column(model, labels):
+def test_the_four_lines_for_duckdb_label_a_column():
     duckdb = pytest.importorskip("duckdb")
-    connection = duckdb.connect()
-    connection.create_function("sentiment", lambda text: model.predict([text])[0].label, ["VARCHAR"], "VARCHAR")
-    rows = connection.execute("SELECT sentiment(text) FROM (VALUES ('Fine soup.'), (NULL), ('Cold soup!')) AS t(text)")
-    assert [label for (label,) in rows.fetchall()] == labels
+    page = (ROOT / "docs" / "how-to" / "score-a-file.md").read_text()
+    (code,) = re.findall(r"## In DuckDB\n\n```python\n(.*?)```", page, re.DOTALL)
+    assert len(code.splitlines()) == 4
+    exec(code, {})  # noqa: S102 - our own page
+    rows = duckdb.sql("SELECT sentiment(text) FROM (VALUES ('I love it.'), (NULL), (''), ('I hate it.')) AS t(text)")
+    assert [label for (label,) in rows.fetchall()] == ["positive", None, None, "negative"]
