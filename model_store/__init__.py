@@ -5,7 +5,7 @@ from model_store.evaluation import Evaluation
 from model_store.graph_runner import Device, GraphRunner, require_device
 from model_store.manifest import Manifest, Reason
 from model_store.model import SentimentModel
-from model_store.results import Prediction, Token
+from model_store.results import Match, Prediction, Representations, Token
 from model_store.tokenization import TokenizedText, Truncation
 from model_store.version import __version__
 
@@ -16,9 +16,11 @@ __all__ = [
     "Evaluation",
     "GraphRunner",
     "Manifest",
+    "Match",
     "ModelError",
     "Prediction",
     "Reason",
+    "Representations",
     "SentimentModel",
     "TextError",
     "Token",

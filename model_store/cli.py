@@ -1,4 +1,4 @@
-"""``python -m model_store show | verify | predict | upgrade``: show, check and run bundles; output as text or JSON."""
+"""``python -m model_store show | verify | predict | score | upgrade``: show, check and run bundles."""
 
 import json
 import shlex
@@ -13,11 +13,13 @@ from rich.text import Text
 
 from model_store import bundle as bundles
 from model_store.card import model_card, summary
-from model_store.errors import BundleError, TextError
+from model_store.errors import BundleError, ModelError, TextError
 from model_store.manifest import FORMAT_VERSION
 from model_store.model import SentimentModel
 from model_store.plain_console import plain_console
 from model_store.results import Prediction
+from model_store.score_command import score
+from model_store.scoring.records import ScoreError
 from model_store.version import __version__
 
 EXAMPLES = """\b
@@ -25,6 +27,7 @@ Examples:
   python -m model_store predict default "The movie was terribly exciting!"
   python -m model_store predict default --explain "Not bad at all."
   cat reviews.txt | python -m model_store predict my-model --json
+  python -m model_store score reviews.csv --to scored.csv
 
 BUNDLE is a bundle's folder, or "default" for the one that ships with the project.
 """
@@ -37,7 +40,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 @click.group(epilog=EXAMPLES)
 @click.version_option(__version__, message="%(version)s", help="Print the version of the software.")
 def commands() -> None:
-    """Look at a model bundle, verify it, upgrade it, and label texts with it."""
+    """Look at a model bundle, verify it, upgrade it, and label texts and files with it."""
 
 
 @commands.command()
@@ -128,17 +131,20 @@ def predict(*, bundle: str, texts: tuple[str, ...], explain: bool, as_json: bool
             console.print(_explanation(prediction))
 
 
+commands.add_command(score)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code: 0, 1 with a plain message, or 2 for an invalid command line."""
     try:
-        commands.main(args=arguments, prog_name="python -m model_store", standalone_mode=False)
+        exit_code = commands.main(args=arguments, prog_name="python -m model_store", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (BundleError, TextError) as error:
+    except (BundleError, ModelError, ScoreError, TextError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
+    return exit_code if isinstance(exit_code, int) else 0  # a command that was stopped gives its own
 
 
 def _answer_lines(model: SentimentModel, stream: BinaryIO, *, explain: bool, as_json: bool) -> Iterator[str]:

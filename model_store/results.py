@@ -1,11 +1,13 @@
 """A model's answer to a text."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.errors import ModelError
 from model_store.manifest import Reason
 from model_store.tokenization import TokenizedText
 
@@ -17,6 +19,61 @@ class Token(NamedTuple):
     start: int
     end: int
     known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A text found by ``SentimentModel.similar``: its position among the texts searched, and the cosine, -1 to 1."""
+
+    index: int
+    text: str
+    cosine: float
+
+
+class Representations(Mapping[int, NDArray[np.float32]]):
+    """The layers asked for, in that order: layer to (tokens, directions * hidden), [forward; backward].
+
+    ``representations[2]`` counts from the lowest layer, which is 1, and ``representations[-1]`` from the top. Iteration
+    gives the numbers from 1.
+    """
+
+    def __init__(self, arrays: Mapping[int, NDArray[np.float32]], *, depth: int) -> None:
+        self._arrays = dict(arrays)
+        self._depth = depth
+
+    def __getitem__(self, layer: int) -> NDArray[np.float32]:
+        """One layer's representations; raises ``KeyError`` for a layer that was not asked for."""
+        number = from_lowest(layer, depth=self._depth)
+        if number not in self._arrays:
+            asked = ", ".join(map(str, self._arrays)) or "none"
+            message = f"layer {layer} was not asked for (layers asked for: {asked}); name it in represent(layers=...)"
+            raise KeyError(message)
+        return self._arrays[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        """Number of layers asked for."""
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{layer}: {array.shape}" for layer, array in self._arrays.items())
+        return f"Representations({{{shapes}}})"
+
+
+def require_layer(layer: int, *, depth: int) -> int:
+    """The same as ``from_lowest``; raises ``ModelError`` for a layer that a model of this depth does not have."""
+    number = from_lowest(layer, depth=depth)
+    if not 1 <= number <= depth:
+        message = f"layer {layer} does not exist: the model has layers 1 to {depth}, or -{depth} to -1"
+        raise ModelError(message)
+    return number
+
+
+def from_lowest(layer: int, *, depth: int) -> int:
+    """The number of a layer counted from the lowest, 1; a negative ``layer`` counts from the top, -1."""
+    return depth + 1 + layer if layer < 0 else layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +92,8 @@ class Prediction:
         text: its tokens as arrays, after truncation.
         contributions: (tokens, labels); summed over tokens, plus the head's bias, they equal ``logits``. None unless
             asked for.
-        representations: layer number (1 is the lowest) to (tokens, directions * hidden), [forward; backward].
-            Empty unless asked for.
+        representations: layer to (tokens, directions * hidden), [forward; backward], read by any number that names
+            the layer, such as -1 for the top one. Empty unless asked for.
     """
 
     label: str
@@ -48,7 +105,7 @@ class Prediction:
     logits: NDArray[np.float32]
     text: TokenizedText
     contributions: NDArray[np.float32] | None
-    representations: dict[int, NDArray[np.float32]]
+    representations: Representations
 
     @property
     def tokens(self) -> tuple[Token, ...]:

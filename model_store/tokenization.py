@@ -1,5 +1,6 @@
 """From a text to token ids with their offsets in it."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ Truncation = Literal["end", "start", "never"]
 
 PROBE = "Wasn't it TERRIBLY   exciting?! \u4f60\u597d, caf\u00e9 \U0001f600 zxqjkv 10/10 \u2019" + 30 * "a"
 """A text of several scripts with unknown words; a pipeline that fails on it is refused when it is loaded."""
+
+MISSING_TYPES = frozenset({"NAType", "NaTType"})
+"""Types of pandas.NA and pandas.NaT, which are neither None nor equal to anything."""
 
 SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
@@ -59,6 +63,20 @@ class TokenizedText:
     def unknown_share(self) -> float:
         """The share of tokens that the vocabulary lacks, from 0 to 1."""
         return float((~self.known).mean())
+
+
+def as_text(value: object) -> str:
+    """A value of a list or a column as a text.
+
+    Raises:
+        TextError: ``empty_text`` if it is missing (None, NaN, or a missing value of pandas), ``invalid_text`` if it is
+            of another type.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in MISSING_TYPES:
+        raise TextError("empty_text", "the text is missing; send at least one word")
+    raise TextError("invalid_text", f"the text is of type {type(value).__name__}, not a string; convert it first")
 
 
 class TextTokenizer:

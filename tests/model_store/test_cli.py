@@ -140,3 +140,30 @@ def test_upgrade_rewrites_an_older_bundle_and_leaves_the_model_alone(tmp_path, c
 def test_upgrade_refuses_a_share_above_1(tiny_bundle, capsys):
     assert main(["upgrade", str(tiny_bundle), "--max_unknown_share", "30"]) == 2
     assert "0<=x<=1" in capsys.readouterr().err
+
+
+def test_a_file_is_scored_and_what_was_written_is_named(tiny_bundle, tmp_path, capsys):
+    source, to = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text('body\nfine\n""\n')
+    arguments = ["score", str(source), "--to", str(to), "--text_column", "body", "--model", str(tiny_bundle)]
+    assert main([*arguments, "--workers", "1"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"Wrote {to}: 1 row in ")
+    assert second == f"Without an answer: 1 row; lines and reasons are in {to}.bad.jsonl."
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--model", "nowhere"], 1, "nowhere"),
+        (["--layer", "9"], 1, "layer 9 does not exist"),
+        (["--text_column", "text"], 1, 'it has no column "text"'),
+        (["--encoding", "klingon"], 2, "'klingon' is not an encoding"),
+    ],
+)
+def test_what_is_wrong_with_a_scoring_job_is_told_before_it_starts(options, code, message, tmp_path, capsys):
+    (tmp_path / "in.csv").write_text("body\nfine\n")
+    to = tmp_path / "out.csv"
+    assert main(["score", str(tmp_path / "in.csv"), "--to", str(to), "--text_column", "body", *options]) == code
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

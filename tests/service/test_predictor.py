@@ -1,6 +1,6 @@
 """What a model cannot do is said clearly, for models over which the whole service is not started."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 
@@ -59,10 +59,7 @@ def test_a_lone_surrogate_is_that_texts_error(model):
 
 
 def test_a_polarity_may_be_unknown(model):
-    prediction = model.predict(["fine"])[0]
-    undirected = SimpleNamespace(**{name: getattr(prediction, name) for name in prediction.__slots__})
-    undirected.polarity, undirected.token_count, undirected.unknown_count = None, 1, 0
-    undirected.truncated = False
+    undirected = replace(model.predict(["fine"])[0], polarity=None)
     stand_in = OneDirection(model)
     stand_in.predict_tokenized = lambda _texts, **_options: [undirected]
     answer = Predictor(stand_in, Settings()).predict(PredictRequest(texts=["fine"]))
