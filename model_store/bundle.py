@@ -13,6 +13,7 @@ from model_store.card import model_card
 from model_store.errors import BundleError
 from model_store.evaluation import Evaluation
 from model_store.manifest import FORMAT_VERSION, Manifest
+from model_store.stages import named_in_store
 
 MANIFEST = "manifest.json"
 EVALUATION = "evaluation.json"
@@ -45,8 +46,16 @@ class Bundle:
 
 
 def resolve(name: str | Path) -> Path:
-    """A bundle's folder by name: ``default`` is the bundle that ships with the project."""
-    return DEFAULT if str(name) == "default" else Path(name)
+    """A bundle's folder by name.
+
+    Args:
+        name: ``default``, the bundle that ships with the project; a stage, such as ``production``; the tag of a stored
+            model, ``name:version``; or a folder.
+
+    Raises:
+        BundleError: no model has that stage or tag.
+    """
+    return DEFAULT if str(name) == "default" else named_in_store(str(name)) or Path(name)
 
 
 def read(folder: Path) -> Bundle:
@@ -56,7 +65,7 @@ def read(folder: Path) -> Bundle:
         BundleError: a file is missing, changed or cut short, or the format is newer than this code; names the file.
     """
     if not folder.is_dir():
-        raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, or "default"')
+        raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, a tag, or "default"')
     packed = _read_file(folder / MANIFEST)
     sha256 = _sha256(packed)
     manifest, evaluation = manifest_file.unpack(folder / MANIFEST, packed)

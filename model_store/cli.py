@@ -1,4 +1,4 @@
-"""``python -m model_store show | verify | predict | upgrade``: show, check and run bundles; output as text or JSON."""
+"""``python -m model_store``: show, check and run bundles, and the commands of ``registry_commands``."""
 
 import json
 import shlex
@@ -17,7 +17,9 @@ from model_store.errors import BundleError, TextError
 from model_store.manifest import FORMAT_VERSION
 from model_store.model import SentimentModel
 from model_store.plain_console import plain_console
+from model_store.registry_commands import COMMANDS
 from model_store.results import Prediction
+from model_store.tags import TagError
 from model_store.version import __version__
 
 EXAMPLES = """\b
@@ -26,7 +28,10 @@ Examples:
   python -m model_store predict default --explain "Not bad at all."
   cat reviews.txt | python -m model_store predict my-model --json
 
-BUNDLE is a bundle's folder, or "default" for the one that ships with the project.
+  python -m model_store add my-model
+
+BUNDLE is a bundle's folder, the tag of a stored one (name:version), "production" for the one promoted to it, or
+"default" for the one that ships with the project.
 """
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -37,7 +42,11 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 @click.group(epilog=EXAMPLES)
 @click.version_option(__version__, message="%(version)s", help="Print the version of the software.")
 def commands() -> None:
-    """Look at a model bundle, verify it, upgrade it, and label texts with it."""
+    """Look at a model bundle, verify it, upgrade it, store it, and label texts with it."""
+
+
+for command in COMMANDS:
+    commands.add_command(command)
 
 
 @commands.command()
@@ -136,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (BundleError, TextError) as error:
+    except (BundleError, TagError, TextError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
