@@ -90,8 +90,8 @@ def compare(
         seed: of the bootstrap.
     """
     has_tokens = ~np.isnan(scores[0][:, 0]) & ~np.isnan(scores[1][:, 0])
-    (kept,) = np.nonzero(has_tokens)
-    true = np.array([labels.index(examples[row].label) for row in kept])
+    kept = np.nonzero(has_tokens)[0].tolist()
+    true = np.array([labels.index(examples[row].label) for row in kept], dtype=np.int64)
     first, second = (Outcomes.of_scores(side[kept], true, polarities=[None] * len(labels)) for side in scores)
     changed = first.predicted != second.predicted
     only_first = int((first.correct & ~second.correct).sum())
@@ -109,8 +109,8 @@ def compare(
             p_value=mcnemar(only_first, only_second),
         ),
         flips=[
-            _flip(examples[kept[row]], first, second, int(row), labels)
-            for row in sorted(np.nonzero(changed)[0], key=lambda row: -second.confidence[row])[:max_flips]
+            _flip(examples[kept[row]], first, second, row, labels)
+            for row in sorted(np.nonzero(changed)[0].tolist(), key=lambda row: -second.confidence[row])[:max_flips]
         ],
     )
 
