@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -17,13 +17,13 @@ from model_store.hashing import file_sha256
 from model_store.plain_console import plain_console
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError, SkippedRows
-from training.data.module import short_name
 from training.data.readers import ReadingOptions, read_examples
 from training.evaluation.comparison import COMPARED, Comparison, Flip, compare, in_label_space
 from training.evaluation.metrics import METRICS, Estimate
-from training.evaluation.scorer import Scorer, load_scorer
 from training.evaluation.tables import plain_table
-from training.fit.checkpoint import CheckpointError
+
+if TYPE_CHECKING:
+    from training.evaluation.scorer import Scorer
 
 DESCRIPTION = """\
 Compares two models on the same labeled texts: accuracy, macro-F1 and calibration error with 95% bootstrap intervals,
@@ -73,6 +73,8 @@ class CompareOptions:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     options = CompareOptions(**parse(CompareOptions, arguments, command="compare", description=DESCRIPTION))
+    from training.fit.checkpoint import CheckpointError  # noqa: PLC0415 - torch, which --help does without
+
     with plain_errors("compare", BundleError, CheckpointError, DataError):
         compare_models(options)
 
@@ -84,6 +86,8 @@ def compare_models(options: CompareOptions) -> None:
         UsageError: ``flips`` is negative.
         DataError: the file cannot be used, or no text holds a token.
     """
+    from training.evaluation.scorer import load_scorer  # noqa: PLC0415 - torch
+
     if options.flips < 0:
         message = f"--flips is {options.flips}; expected 0 or more"
         raise UsageError(message)
@@ -103,7 +107,7 @@ def compare_models(options: CompareOptions) -> None:
         side["texts_with_labels_it_lacks"] = sum(example.label not in scorer.labels for example in examples)
     _print(options, found, sides)
     if options.to is not None:
-        data = {"name": short_name(options.data), "sha256": file_sha256(options.data), "bad_rows": bad_rows.count}
+        data = {"name": str(options.data), "sha256": file_sha256(options.data), "bad_rows": bad_rows.count}
         write_json(options.to, report(found, sides, data))
         plain_console(stderr=True).print(f"Wrote {options.to}.")
 
@@ -118,7 +122,7 @@ def report(found: Comparison, sides: Sequence[dict[str, Any]], data: dict[str, A
     }
 
 
-def speeds_of(scorers: Sequence[Scorer], texts: Sequence[str]) -> list[float]:
+def speeds_of(scorers: "Sequence[Scorer]", texts: Sequence[str]) -> list[float]:
     """Texts a second of each model, in turns so that a busy machine slows all alike; the median of the repeats."""
     seconds: list[list[float]] = [[] for _ in scorers]
     for _ in range(REPEATS):
@@ -129,7 +133,7 @@ def speeds_of(scorers: Sequence[Scorer], texts: Sequence[str]) -> list[float]:
     return [len(texts) / statistics.median(times) for times in seconds]
 
 
-def _side(name: str, scorer: Scorer, speed: float) -> dict[str, Any]:
+def _side(name: str, scorer: "Scorer", speed: float) -> dict[str, Any]:
     path = Path(name) if scorer.identity["kind"] == "checkpoint" else bundles.resolve(name)
     files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
     size = sum(file.stat().st_size for file in files)
@@ -139,7 +143,7 @@ def _side(name: str, scorer: Scorer, speed: float) -> dict[str, Any]:
 def _print(options: CompareOptions, found: Comparison, sides: Sequence[dict[str, Any]]) -> None:
     console = plain_console()
     names = ("first: ", (options.first, "bold"), "\nsecond: ", (options.second, "bold"))
-    console.print(Text.assemble("\n", (short_name(options.data), "bold"), f", {found.rows:,} texts\n", *names, "\n"))
+    console.print(Text.assemble("\n", (str(options.data), "bold"), f", {found.rows:,} texts\n", *names, "\n"))
     console.print(_figures(found, sides))
     for side in sides:
         if side["texts_with_labels_it_lacks"]:

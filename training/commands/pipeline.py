@@ -18,9 +18,7 @@ from model_store.plain_console import plain_console
 from model_store.tags import Tag, TagError
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError
-from training.data.module import short_name
 from training.data.readers import ReadingOptions
-from training.fit.run_folder import CHECKPOINTS
 from training.recipes.steps import Step, command, run_steps
 
 DESCRIPTION = """\
@@ -155,7 +153,7 @@ def run_pipeline(options: PipelineOptions) -> bool:
         run.folder / REPORT,
         {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "data": {"name": short_name(options.data), "sha256": file_sha256(options.data)},
+            "data": {"name": str(options.data), "sha256": file_sha256(options.data)},
             "model": str(run.tag),
             "bundle": str(run.bundle),
             "compared_with": reference,
@@ -250,7 +248,7 @@ def fit_and_export(run: Run) -> None:
     place = [f"--trainer.default_root_dir={folder}", f"--seed_everything={run.options.seed}", "--ckpt_path=last"]
     command("fit", "--config", run.options.config, *files, *options, "--data.label_map=null", *place)
     name = [f"--name={run.options.name}", f"--version={run.key}"]
-    command("export", folder / CHECKPOINTS / "best.ckpt", "--to", run.bundle, *name)
+    command("export", folder / "checkpoints" / "best.ckpt", "--to", run.bundle, *name)
 
 
 def reference_of(stage: str) -> str:
