@@ -8,7 +8,8 @@ BIN    := $(VENV)/bin
 
 VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' model_store/version.py)
 
-.PHONY: help serve test test-fast test-bento coverage check docs lock container manifests pretrained train-sample clean
+.PHONY: help serve test test-fast test-bento coverage check docs lock container manifests pretrained train-sample \
+  pipeline clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +81,10 @@ train-sample: $(VENV)/.everything ## Train, export and query a small model on th
 	$(BIN)/python -m training fit --config training/configs/sample.yaml --overwrite
 	$(BIN)/python -m training export runs/sample/checkpoints/best.ckpt --to runs/sample/bundle --overwrite
 	$(BIN)/python -m model_store predict runs/sample/bundle "The soup was cold." "A warm, funny evening."
+
+pipeline: $(VENV)/.everything ## From DATA=my.csv to production, if not worse; NAME=my-model, FLAGS="--text_column body"
+	@test -n "$(DATA)" || { echo 'make pipeline DATA=my.csv: name a labeled file' >&2; exit 2; }
+	$(BIN)/python -m training pipeline "$(DATA)" --name "$(or $(NAME),my-model)" $(FLAGS)
 
 clean: ## Remove the virtual environment, every training run and everything built
 	rm -rf $(VENV) runs build

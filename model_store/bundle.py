@@ -15,6 +15,7 @@ from model_store.errors import BundleError
 from model_store.evaluation import Evaluation
 from model_store.manifest import FORMAT_VERSION, Manifest
 from model_store.plain_file import read_plain_file
+from model_store.stages import named_in_store
 
 MANIFEST = "manifest.json"
 EVALUATION = "evaluation.json"
@@ -57,8 +58,16 @@ class Bundle:
 
 
 def resolve(name: str | Path) -> Path:
-    """A bundle's folder by name: ``default`` is the bundle that ships with the project."""
-    return DEFAULT if str(name) == "default" else Path(name)
+    """A bundle's folder by name.
+
+    Args:
+        name: ``default``, the bundle that ships with the project; a stage, such as ``production``; the tag of a stored
+            model, ``name:version``; or a folder.
+
+    Raises:
+        BundleError: no model has that stage or tag.
+    """
+    return DEFAULT if str(name) == "default" else named_in_store(str(name)) or Path(name)
 
 
 def read(folder: Path) -> Bundle:
@@ -69,7 +78,7 @@ def read(folder: Path) -> Bundle:
             names the file.
     """
     if not folder.is_dir():
-        raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, or "default"')
+        raise BundleError(folder, 'there is no such folder; name a bundle\'s folder, a tag, or "default"')
     packed = _read_file(folder / MANIFEST)
     sha256 = _sha256(packed)
     manifest, evaluation = manifest_file.unpack(folder / MANIFEST, packed)

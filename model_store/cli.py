@@ -1,4 +1,4 @@
-"""``python -m model_store show | verify | predict | score | upgrade``: show, check and run bundles."""
+"""``python -m model_store``: show, check and run bundles, and the commands of ``registry_commands``."""
 
 import json
 import shlex
@@ -17,9 +17,11 @@ from model_store.errors import BundleError, ModelError, TextError
 from model_store.manifest import FORMAT_VERSION
 from model_store.model import SentimentModel
 from model_store.plain_console import plain_console
+from model_store.registry_commands import COMMANDS
 from model_store.results import Prediction
 from model_store.score_command import score
 from model_store.scoring.records import ScoreError
+from model_store.tags import TagError
 from model_store.version import __version__
 
 EXAMPLES = """\b
@@ -29,7 +31,10 @@ Examples:
   cat reviews.txt | python -m model_store predict my-model --json
   python -m model_store score reviews.csv --to scored.csv
 
-BUNDLE is a bundle's folder, or "default" for the one that ships with the project.
+  python -m model_store add my-model
+
+BUNDLE is a bundle's folder, the tag of a stored one (name:version), "production" for the one promoted to it, or
+"default" for the one that ships with the project.
 """
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -40,7 +45,11 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 @click.group(epilog=EXAMPLES)
 @click.version_option(__version__, message="%(version)s", help="Print the version of the software.")
 def commands() -> None:
-    """Look at a model bundle, verify it, upgrade it, and label texts and files with it."""
+    """Look at a model bundle, verify it, upgrade it, store it, and label texts and files with it."""
+
+
+for command in COMMANDS:
+    commands.add_command(command)
 
 
 @commands.command()
@@ -141,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (BundleError, ModelError, ScoreError, TextError) as error:
+    except (BundleError, ModelError, ScoreError, TagError, TextError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return exit_code if isinstance(exit_code, int) else 0  # a command that was stopped gives its own

@@ -59,7 +59,8 @@ class Settings(BaseSettings):
 
     model: str = Field(
         default="default",
-        description='The bundle to serve: a folder, or "default" for the one that ships with the project.',
+        description='The bundle to serve: a folder, the tag of a stored one (name:version), "production", or "default" '
+        "for the one that ships with the project.",
     )
     model_sha256: str | None = Field(
         default=None,

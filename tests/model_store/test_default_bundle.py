@@ -37,6 +37,14 @@ def test_every_file_fits_the_repository():
     assert sum(sizes.values()) <= 8_000_000
 
 
+def test_no_figure_on_the_card_jumps_within_its_interval(model):
+    # A label that a file lacks once made macro-F1 on IMDb 61.6% with an interval from 61.4% to 92.5%.
+    for figure in model.evaluation.metrics:
+        if figure.metric in {"accuracy", "macro_f1", "polar_accuracy"}:
+            sides = sorted([figure.value - figure.low, figure.high - figure.value])
+            assert sides[1] < 2 * sides[0], (figure.data, figure.metric)
+
+
 @pytest.mark.parametrize(
     ("text", "label"),
     [

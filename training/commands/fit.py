@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from training.commands.fit_summary import label_counts, print_summary
 from training.commands.parser import StrictParser, UsageError, check_text_keys, plain_errors
 from training.data.examples import DataError
 from training.data.module import SentimentData
@@ -24,6 +25,7 @@ from training.fit import run_folder
 from training.fit.callbacks.checkpoint_files import CheckpointNotWrittenError, DurableCheckpoints
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry
 from training.fit.callbacks.metrics_file import carry_over
+from training.fit.callbacks.progress import RunProgress
 from training.fit.callbacks.recovery import DivergedError, Recovery, fit_with_recovery
 from training.fit.callbacks.resume import Resume, last_checkpoint, steps_taken
 from training.fit.callbacks.run_record import RunRecord
@@ -135,16 +137,21 @@ class SentimentCLI(LightningCLI):
         return None
 
     def after_fit(self) -> None:
-        """Measure the test file once, with the weights that export takes from the best checkpoint.
+        """Measure the test file once, with the weights that export takes from the best checkpoint; sum the run up.
 
         ``ckpt_path`` would not do: with averaged weights, Lightning would test the ones before averaging.
         """
-        if self.config["fit"]["data"]["test"] and not self.config["fit"]["trainer"]["fast_dev_run"]:
+        if self.config["fit"]["trainer"]["fast_dev_run"]:
+            return
+        counts = label_counts(self.trainer, self.datamodule)
+        if self.config["fit"]["data"]["test"]:
             keeper = self.trainer.checkpoint_callback
             if isinstance(keeper, ModelCheckpoint) and keeper.best_model_path:
                 best = load_checkpoint(Path(keeper.best_model_path))
                 self.model.load_state_dict(best.task.state_dict())
             self.trainer.test(self.model, datamodule=self.datamodule)
+        if self.trainer.is_global_zero:
+            print_summary(self.trainer, self.datamodule, counts=counts)
 
 
 GPUS: Mapping[str, tuple[type[Accelerator], ...]] = {
@@ -223,7 +230,11 @@ def _run(arguments: Sequence[str]) -> lightning.Trainer:
         save_config_callback=run_folder.SaveConfig,
         save_config_kwargs={"save_to_log_dir": False},
         trainer_defaults={
-            "callbacks": RunRecord(command=shlex.join(["python", "-m", "training", "fit", *arguments])),
+            "callbacks": [
+                RunRecord(command=shlex.join(["python", "-m", "training", "fit", *arguments])),
+                RunProgress(),
+            ],
+            "enable_progress_bar": False,  # Lightning's starts again with each epoch and cuts names short
             "default_root_dir": run_folder.DEFAULT,
             "gradient_clip_val": 1.0,  # by norm: the lecture's Algorithm 1
             "use_distributed_sampler": False,  # ours is aware of the processes; Lightning's would replace it

@@ -13,6 +13,8 @@ COMMANDS = {
     "split": ("training.commands.split", "cut one labeled file into training, validation and test files"),
     "test": ("training.commands.test", "measure a checkpoint or a bundle on a labeled file"),
     "evaluate": ("training.commands.evaluate", "run the behavioral suite on a checkpoint or a bundle"),
+    "pipeline": ("training.commands.pipeline", "from labeled text to production: train, test, compare, promote"),
+    "compare": ("training.commands.compare", "compare two models on the same labeled file"),
     "repeat": ("training.commands.repeat", "fit with several seeds; mean and spread of every test metric"),
     "cross_validate": ("training.commands.cross_validate", "fit once per fold of one file; mean and spread"),
     "export": ("training.commands.export_options", "turn a checkpoint into a bundle to store and serve"),

@@ -16,6 +16,7 @@ from training.commands.parser import run
 from training.commands.repeat import Summary, summarize
 from training.evaluation.tables import plain_table
 from training.recipes.default.recipe import Recipe
+from training.recipes.steps import run_steps
 
 DESCRIPTION = """\
 Makes the model that ships with the project: prepares the texts, fine-tunes the teacher, scores labeled and unlabeled
@@ -106,14 +107,7 @@ def reproduce(recipe: Recipe) -> None:
     """Run every step that is not done yet, then choose the best student and attach its reports."""
     from training.recipes.default.steps import attach, steps
 
-    console = plain_console(stderr=True)
-    all_steps = steps(recipe)
-    for index, step in enumerate(all_steps, start=1):
-        console.rule(Text.assemble((step.name, "bold"), f" ({index} of {len(all_steps)})"), align="left")
-        if step.is_done():
-            console.print("Already done.")
-        else:
-            step.work()
+    run_steps(steps(recipe))
     conclude(recipe)
     attach(recipe)
 

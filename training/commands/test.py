@@ -31,8 +31,9 @@ accuracy, each with a 95% bootstrap interval; precision, recall and F1 of each l
   python -m training test runs/sample/checkpoints/best.ckpt training/data/sample/test.csv --to report.json
   python -m training test default stsa.binary.test --ptb_tokens --label_map '{"0": negative, "1": positive}'
 
-The file may lack some of the model's labels, as two-class files lack neutral. For accuracy and macro-F1 the model still
-chooses among all of its labels, as it does for a user, so every neutral prediction is wrong. To compare with two-class
+The file may lack some of the model's labels, as two-class files lack neutral. The model still chooses among all of its
+labels, as it does for a user, so every neutral prediction is wrong. Macro-F1 is the mean over the labels that occur in
+the file. To compare with two-class
 results, use the polar accuracy. It ignores texts labeled neutral and compares the sum of the scores of the
 positive labels with that of the negative ones. A label that the model lacks is a bad row: rename it, or
 leave its rows out, with --label_map.
@@ -189,7 +190,8 @@ def _notes(report: EvaluationReport) -> Iterator[str]:
     absent = [entry.label for entry in report.by_label if not entry.support]
     if absent:
         names = ", ".join(absent)
-        yield f"No text of the file is labeled {names}, so accuracy and macro-F1 count each such prediction as wrong."
+        yield f"No text of the file is labeled {names}: each such prediction is wrong."
+        yield "Macro-F1 is the mean over the labels that occur."
         if "polar_accuracy" in report.figures:
             yield "Compare with two-class results by the polar accuracy."
     if report.model["temperature"] is None:

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from model_store.atomic_write import atomic_path
-from model_store.plain_console import plain_console
+from model_store.progress import Progress
 from training.data.readers.parquet import TEACHER
 from training.distillation.scorers import LogProbabilities, TeacherScorer
 from training.distillation.tables import write_table
@@ -54,14 +53,13 @@ def score_texts(
     folder = to.with_name(f"{to.name}.parts")
     _begin(folder, {"scorer": scorer.identity, "texts": hash_texts(texts), **(settings or {})}, to=to)
     chunks = [texts[start : start + TEXTS_A_PART] for start in range(0, len(texts), TEXTS_A_PART)]
-    columns = (TextColumn("Scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=plain_console(stderr=True)) as progress:
-        task = progress.add_task("", total=len(texts))
+    present = sum(len(chunk) for index, chunk in enumerate(chunks) if (folder / f"{index:06}.parquet").is_file())
+    with Progress("Scoring", total=len(texts), done=present) as progress:
         for index, chunk in enumerate(chunks):
             part = folder / f"{index:06}.parquet"
             if not part.is_file():
                 write_table(part, _table(chunk, scorer.score([text.text for text in chunk]), scorer.labels))
-            progress.advance(task, len(chunk))
+                progress.advance(len(chunk))
     description = json.dumps({"teachers": teachers, **(settings or {})})
     _join([folder / f"{index:06}.parquet" for index in range(len(chunks))], to=to, description=description)
     shutil.rmtree(folder)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from model_store.progress import Progress
 from training.data.tokenization import chunks
 from training.data.tokenized import TokenizedExamples
 
@@ -55,13 +56,18 @@ class Teacher:
         device = next(self.model.parameters()).device
         order = examples.lengths.argsort(descending=True).tolist()
         self.model.eval()
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, torch.bfloat16, enabled=bfloat16),
+            Progress("Reading, the longest texts first", total=len(texts)) as progress,
+        ):
             start = 0
             while start < len(order):
                 size = max(1, tokens_per_batch // int(examples.lengths[order[start]]))
                 rows = order[start : start + size]
                 start += size
                 logits[rows] = read_packed(self.model, examples[rows].ids.to(device), self.padding_id).float().cpu()
+                progress.advance(len(rows))
         return logits
 
     @property

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -20,6 +20,7 @@ from training.data.batches import LengthBucketedSampler
 from training.data.examples import Example
 from training.data.tokenized import Batch, TokenizedExamples
 from training.distillation.teacher import Teacher, load_teacher, read_packed, save_teacher
+from training.fit.callbacks.progress import RunProgress
 
 WARM_UP = 0.06
 """Part of all steps in which the learning rate rises (Liu et al. 2019, table 10)."""
@@ -151,7 +152,8 @@ def fine_tune(
         max_epochs=schedule.epochs,
         precision=schedule.precision,
         gradient_clip_val=1.0,
-        callbacks=[keeper, LearningRateMonitor(), RichProgressBar()],
+        callbacks=[keeper, LearningRateMonitor(), RunProgress()],
+        enable_progress_bar=False,
         logger=CSVLogger(run, name="", version=""),
         use_distributed_sampler=False,
         enable_model_summary=False,

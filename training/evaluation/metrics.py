@@ -120,14 +120,16 @@ def accuracy(outcomes: Outcomes) -> float:
 
 
 def macro_f1(outcomes: Outcomes) -> float:
-    """The mean F1 of all labels that were true or predicted at least once, as in torchmetrics and scikit-learn.
+    """The mean F1 of the labels that occur among the true ones, as scikit-learn's with ``labels`` set to those.
 
-    On a file without neutral texts, a neutral prediction counts against the label neutral too.
+    A label that no text has would count with an F1 of 0 as soon as it is predicted once. An answer with such a label
+    still costs the text's own label its recall.
     """
     matrix = confusion(outcomes)
-    total = matrix.sum(axis=0) + matrix.sum(axis=1)
-    f1 = np.divide(2 * matrix.diagonal(), total, out=np.full(len(matrix), np.nan), where=total > 0)  # (labels,)
-    return float(np.nanmean(f1))
+    support, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    occurs = support > 0
+    f1 = 2 * matrix.diagonal()[occurs] / (support + predicted)[occurs]  # (labels that occur,)
+    return float(f1.mean())
 
 
 def calibration_error(outcomes: Outcomes) -> float:

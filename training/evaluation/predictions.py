@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from model_store import GraphRunner, TextError, TokenizedText
+from model_store.progress import Progress
 from model_store.softmax import softmax
 from training.data.examples import DataError, Example
 from training.evaluation.metrics import Outcomes
@@ -111,16 +111,18 @@ def _tokenized(
     runner: GraphRunner, texts: Sequence[str], *, description: str
 ) -> Iterator[tuple[list[int], list[TokenizedText]]]:
     """Chunks of the texts that hold a token, and their rows."""
-    for start in track(range(0, len(texts), CHUNK_SIZE), description=description, transient=True):
-        chunk: dict[int, TokenizedText] = {}
-        for row, text in enumerate(texts[start : start + CHUNK_SIZE], start=start):
-            try:
-                chunk[row] = runner.tokenize(text)
-            except TextError as error:
-                if error.code != "empty_text":
-                    raise
-        if chunk:
-            yield list(chunk), list(chunk.values())
+    with Progress(description, total=len(texts)) as progress:
+        for start in range(0, len(texts), CHUNK_SIZE):
+            chunk: dict[int, TokenizedText] = {}
+            for row, text in enumerate(texts[start : start + CHUNK_SIZE], start=start):
+                try:
+                    chunk[row] = runner.tokenize(text)
+                except TextError as error:
+                    if error.code != "empty_text":
+                        raise
+            if chunk:
+                yield list(chunk), list(chunk.values())
+            progress.update(min(start + CHUNK_SIZE, len(texts)))
 
 
 def _with_unknown(text: TokenizedText, share: float, unknown_id: int, generator: np.random.Generator) -> TokenizedText:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
 from model_store.hashing import file_sha256
+from model_store.progress import Progress
 from model_store.softmax import softmax
 from training.data import tokenization
 from training.evaluation.metrics import Scores
@@ -63,10 +63,11 @@ def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: 
     scores = np.full((len(texts), len(task.labels)), np.nan)
     by_length = sorted((row for row, ids in enumerate(encoded) if ids), key=lambda row: len(encoded[row]))
     batches = [by_length[start : start + BATCH_SIZE] for start in range(0, len(by_length), BATCH_SIZE)]
-    with torch.inference_mode():
-        for rows in track(batches, description="Measuring", transient=True):
+    with torch.inference_mode(), Progress("Measuring", total=len(by_length)) as progress:
+        for rows in batches:
             packed = pack_sequence([torch.tensor(encoded[row]) for row in rows], enforce_sorted=False)
             scores[rows] = task(packed).double().softmax(dim=1).numpy()
+            progress.advance(len(rows))
     return scores
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model_store.evaluation import CoveragePoint, RiskCoverage
 from model_store.manifest import Calibration
+from model_store.progress import track
 from training.evaluation.predictions import Predictions
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
@@ -71,7 +72,7 @@ def choose_max_unknown_share(
     if threshold is None:
         return None
     largest = 0.0
-    for share in UNKNOWN_SHARES:
+    for share in track(UNKNOWN_SHARES, "Choosing the limit on unknown tokens", unit="shares"):
         outcomes = predict(share).outcomes(temperature=temperature)
         confident = outcomes.confidence >= threshold
         if confident.any() and 1 - outcomes.correct[confident].mean() > 2 * (1 - target):

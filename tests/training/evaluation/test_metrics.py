@@ -17,12 +17,29 @@ def evaluate(scores, labels, *, polarities):
     return {name: (figure.value, figure.rows) for name, figure in found.items()}
 
 
+def sklearn_f1(true, predicted, *, labels):
+    metrics = pytest.importorskip("sklearn.metrics", reason="the extra distill is not installed")
+    return metrics.f1_score(true, predicted, labels=labels, average="macro")
+
+
 def test_accuracy_and_f1():
     measured = evaluate(SCORES, LABELS, polarities=[None, None, None])
     assert measured["accuracy"] == (0.5, 4)  # first and last
-    # F1: negative 2/3 (precision 1, recall 1/2), positive 2/3; neutral was predicted but never true: 0.
-    assert measured["macro_f1"][0] == pytest.approx((2 / 3 + 0 + 2 / 3) / 3)
+    # F1: negative 2/3 (precision 1, recall 1/2), positive 2/3; neutral was predicted but never true.
+    assert measured["macro_f1"][0] == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert measured["macro_f1"][0] == pytest.approx(sklearn_f1(LABELS, [0, 1, 1, 2], labels=[0, 2]))
     assert "polar_accuracy" not in measured
+
+
+def test_one_answer_with_a_label_that_no_text_has_moves_macro_f1_by_one_text():
+    # 200 texts of two labels, 180 right, one of the others called neutral: resamples with and without it differ little.
+    true = np.repeat([0, 2], 100)
+    predicted = true.copy()
+    predicted[90:100], predicted[190:200], predicted[99] = 2, 0, 1
+    measured = with_intervals(Outcomes.of_scores(np.eye(3)[predicted], true, polarities=[None] * 3))["macro_f1"]
+    assert measured.value == pytest.approx(sklearn_f1(true, predicted, labels=[0, 2]))
+    assert measured.value == pytest.approx(0.9, abs=0.01)
+    assert 0.8 < measured.low < measured.high < 0.96
 
 
 def test_a_label_neither_true_nor_predicted_is_in_no_average():

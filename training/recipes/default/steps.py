@@ -2,11 +2,6 @@
 
 import json
 import os
-import shlex
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +13,7 @@ from training.fit.run_files import METRICS
 from training.recipes.default import stored_scores
 from training.recipes.default.recipe import Recipe
 from training.recipes.default.texts import measured_files, prepare
+from training.recipes.steps import Step, command
 
 CONFIG = Path(os.path.relpath(Path(__file__).parents[2] / "configs" / "distilled.yaml"))
 """The command as a user types it, since the card shows the command that trained a model."""
@@ -49,15 +45,6 @@ DESCRIPTION = (
     "English sentiment in three classes, for single sentences and for whole reviews: "
     "a two-layer bidirectional LSTM with a residual connection, taught by larger models."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A piece of the work: what it is called, whether it was done before, and how it is done."""
-
-    name: str
-    is_done: Callable[[], bool]
-    work: Callable[[], None]
 
 
 def steps(recipe: Recipe) -> list[Step]:
@@ -169,19 +156,6 @@ def attach(recipe: Recipe) -> None:
     bundle, report = recipe.to / "bundle", recipe.to / "behavior"
     command("evaluate", bundle, "--to", report)
     command("card", bundle, "--behavior", report / "report.json", "--known_failures", HARD_TEXTS)
-
-
-def command(*arguments: object) -> None:
-    """Run a command of the project in a process of its own.
-
-    Raises:
-        SystemExit: it failed; with its exit status.
-    """
-    words = [str(argument) for argument in arguments]
-    plain_console(stderr=True).print(shlex.join(["python", "-m", "training", *words]), style="dim", highlight=False)
-    done = subprocess.run([sys.executable, "-m", "training", *words], check=False)  # noqa: S603 - ourselves
-    if done.returncode:
-        raise SystemExit(done.returncode)
 
 
 def _train(recipe: Recipe) -> list[Path]:

@@ -70,6 +70,13 @@ def test_the_figures_are_those_of_the_logs(folder):
     assert metrics["recovery"] == {"skipped_steps": 0, "rollbacks": 0}
 
 
+def test_tensorboard_shows_the_figures_of_the_csv_log(folder):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    board = events.EventAccumulator(str(folder / "tensorboard")).Reload()
+    shown = [(event.step, event.value) for event in board.Scalars("validation/macro_f1")]
+    assert shown == [(step, pytest.approx(value)) for step, value in logged(folder, "validation/macro_f1")]
+
+
 def test_the_curves_are_a_picture(folder):
     content = (folder / "curves.png").read_bytes()
     assert content.startswith(b"\x89PNG\r\n")

@@ -1,0 +1,87 @@
+"""What a training run ends with: the best epoch, its confusion matrix, where things are, and the next command."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from rich.table import Table
+from rich.text import Text
+
+from model_store.plain_console import plain_console
+from training.data.module import SentimentData, describe_labels
+from training.data.tokenized import UNLABELED
+from training.evaluation.metrics import Outcomes, confusion
+from training.evaluation.tables import plain_table
+from training.fit.callbacks.run_record import CURVES
+from training.fit.checkpoint import load_checkpoint
+from training.fit.task import SentimentTask
+
+
+def label_counts(trainer: lightning.Trainer, data: SentimentData) -> str:
+    """The labels of the training texts with their counts; only before the trainer tests."""
+    loader: Any = trainer.train_dataloader
+    return describe_labels(data.labels, loader.dataset.labels)
+
+
+def print_summary(trainer: lightning.Trainer, data: SentimentData, *, counts: str) -> None:
+    """Print the summary of a finished run on standard error; nothing for a run without a best checkpoint.
+
+    The confusion matrix is of the validation files; in a distributed run, whose first process reads only a part of
+    them, it is left out.
+    """
+    keeper = trainer.checkpoint_callback
+    if not isinstance(keeper, ModelCheckpoint) or not Path(keeper.best_model_path).is_file():
+        return
+    folder, path = Path(trainer.default_root_dir), _shortest(Path(keeper.best_model_path))
+    best = load_checkpoint(path)
+    console = plain_console(stderr=True)
+    console.print()
+    best_line = f"Best after epoch {best.epochs} of {trainer.current_epoch}, by {_in_words(keeper)}: {path}"
+    console.print(best_line, soft_wrap=True)
+    if (folder / CURVES).is_file():
+        console.print(f"Curves: {folder / CURVES}")
+    console.print(f"Training texts. {counts}", soft_wrap=True)
+    if trainer.world_size == 1:
+        console.print()
+        console.print(_table(validation_outcomes(best.task, data), data.labels))
+    console.print()
+    bundle = shlex.quote(str(folder / "bundle"))
+    console.print(f"Next: python -m training export {shlex.quote(str(path))} --to {bundle}", soft_wrap=True)
+
+
+def validation_outcomes(task: SentimentTask, data: SentimentData) -> Outcomes:
+    """The network's answers to the labeled validation texts that hold a token."""
+    scores, labels = [], []
+    with torch.inference_mode():
+        for batch in data.val_dataloader():
+            scores.append(task(batch.ids).softmax(dim=1).double().numpy())
+            labels.append(batch.labels.numpy())
+    true = np.concatenate(labels)
+    known = true != UNLABELED
+    return Outcomes.of_scores(np.concatenate(scores)[known], true[known], polarities=[None] * len(task.labels))
+
+
+def _table(outcomes: Outcomes, labels: Sequence[str]) -> Table:
+    table = plain_table("validation: true, then predicted", *labels)
+    for name, row in zip(labels, confusion(outcomes).tolist(), strict=True):
+        table.add_row(Text(name), *(f"{count:,}" for count in row))
+    return table
+
+
+def _in_words(keeper: ModelCheckpoint) -> str:
+    """The figure that chose the checkpoint: validation macro f1 87.2%."""
+    name = (keeper.monitor or "the last").replace("/", " ").replace("_", " ")
+    if keeper.best_model_score is None:
+        return name
+    value = float(keeper.best_model_score)
+    return f"{name} {value:.3f}" if name.endswith("loss") else f"{name} {value:.2%}"
+
+
+def _shortest(path: Path) -> Path:
+    """Relative to the working folder if it lies in it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
