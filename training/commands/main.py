@@ -8,6 +8,7 @@ from model_store import __version__
 
 COMMANDS = {
     "fit": ("training.commands.fit", "train a classifier on labeled text"),
+    "adapt": ("training.commands.adapt", "adapt a bundle to your texts and labels: a new bundle and a report"),
     "split": ("training.commands.split", "cut one labeled file into training, validation and test files"),
     "test": ("training.commands.test", "measure a checkpoint or a bundle on a labeled file"),
     "evaluate": ("training.commands.evaluate", "run the behavioral suite on a checkpoint or a bundle"),
