@@ -383,7 +383,7 @@ def _report(
     examples = parts.test or parts.validation
     texts, labels = [example.text for example in examples], parts.labels
     true = [labels.index(example.label) for example in examples]
-    adapted = _ordered(options.to, labels, texts)
+    adapted = ordered_scores(options.to, labels, texts)
     balanced = options.class_weights == "balanced"
     before, note = _before(options.from_, labels, texts)
     systems = [
@@ -433,10 +433,10 @@ def _before(start: str, labels: list[str], texts: Sequence[str]) -> tuple[Scores
     if not set(labels) <= set(known):
         return None, f"it does not know these labels, only {', '.join(known)}"
     note = "" if set(labels) == set(known) else "choosing among these labels only"
-    return _ordered(start, labels, texts), note
+    return ordered_scores(start, labels, texts), note
 
 
-def _ordered(model: str | Path, labels: list[str], texts: Sequence[str]) -> Scores:
+def ordered_scores(model: str | Path, labels: list[str], texts: Sequence[str]) -> Scores:
     """(texts, labels): a bundle's scores for some of its labels, normalized to sum to 1."""
     scorer = load_scorer(str(model))
     scores = scorer.score(texts)[:, [scorer.labels.index(label) for label in labels]]
