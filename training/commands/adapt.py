@@ -4,7 +4,7 @@ import json
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from training.adaptation.baselines import linear_scores, majority_scores
 from training.adaptation.label_errors import Suspicion, likely_label_errors
 from training.adaptation.plan import Plan, validation_share
 from training.adaptation.report import AdaptationReport, System
+from training.commands.distill import ERRORS as DISTILL_ERRORS
+from training.commands.distill import score
+from training.commands.distill import teacher as fine_tune_teacher
 from training.commands.export import ERRORS as EXPORT_ERRORS
 from training.commands.export import export
 from training.commands.export_options import NAME, ExportOptions
@@ -34,6 +37,7 @@ from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
 from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.splitting import hold_out, write_json_lines
 from training.data.tokenized import TokenizedExamples
+from training.distillation.texts import read_texts
 from training.evaluation import metrics
 from training.evaluation.metrics import Scores
 from training.evaluation.polarity import default_polarities
@@ -56,6 +60,9 @@ Without --validation a part of the texts is held out: the labels in equal propor
 head is trained first, then everything, lower layers more slowly. Training stops when the validation figures get no
 better. A few examples a label are enough to begin with; the report says how good the model is and where it is wrong.
 
+With --teacher a transformer is fine-tuned on the same texts and scores them and those of --unlabelled, and the model
+learns from labels and scores together.
+
 Everything else is written to --run_folder: the parts, the run, report.html and report.json. A stopped adaptation
 resumes if the same command is given again.
 """
@@ -76,6 +83,8 @@ class AdaptOptions:
         from_: the bundle to begin with: a folder, or default.
         validation: labeled file that chooses the epoch and calibrates; by default a part of the training file.
         test: labeled file on which before and after are compared; without it the report uses the validation texts.
+        unlabelled: file of further texts without labels; the new model learns from the teacher's scores of them.
+        teacher: a Hugging Face transformer's folder. It is fine-tuned on the training texts and scores all texts.
         reading: how these files are read.
         class_weights: balanced counts all labels alike, however rare; none counts all texts alike.
         epochs: passes over the training texts; 0 chooses by their number.
@@ -93,6 +102,8 @@ class AdaptOptions:
     from_: str = "default"
     validation: Path | None = None
     test: Path | None = None
+    unlabelled: Path | None = None
+    teacher: str | None = None
     reading: ReadingOptions = field(default_factory=ReadingOptions)
     class_weights: ClassWeights = "balanced"
     epochs: int = 0
@@ -131,7 +142,7 @@ class Parts:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     given = parse(AdaptOptions, arguments, command="adapt", description=DESCRIPTION)
-    with plain_errors("adapt", *EXPORT_ERRORS):
+    with plain_errors("adapt", *EXPORT_ERRORS, *DISTILL_ERRORS):
         adapt(AdaptOptions(**given), command=shlex.join(["python", "-m", "training", "adapt", *arguments]))
 
 
@@ -154,7 +165,8 @@ def adapt(options: AdaptOptions, *, command: str) -> AdaptationReport:
     console.print("Labels: " + ", ".join(f"{label} ({counts[label]:,})" for label in parts.labels))
     run = options.folder / "fit"
     if not _is_fitted(run):
-        _fit(options, plan, files, run, labels=parts.labels, resume=not is_fresh)
+        learned = [files["train"]] if options.teacher is None else _distill(options, files)
+        _fit(options, plan, files, run, learned=learned, labels=parts.labels, resume=not is_fresh)
     if not options.to.exists() or is_fresh:
         _export(options, plan, source, files, run, labels=parts.labels, command=command)
     report = _report(options, plan, source, parts, notes=notes)
@@ -175,6 +187,9 @@ def check(options: AdaptOptions) -> None:
             f"the model's name would be {options.model_name!r}, but it should be of lower-case letters, digits, dots, "
             "dashes and underscores; pass one with --name"
         )
+        raise UsageError(message)
+    if options.unlabelled is not None and options.teacher is None:
+        message = "--unlabelled needs a teacher that scores its texts; pass --teacher with a transformer's folder"
         raise UsageError(message)
     if options.epochs < 0:
         message = f"--epochs is {options.epochs}; expected 0, which chooses by the number of texts, or more"
@@ -255,10 +270,11 @@ def _begin(options: AdaptOptions, source: Bundle, files: dict[str, Path]) -> boo
     record = {
         "source": source.sha256,
         "files": {part: file_sha256(path) for part, path in files.items()},
+        "unlabelled": None if options.unlabelled is None else file_sha256(options.unlabelled),
         "options": {
             name: value
             for name, value in asdict(options).items()
-            if name in {"class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name"}
+            if name in {"class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher"}
         },
         "to": str(options.to),
     }
@@ -268,7 +284,8 @@ def _begin(options: AdaptOptions, source: Bundle, files: dict[str, Path]) -> boo
         return False
     if earlier is not None and not options.overwrite:
         raise BundleError(options.folder, "holds another adaptation; pass another --run_folder, or --overwrite")
-    shutil.rmtree(options.folder / "fit", ignore_errors=True)
+    for made in ("fit", "teacher", "scores"):
+        shutil.rmtree(options.folder / made, ignore_errors=True)
     write_json(path, record)
     return True
 
@@ -278,12 +295,48 @@ def _is_fitted(run: Path) -> bool:
     return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["finished"] is True
 
 
+def _distill(options: AdaptOptions, files: dict[str, Path]) -> list[Path]:
+    """Fine-tune the teacher and let it score the training texts and the unlabeled ones; what is done is kept.
+
+    Returns:
+        The files of scores, which the model learns from.
+    """
+    folder = options.folder / "teacher"
+    written = ReadingOptions(format="jsonl")
+    fine_tune_teacher(
+        str(options.teacher), train=str(files["train"]), validation=str(files["validation"]), to=folder, reading=written
+    )
+    scored = [options.folder / "scores" / "train.parquet"]
+    score(str(folder), str(files["train"]), to=scored[0], reading=written, seed=options.seed)
+    if options.unlabelled is not None:
+        texts = options.folder / "data" / "unlabelled.jsonl"
+        write_json_lines(texts, _unlabelled(options, files))
+        scored.append(options.folder / "scores" / "unlabelled.parquet")
+        score(str(folder), str(texts), to=scored[1], labelled=False, reading=written, seed=options.seed)
+    return scored
+
+
+def _unlabelled(options: AdaptOptions, files: dict[str, Path]) -> Iterator[Example]:
+    """The unlabeled texts without those that the model is validated or tested on."""
+    held_out = LeakageFilter([files[part] for part in ("validation", "test") if part in files], min_words=1)
+    texts = read_texts(Path(str(options.unlabelled)), options.reading, labeled=False)
+    examples = (Example(text.text, "", number) for number, text in enumerate(texts, start=1))
+    return drop_leaks(examples, held_out, skipped_leaks("drop"), path=Path(str(options.unlabelled)))
+
+
 def _fit(
-    options: AdaptOptions, plan: Plan, files: dict[str, Path], run: Path, *, labels: list[str], resume: bool
+    options: AdaptOptions,
+    plan: Plan,
+    files: dict[str, Path],
+    run: Path,
+    *,
+    learned: Sequence[Path],
+    labels: list[str],
+    resume: bool,
 ) -> None:
     """Train, from the last checkpoint if there is one."""
     config = options.folder / "fit.yaml"
-    content = fit_config(options, plan, files, run, labels=labels)
+    content = fit_config(options, plan, learned, files["validation"], run, labels=labels)
     atomic_write(config, yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode())
     arguments = ["--config", str(config), "--start_from", options.from_, "--new_head"]
     if resume and (run / CHECKPOINTS / LAST).is_file():
@@ -299,7 +352,13 @@ def _fit(
 
 
 def fit_config(
-    options: AdaptOptions, plan: Plan, files: dict[str, Path], run: Path, *, labels: Sequence[str]
+    options: AdaptOptions,
+    plan: Plan,
+    learned: Sequence[Path],
+    validation: Path,
+    run: Path,
+    *,
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     """The options of ``fit``, but for the start."""
     epochs = options.epochs or plan.epochs
@@ -318,8 +377,8 @@ def fit_config(
     return {
         "seed_everything": options.seed,
         "data": {
-            "train": str(files["train"]),
-            "validation": str(files["validation"]),
+            "train": [str(path) for path in learned],
+            "validation": str(validation),
             "labels_in_order": list(labels),
             "batch_size": plan.batch_size,
             "sources": [f"{options.train.name}: labeled texts of the person who adapted the model"],
