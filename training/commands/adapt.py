@@ -42,7 +42,7 @@ from training.evaluation import metrics
 from training.evaluation.metrics import Scores
 from training.evaluation.polarity import default_polarities
 from training.evaluation.scorer import load_scorer
-from training.export.read_back import read_back, storage_of
+from training.export.read_back import network_options, read_back, storage_of
 from training.fit.callbacks.resume import EXIT_CODE, INTERRUPTED, LAST
 from training.fit.callbacks.run_record import CURVES, METRICS
 from training.fit.run_folder import CHECKPOINTS
@@ -506,8 +506,8 @@ def ordered_scores(model: str | Path, labels: list[str], texts: Sequence[str]) -
 def _suspicions(source: Bundle, examples: Sequence[Example], labels: list[str]) -> list[Suspicion]:
     """Training texts whose label is probably wrong, judged by the source's encoder."""
     earlier = read_back(source)
-    shape = {name: value for name, value in earlier.task.hparams.items() if name not in {"labels", "tokenizer_json"}}
-    task = SentimentTask(labels, earlier.task.tokenizer_json, **shape).eval()
+    shape = {**network_options(earlier.task), "freeze_embedding": earlier.task.hparams["freeze_embedding"]}
+    task = SentimentTask(labels, earlier.task.tokenizer_json, **shape).eval()  # type: ignore[arg-type]
     start_from(task, earlier, name=str(source.path), new_head=True)
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     ids = list(tokenization.encode_all(pipeline, (example.text for example in examples), max_tokens=512))

@@ -18,10 +18,11 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from model_store import BundleError
+from model_store import bundle as bundles
 from training.commands.parser import StrictParser, UsageError, check_text_keys, plain_errors
 from training.data.examples import DataError
 from training.data.module import SentimentData
-from training.export.read_back import load_start, network_options
+from training.export.read_back import load_start, network_options, task_of
 from training.fit import run_folder
 from training.fit.callbacks.checkpoint_files import CheckpointNotWrittenError, DurableCheckpoints
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry
@@ -179,8 +180,12 @@ def check_options(config: Mapping[str, Any]) -> None:
     """Check a run's options before any work.
 
     Raises:
-        UsageError: an accelerator is not available, or a label map has a key that is not text.
+        UsageError: an accelerator is not available, a label map has a key that is not text, or a new head has nothing
+            to start from.
     """
+    if config["new_head"] and not config["start_from"]:
+        message = "--new_head needs weights to start from; pass --start_from with a checkpoint, a bundle or default"
+        raise UsageError(message)
     accelerator = config["trainer"]["accelerator"]
     kinds = GPUS.get(accelerator) if isinstance(accelerator, str) else None
     if kinds and not any(kind.is_available() for kind in kinds):
@@ -240,7 +245,10 @@ def bundle_options(arguments: Sequence[str]) -> list[str]:
     if not given or given[-1] == "null" or Path(given[-1]).is_file() or given[-1].endswith(".ckpt"):
         return []
     options = {
-        **{f"model.{name}": value for name, value in network_options(load_start(given[-1]).task).items()},
+        **{
+            f"model.{name}": value
+            for name, value in network_options(task_of(bundles.read(bundles.resolve(given[-1])))).items()
+        },
         "data.tokenizer": "bundle",
         "data.tokenizer_folder": given[-1],
     }

@@ -60,19 +60,15 @@ def read_back(bundle: Bundle, *, texts: Sequence[Example] = ()) -> Checkpoint:
     Raises:
         BundleError: the graph is not one of this project, or its weights do not give its answers.
     """
-    graph = bundle.path / bundles.GRAPH
-    try:
-        task = _task(bundle)
-    except (KeyError, StopIteration, RuntimeError, ValueError) as error:
-        # A graph that another program made, or an older release, may lack any weight or have it in another shape.
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise BundleError(graph, f"does not hold the weights that its manifest describes ({first})") from error
+    task = task_of(bundle)
     batches = real_batches(task, texts) if texts else random_batches(task)
     check = check_rounding if bundle.manifest.arithmetic == "int8" else check_parity
     try:
         check(task, bundle.graph, batches)
     except ParityError as error:
-        raise BundleError(graph, f"its weights, read back, do not give its answers: {error}") from error
+        raise BundleError(
+            bundle.path / bundles.GRAPH, f"its weights, read back, do not give its answers: {error}"
+        ) from error
     training = bundle.manifest.training.model_dump(mode="json")
     return Checkpoint(
         task=task,
@@ -97,6 +93,21 @@ def network_options(task: SentimentTask) -> dict[str, object]:
     """The options that another task of the same network has to be made with, by name."""
     names = (*EncoderOptions.__dataclass_fields__, "embedding_size", "pooling", "projection_size")
     return {name: task.hparams[name] for name in names}
+
+
+def task_of(bundle: Bundle) -> SentimentTask:
+    """A task with a bundle's weights, not checked yet.
+
+    Raises:
+        BundleError: the graph is not one of this project.
+    """
+    try:
+        return _task(bundle)
+    except (KeyError, StopIteration, RuntimeError, ValueError) as error:
+        # A graph that another program made, or an older release, may lack any weight or have it in another shape.
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        message = f"does not hold the weights that its manifest describes ({first})"
+        raise BundleError(bundle.path / bundles.GRAPH, message) from error
 
 
 def _task(bundle: Bundle) -> SentimentTask:

@@ -90,7 +90,7 @@ class SentimentNetwork(nn.Module):
         """The parts that have weights, from the head down to the embedding, those of one layer together."""
         encoder = self.encoder
         layers = [list(parts) for parts in zip(encoder.layers, encoder.norms, encoder.connections, strict=True)]
-        lowest = [self.embedding, *([] if self.projection is None else [self.projection])]
+        lowest: list[nn.Module] = [self.embedding, *([] if self.projection is None else [self.projection])]
         return [[self.head, self.pooling], *reversed(layers), lowest]
 
     def pooled(self, ids: PackedSequence) -> Tensor:
