@@ -507,7 +507,7 @@ def _suspicions(source: Bundle, examples: Sequence[Example], labels: list[str]) 
     """Training texts whose label is probably wrong, judged by the source's encoder."""
     earlier = read_back(source)
     shape = {**network_options(earlier.task), "freeze_embedding": earlier.task.hparams["freeze_embedding"]}
-    task = SentimentTask(labels, earlier.task.tokenizer_json, **shape).eval()  # type: ignore[arg-type]
+    task = SentimentTask(labels, earlier.task.tokenizer_json, **shape).eval()
     start_from(task, earlier, name=str(source.path), new_head=True)
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     ids = list(tokenization.encode_all(pipeline, (example.text for example in examples), max_tokens=512))

@@ -282,7 +282,7 @@ class SentimentTask(lightning.LightningModule):
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
             total_steps=int(steps),
-            pct_start=WARM_UP,
+            pct_start=WARM_UP if WARM_UP * steps != 1 else 2 * WARM_UP,  # at exactly one step torch divides 0 by 0
             cycle_momentum=False,
         )
 

@@ -183,6 +183,15 @@ def test_the_constant_schedule_is_constant_and_one_cycle_shapes_both_rates_alike
         assert (min(others for others, *_ in recorder.rates) == highest) == (schedule == "constant")
 
 
+@pytest.mark.slow
+def test_a_run_of_ten_steps_has_a_warm_up():
+    recorder = Recorder()
+    fit(make(schedule="one_cycle", learning_rate=0.01), epochs=1, steps=10, callbacks=[recorder])
+    rates = [rates[0] for rates in recorder.rates]
+    assert max(rates) == pytest.approx(0.01)
+    assert rates[-1] < rates[0] < 0.01
+
+
 def test_every_trained_weight_is_in_one_group_and_only_matrices_decay():
     task = make(schedule="constant", layer_norm=True, embedding_learning_rate=1e-4, weight_decay=0.1)
     matrices, vectors, embedding = task.configure_optimizers().param_groups
