@@ -76,7 +76,7 @@ def test_other_labels_give_a_bundle_and_a_report(folder, source, capsys):
         "topics, after",
     ]
     assert report["systems"][2]["figures"] is None  # it does not know these labels
-    assert report["rows"] == {"train": 306, "validation": 54, "test": 60}
+    assert report["rows"] == {"train": 324, "validation": 36, "test": 60}
     correct = sum(model.predict([text])[0].label == label for text, label in test)
     assert report["systems"][3]["figures"]["accuracy"]["value"] == pytest.approx(correct / 60)
     page = (folder / "runs" / "topics" / "report.html").read_text()

@@ -102,7 +102,7 @@ def test_near_duplicates_stay_on_one_side():
     rows += numbered("other", 40)
     for seed in range(5):
         stay, held = held_out(rows, seed=seed)
-        sides = [{example.text.split()[0] for example in side if example.label == "late"} for side in (stay, held)]
+        sides = [{example.text.split()[1] for example in side if example.label == "late"} for side in (stay, held)]
         assert not sides[0] & sides[1]
 
 

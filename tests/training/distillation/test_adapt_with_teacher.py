@@ -34,7 +34,7 @@ def test_a_transformer_teaches_on_labeled_and_unlabeled_texts(source, base_folde
     )  # fmt: skip
     run = json.loads((tmp_path / "runs" / "taught" / "fit" / "run.json").read_text())
     assert [(file["name"], file["rows"]) for file in run["data"][:2]] == [
-        ("scores/train.parquet", 306),
+        ("scores/train.parquet", 324),
         ("scores/unlabelled.parquet", 2),
     ]
 
