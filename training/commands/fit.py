@@ -1,6 +1,7 @@
 """What ``python -m training fit`` does: LightningCLI around the task and the data; ``fit_options`` starts it."""
 
 import errno
+import json
 import shlex
 import warnings
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,14 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from model_store import BundleError
+from model_store import bundle as bundles
 from training.commands.fit_summary import label_counts, print_summary
 from training.commands.parser import StrictParser, UsageError, check_text_keys, plain_errors
 from training.data.examples import DataError
 from training.data.module import SentimentData
 from training.data.readers.files import open_data, paths
+from training.export.read_back import load_start, network_options, task_of
 from training.fit import run_folder
 from training.fit.callbacks.checkpoint_files import CheckpointNotWrittenError, DurableCheckpoints
 from training.fit.callbacks.gradient_telemetry import GradientTelemetry
@@ -29,7 +33,8 @@ from training.fit.callbacks.progress import RunProgress
 from training.fit.callbacks.recovery import DivergedError, Recovery, fit_with_recovery
 from training.fit.callbacks.resume import Resume, last_checkpoint, steps_taken
 from training.fit.callbacks.run_record import RunRecord
-from training.fit.checkpoint import CheckpointError, load_checkpoint
+from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from training.fit.head_start import fit_head
 from training.fit.task import SentimentTask
 from training.fit.warm_start import start_from
 from training.network.validation import OptionError
@@ -43,6 +48,7 @@ class DiskFullError(Exception):
 
 
 PLAIN_ERRORS = (
+    BundleError,
     DataError,
     CheckpointError,
     CheckpointNotWrittenError,
@@ -71,10 +77,18 @@ class SentimentCLI(LightningCLI):
         """Add the options of the callbacks of every run; link vocabulary and labels to the data."""
         parser.add_argument(
             "--start_from",
-            type=Path | None,
+            type=str | None,
             default=None,
-            help="start with the weights of this checkpoint, which has the same tokenizer, labels and network; has no "
-            "effect on a run resumed with --ckpt_path",
+            help="start with the weights of a checkpoint, which has the same tokenizer, labels and network; or of a "
+            "bundle, a folder or default, which brings tokenizer and network along; has no effect on a run resumed "
+            "with --ckpt_path",
+        )
+        parser.add_argument(
+            "--new_head",
+            action=ActionYesNo,
+            default=False,
+            help="with --start_from: labels may be others, and the head is fitted to the training texts before the "
+            "first step; a label of the same name keeps its weights",
         )
         parser.add_argument("--overwrite", action=ActionYesNo, default=False, help="replace a run in the same folder")
         parser.add_lightning_class_args(Resume, "resume")
@@ -119,11 +133,20 @@ class SentimentCLI(LightningCLI):
         if ckpt_path is not None:
             carry_over(self.trainer.loggers, before_step=steps_taken(Path(ckpt_path)))
         elif self.config["fit"]["start_from"]:
-            earlier = start_from(self.model, self.config["fit"]["start_from"])
+            earlier = self._start(self.config["fit"]["start_from"], new_head=self.config["fit"]["new_head"])
             for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
                 if isinstance(callback, RunRecord):
                     callback.began_with = earlier.origin()
         fit_with_recovery(self.trainer, model, ckpt_path=ckpt_path, **options)
+
+    def _start(self, name: str, *, new_head: bool) -> Checkpoint:
+        """Put earlier weights into the task, and fit a new head."""
+        earlier = load_start(name)
+        start_from(self.model, earlier, name=name, new_head=new_head)
+        if new_head:
+            self.datamodule.setup("fit")
+            fit_head(self.model, self.datamodule.training_texts)
+        return earlier
 
     def _parse_ckpt_path(self) -> None:
         """Keep the options of the command line: LightningCLI would silently put the checkpoint's in their place."""
@@ -166,8 +189,12 @@ def check_options(config: Mapping[str, Any]) -> None:
     """Check a run's options before any work.
 
     Raises:
-        UsageError: an accelerator is not available, or a label map has a key that is not text.
+        UsageError: an accelerator is not available, a label map has a key that is not text, or a new head has nothing
+            to start from.
     """
+    if config["new_head"] and not config["start_from"]:
+        message = "--new_head needs weights to start from; pass --start_from with a checkpoint, a bundle or default"
+        raise UsageError(message)
     accelerator = config["trainer"]["accelerator"]
     kinds = GPUS.get(accelerator) if isinstance(accelerator, str) else None
     if kinds and not any(kind.is_available() for kind in kinds):
@@ -209,7 +236,7 @@ def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
     with plain_errors(command, *PLAIN_ERRORS, group="data"):
         try:
-            return _run(arguments)
+            return _run([*bundle_options(arguments), *arguments])
         except UsageError as error:
             raise UsageError(str(error), (*error.keys, *other_keys)) from error
         except (OptionError, MisconfigurationException) as error:
@@ -220,6 +247,32 @@ def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[
             path = error.filename or "The run folder"
             message = f"{path}: {error.strerror}; training has stopped.\n{MAKE_ROOM}"
             raise DiskFullError(message) from error
+
+
+def bundle_options(arguments: Sequence[str]) -> list[str]:
+    """The tokenizer and network options of the bundle that ``--start_from`` names; empty for a checkpoint.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+    """
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    given = [
+        argument.partition("=")[2] if "=" in argument else following
+        for argument, following in pairs
+        if argument.partition("=")[0] in {"--start_from", "--start-from"}
+    ]
+    if not given or given[-1] == "null" or Path(given[-1]).is_file() or given[-1].endswith(".ckpt"):
+        return []
+    options = {
+        **{
+            f"model.{name}": value
+            for name, value in network_options(task_of(bundles.read(bundles.resolve(given[-1])))).items()
+        },
+        "data.tokenizer": "bundle",
+        "data.tokenizer_folder": given[-1],
+    }
+    in_yaml = {name: json.dumps(value) if isinstance(value, bool | list) else value for name, value in options.items()}
+    return [f"--{name}={value}" for name, value in in_yaml.items()]
 
 
 def _run(arguments: Sequence[str]) -> lightning.Trainer:

@@ -216,7 +216,8 @@ def _parameters(component: Callable[..., Any], *, optional: bool = False) -> Ite
             positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY and not optional
             default = None if optional else parameter.default
             text = " ".join(described.get(name, "").split())
-            yield _Parameter(name, annotation | None if optional else annotation, default, positional, text)
+            kind = annotation | None if optional else annotation
+            yield _Parameter(_option_name(name), kind, default, positional, text)
 
 
 def _add(parser: ArgumentParser, parameter: _Parameter) -> None:
@@ -245,9 +246,15 @@ def _arguments_of(component: Callable[..., Any], values: Mapping[str, Any]) -> d
         elif dataclasses.is_dataclass(annotation):
             arguments[name] = annotation(**_arguments_of(annotation, values))  # type: ignore[arg-type,operator]
         else:
-            check_text_keys(name, values[name])
-            arguments[name] = values[name]
+            value = values[_option_name(name)]
+            check_text_keys(_option_name(name), value)
+            arguments[name] = value
     return arguments
+
+
+def _option_name(parameter: str) -> str:
+    """A parameter's option; ``from_`` is ``from``, which Python reserves."""
+    return parameter.removesuffix("_")
 
 
 def check_text_keys(option: str, value: object) -> None:

@@ -23,7 +23,7 @@ from training.data.readers import ReadingOptions
 from training.data.readers.files import Files, paths, short_name
 from training.data.tokenized import UNLABELED, Batch, TokenizedExamples
 from training.data.tokenized_files import LabeledFile, TokenizedFile, learn_tokenizer, tokenize
-from training.data.vocabulary import TokenizerOptions, build_pipeline, starting_vectors
+from training.data.vocabulary import TokenizerOptions, build_pipeline, fixed_tokenizer, starting_vectors
 from training.network.flat_options import flat_options
 from training.network.validation import OptionError
 
@@ -111,9 +111,7 @@ class SentimentData(lightning.LightningDataModule):
     def tokenizer_json(self) -> str:
         """The tokenizers pipeline as JSON."""
         options = self.tokenization
-        if options.tokenizer == "pretrained":
-            return build_pipeline([], options).to_str()
-        return learn_tokenizer(
+        return fixed_tokenizer(options) or learn_tokenizer(
             self.files["train"],
             lambda texts: build_pipeline(texts, options),
             options={name: getattr(options, name) for name in ("tokenizer", "max_words", "min_count")},
@@ -149,6 +147,11 @@ class SentimentData(lightning.LightningDataModule):
             rank_zero_info(self.bad_rows.summary())
         if self.leaks.count > before[1]:
             rank_zero_info(self.leaks.summary())
+
+    @property
+    def training_texts(self) -> TokenizedExamples:
+        """The training files' rows; there after ``setup``."""
+        return self._examples["train"]
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled length-bucketed batches."""

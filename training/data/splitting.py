@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from training.data.examples import Example
+from training.data.near_duplicates import group_near_duplicates
 from training.data.text_fingerprint import text_fingerprint
 
 
@@ -38,6 +39,34 @@ def deal(examples: Iterable[Example], shares: Sequence[float], *, seed: int) -> 
         parts[behind].extend(group)
         dealt[behind] += 1
     return [sorted(part, key=lambda example: example.line) for part in parts]
+
+
+def hold_out(examples: Sequence[Example], share: float, *, seed: int) -> tuple[list[Example], list[Example]]:
+    """Hold a share of each label's texts out, at least one, and keep near-duplicates together.
+
+    The outcome depends on only the examples, the share and the seed.
+
+    Returns:
+        The texts that stay and the texts held out, each in the order of the file.
+
+    Raises:
+        ValueError: a label has fewer than two different texts; the message is the label.
+    """
+    groups: dict[str, dict[int, list[Example]]] = {}
+    roots = group_near_duplicates([example.text for example in examples])
+    for root, example in zip(roots, examples, strict=True):
+        groups.setdefault(examples[root].label, {}).setdefault(root, []).append(example)
+    for label in {example.label for example in examples}:
+        if len(groups.get(label, {})) < 2:  # noqa: PLR2004 - one text on each side
+            raise ValueError(label)
+    held: list[Example] = []
+    for label in sorted(groups):
+        members = list(groups[label].values())
+        random.Random(f"{seed} {label}").shuffle(members)  # noqa: S311 - no secret
+        for group in members[: max(1, round(share * len(members)))]:
+            held += group
+    lines = {id(example) for example in held}
+    return [example for example in examples if id(example) not in lines], sorted(held, key=lambda each: each.line)
 
 
 def write_json_lines(path: Path, examples: Iterable[Example]) -> None:

@@ -8,10 +8,11 @@ from typing import Literal, get_args
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from model_store import bundle as bundles
 from training.data import emoji, tokenization, vectors
 from training.network.validation import OptionError, check_choice, check_int
 
-TokenizerName = Literal["word", "subword", "pretrained"]
+TokenizerName = Literal["word", "subword", "pretrained", "bundle"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +20,10 @@ class TokenizerOptions:
     """Options of tokenization, and of the initial vectors.
 
     Args:
-        tokenizer: word (a vocabulary from the training file), subword (WordPiece learned from it), or pretrained.
+        tokenizer: word (a vocabulary from the training file), subword (WordPiece learned from it), pretrained, or
+            bundle (that of a bundle, to start from its weights).
         tokenizer_folder: for pretrained: a Hugging Face model folder with tokenizer.json and model.safetensors, whose
-            input embeddings are used too.
+            input embeddings are used too; for bundle: a bundle's folder, or default.
         max_words: size of a word vocabulary, or of a learned sub-word one; 0 for no limit (word only).
         min_count: how often a word must occur to be in a word vocabulary.
         word_vectors: pretrained vectors for a word vocabulary: a file in GloVe's format, or a name such as 6B.300d.
@@ -59,30 +61,45 @@ class TokenizerOptions:
         if self.word_vectors is not None and self.tokenizer != "word":
             message = f"word_vectors fit the tokenizer word, not {self.tokenizer}; leave one of the two out"
             raise OptionError(message)
-        if self.tokenizer == "pretrained":
-            self.pretrained_folder()
+        if self.tokenizer in {"pretrained", "bundle"}:
+            self.folder()
 
-    def pretrained_folder(self) -> Path:
-        """The folder of a pretrained tokenizer.
+    def folder(self) -> Path:
+        """The folder of a tokenizer that is not learned.
 
         Raises:
             OptionError: none was named.
         """
         if self.tokenizer_folder is None:
-            message = "tokenizer pretrained needs --data.tokenizer_folder with a tokenizer.json and a model.safetensors"
+            holds = {
+                "pretrained": "with a tokenizer.json and a model.safetensors",
+                "bundle": "of a bundle, or default",
+            }[self.tokenizer]
+            message = f"tokenizer {self.tokenizer} needs --data.tokenizer_folder {holds}"
             raise OptionError(message)
         return Path(self.tokenizer_folder)
 
 
+def fixed_tokenizer(options: TokenizerOptions) -> str | None:
+    """The pipeline as JSON if it does not depend on the training texts; None if it is learned from them.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        OptionError: the folder cannot be used.
+    """
+    if options.tokenizer == "bundle":
+        return bundles.read(bundles.resolve(options.folder())).tokenizer.decode()
+    if options.tokenizer == "pretrained":
+        pipeline = tokenization.pretrained_pipeline(options.folder())
+        return (emoji.read_as_words(pipeline) if options.emoji_words else pipeline).to_str()
+    return None
+
+
 def build_pipeline(texts: Iterable[str], options: TokenizerOptions) -> Tokenizer:
-    """The pipeline that the options ask for; only ``pretrained`` does not look at the texts.
+    """The pipeline, word or subword, that is learned from the texts.
 
     Texts are taken as they come: memory grows with the different words, not with the texts.
-
     """
-    if options.tokenizer == "pretrained":
-        pipeline = tokenization.pretrained_pipeline(options.pretrained_folder())
-        return emoji.read_as_words(pipeline) if options.emoji_words else pipeline
     if options.tokenizer == "subword":
         return tokenization.subword_pipeline(texts, size=options.max_words)
     counts = tokenization.count_words(texts)
@@ -94,7 +111,7 @@ def starting_vectors(pipeline: Tokenizer, options: TokenizerOptions, *, cache_fo
     """(vocabulary, size) starting values of the embedding, or None if it starts at random."""
     size = options.vector_size
     if options.tokenizer == "pretrained":
-        return vectors.standardize(vectors.token_embeddings(options.pretrained_folder()), size=size)
+        return vectors.standardize(vectors.token_embeddings(options.folder()), size=size)
     if options.word_vectors is None:
         return None
     vocabulary = pipeline.get_vocab()

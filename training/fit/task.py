@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pytorch_lightning as lightning
+import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from training.network.options import ENCODER, EncoderOptions, RegularizationOpti
 from training.network.validation import OptionError, check_choice, check_int, check_positive, check_probability
 
 ScheduleName = Literal["one_cycle", "plateau", "constant"]
+ClassWeights = Literal["none", "balanced"]
 
 WARM_UP = 0.1
 """Part of all steps in which the one-cycle schedule rises to its highest learning rate."""
@@ -46,10 +48,14 @@ class OptimizationOptions:
     Args:
         label_smoothing: share of the target that is spread evenly over all labels; only in the training loss.
         teacher_weight: weight of a teacher's scores relative to labels, if training files have both.
+        class_weights: balanced weighs each label's texts by how rare it is, so that all labels count alike in the
+            cross-entropy; none counts all texts alike.
         learning_rate: AdamW's maximum learning rate.
         embedding_learning_rate: replaces learning_rate for the embedding; the schedule is the same. By default the
             embedding has learning_rate too. Pretrained vectors are best tuned more slowly than weights that start at
             random (Howard and Ruder 2018, section 3.2).
+        layer_decay: multiplies the learning rate once more for each layer below the head: below 1, lower layers, which
+            know the language, change less than upper ones, which know the task (Howard and Ruder 2018, section 3.2).
         weight_decay: AdamW's weight decay, for weight matrices.
         schedule: one_cycle (warm-up, then decay to 0 at the last step), plateau (halved after two consecutive
             validations without a lower loss) or constant.
@@ -57,8 +63,10 @@ class OptimizationOptions:
 
     label_smoothing: float = 0.0
     teacher_weight: float = 1.0
+    class_weights: ClassWeights = "none"
     learning_rate: float = 2e-3
     embedding_learning_rate: float | None = None
+    layer_decay: float = 1.0
     weight_decay: float = 1e-2
     schedule: ScheduleName = "one_cycle"
 
@@ -70,11 +78,15 @@ class OptimizationOptions:
         """
         check_probability("label_smoothing", self.label_smoothing)
         check_positive("teacher_weight", self.teacher_weight, advice="1 counts a teacher's scores as much as labels.")
+        check_choice("class_weights", self.class_weights, choices=get_args(ClassWeights))
         check_choice("schedule", self.schedule, choices=get_args(ScheduleName))
         check_positive("learning_rate", self.learning_rate, advice="2e-3 is a good start for AdamW.")
         if self.embedding_learning_rate is not None:
             advice = "To keep pretrained vectors as they are, pass freeze_embedding=true instead."
             check_positive("embedding_learning_rate", self.embedding_learning_rate, advice=advice)
+        if not 0.0 < self.layer_decay <= 1.0:
+            message = f"layer_decay is {self.layer_decay}; expected more than 0 and at most 1, such as 0.7"
+            raise OptionError(message)
         if not 0.0 <= self.weight_decay < float("inf"):
             message = f"weight_decay is {self.weight_decay}; expected 0 (off) or more, such as 0.01"
             raise OptionError(message)
@@ -138,6 +150,7 @@ class SentimentTask(lightning.LightningModule):
             regularization=regularization,
         )
         self.loss = nn.CrossEntropyLoss()
+        self.label_weights: Tensor | None = None  # (labels,), known when the training texts are
         self.validation_metrics = _metrics(len(labels), "validation/")
         self.test_metrics = _metrics(len(labels), "test/")
 
@@ -152,6 +165,7 @@ class SentimentTask(lightning.LightningModule):
             self(batch.ids),
             batch.labels,
             batch.teacher,
+            label_weights=self.label_weights,
             label_smoothing=self.optimization.label_smoothing,
             teacher_weight=self.optimization.teacher_weight,
         )
@@ -167,9 +181,9 @@ class SentimentTask(lightning.LightningModule):
         self._measure(batch, self.test_metrics, "test/loss")
 
     def on_fit_start(self) -> None:
-        """Refuse to train on a frozen embedding without pretrained vectors.
+        """Weigh the labels, and refuse to train on a frozen embedding without pretrained vectors.
 
-        Only now, because a checkpoint's weights come after the network is made and before this.
+        The latter only now, because a checkpoint's weights come after the network is made and before this.
 
         Raises:
             OptionError: the embedding is frozen and blank.
@@ -182,6 +196,20 @@ class SentimentTask(lightning.LightningModule):
                 "or let the embedding learn with --model.freeze_embedding=false."
             )
             raise OptionError(message)
+        data = getattr(self.trainer, "datamodule", None)
+        if data is not None:
+            self.label_weights = self.weigh_labels(data.training_texts.labels)
+
+    def weigh_labels(self, labels: Tensor) -> Tensor | None:
+        """(labels,) weights of the labels by ``class_weights``; None if all count alike.
+
+        Args:
+            labels: (texts,) label indices of the training texts, ``UNLABELED`` if there is none.
+        """
+        if self.optimization.class_weights == "none":
+            return None
+        counts = torch.bincount(labels[labels != UNLABELED], minlength=len(self.labels))
+        return balanced_weights(counts).to(self.device)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under the chosen schedule.
@@ -219,20 +247,28 @@ class SentimentTask(lightning.LightningModule):
             scheduler.step(self.trainer.callback_metrics["validation/loss"])
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        """Weight decay on matrices only, since a decayed bias is a moved threshold; the embedding apart if asked."""
-        rate = self.optimization.embedding_learning_rate
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        if rate is None:
-            return _decayed_and_not(trained)
-        embedding = list(self.network.embedding.parameters())
-        if not embedding:
+        """Weight decay on matrices only, since a decayed bias is a moved threshold; rates by depth if asked."""
+        options = self.optimization
+        if options.embedding_learning_rate is not None and not list(self.network.embedding.parameters()):
             message = (
-                f"embedding_learning_rate is {rate}, but freeze_embedding is true and leaves "
-                "nothing to learn there; pass one of the two"
+                f"embedding_learning_rate is {options.embedding_learning_rate}, but freeze_embedding is true and "
+                "leaves nothing to learn there; pass one of the two"
             )
             raise OptionError(message)
-        others = [parameter for parameter in trained if all(parameter is not table for table in embedding)]
-        return [*_decayed_and_not(others), {"params": embedding, "lr": rate}]
+        depths = {
+            parameter: depth
+            for depth, modules in enumerate(self.network.by_depth())
+            for module in modules
+            for parameter in module.parameters()
+        }
+        apart = set() if options.embedding_learning_rate is None else set(self.network.embedding.parameters())
+        by_rate: dict[float, list[nn.Parameter]] = {}
+        for parameter in self.parameters():
+            if parameter.requires_grad and parameter not in apart:
+                rate = options.learning_rate * options.layer_decay ** depths[parameter]
+                by_rate.setdefault(rate, []).append(parameter)
+        groups = [{**group, "lr": rate} for rate, members in by_rate.items() for group in _decayed_and_not(members)]
+        return [*groups, *([{"params": list(apart), "lr": options.embedding_learning_rate}] if apart else [])]
 
     def _one_cycle(self, optimizer: Optimizer) -> OneCycleLR:
         steps = self.trainer.estimated_stepping_batches
@@ -246,7 +282,7 @@ class SentimentTask(lightning.LightningModule):
             optimizer,
             max_lr=[group["lr"] for group in optimizer.param_groups],
             total_steps=int(steps),
-            pct_start=WARM_UP,
+            pct_start=WARM_UP if WARM_UP * steps != 1 else 2 * WARM_UP,  # at exactly one step torch divides 0 by 0
             cycle_momentum=False,
         )
 
@@ -286,6 +322,7 @@ def training_loss(
     labels: Tensor,
     teacher: Tensor | None,
     *,
+    label_weights: Tensor | None = None,
     label_smoothing: float = 0.0,
     teacher_weight: float = 1.0,
 ) -> Tensor:
@@ -298,11 +335,13 @@ def training_loss(
         logits: (texts, labels).
         labels: (texts,) label indices, ``UNLABELED`` if there is none.
         teacher: (texts, labels) log-probabilities, rows of NaN if there are none; None if there are none at all.
+        label_weights: (labels,) weights of the labels' texts; None counts all alike.
         label_smoothing: part of the target given to all labels alike.
         teacher_weight: weight of the distance relative to cross-entropy.
     """
     texts = len(labels)
-    loss = cross_entropy(logits, labels, ignore_index=UNLABELED, reduction="sum", label_smoothing=label_smoothing)
+    each = cross_entropy(logits, labels, ignore_index=UNLABELED, reduction="none", label_smoothing=label_smoothing)
+    loss = each.sum() if label_weights is None else (each * label_weights[labels.clamp(min=0)]).sum()
     if teacher is not None:
         taught = ~teacher.isnan().any(dim=1)  # (texts,)
         difference = _centered(logits[taught]) - _centered(teacher[taught])  # (taught texts, labels)
@@ -312,3 +351,10 @@ def training_loss(
 
 def _centered(logits: Tensor) -> Tensor:
     return logits.float() - logits.float().mean(dim=1, keepdim=True)
+
+
+def balanced_weights(counts: Tensor) -> Tensor:
+    """(labels,) weights with which all labels weigh alike, and the texts 1 on average; 0 for a label without texts."""
+    present = counts > 0
+    weights = counts.sum() / (present.sum() * counts.clamp(min=1))
+    return torch.where(present, weights, torch.zeros_like(weights))

@@ -1,46 +1,46 @@
-"""Training that begins with the weights of an earlier run, such as on other data or with a teacher's scores."""
+"""Training that begins with earlier weights, such as on other data, with other labels, or with a teacher's scores."""
 
-from pathlib import Path
-
+import torch
 from torch import Tensor, nn
 
-from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from training.fit.checkpoint import Checkpoint, CheckpointError
 from training.fit.task import SentimentTask
 from training.network.embedding import QuantizedEmbedding
 
 
-def start_from(task: SentimentTask, path: Path) -> Checkpoint:
-    """Put a checkpoint's weights into a task that was made for new data.
+def start_from(task: SentimentTask, earlier: Checkpoint, *, name: str, new_head: bool = False) -> None:
+    """Put earlier weights into a task that was made for new data.
 
     Optimizer, schedule and epoch start from the beginning. To resume a stopped run, use ``--ckpt_path=last`` instead.
     An embedding that was frozen may learn from now on; it begins with the 8-bit numbers that it had.
 
     Args:
-        task: of the same network, tokenizer and labels.
-        path: the checkpoint; the weights are those that export would take from it.
-
-    Returns:
-        The checkpoint, with the origin of the weights.
+        task: of the same network and tokenizer.
+        earlier: a checkpoint or a bundle read back; the weights are those that export would take from it.
+        name: what it was loaded from, for messages.
+        new_head: allow other labels. A label that the earlier task had too keeps its row of the head; the row of
+            another begins at 0.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or is of another tokenizer, other labels or another network.
+        CheckpointError: it is of another tokenizer or another network, or without ``new_head`` of other labels.
     """
-    checkpoint = load_checkpoint(path)
-    earlier = checkpoint.task
-    if earlier.labels != task.labels:
+    if earlier.task.labels != task.labels and not new_head:
         message = (
-            f"{path}: its labels are {', '.join(earlier.labels)}, and those of this run are {', '.join(task.labels)}.\n"
-            "Map the labels with --data.label_map and order them with --data.labels_in_order."
+            f"{name}: its labels are {', '.join(earlier.task.labels)}, and those of this run are "
+            f"{', '.join(task.labels)}.\n"
+            "Map the labels with --data.label_map and order them with --data.labels_in_order, or pass --new_head."
         )
         raise CheckpointError(message)
-    if earlier.tokenizer_json != task.tokenizer_json:
+    if earlier.task.tokenizer_json != task.tokenizer_json:
         message = (
-            f"{path}: its tokenizer is another, so its weights would meet other words.\n"
+            f"{name}: its tokenizer is another, so its weights would meet other words.\n"
             "Choose the tokenizer as that run did, with the same --data.tokenizer options; a vocabulary that is "
             "learned from the training files changes with them."
         )
         raise CheckpointError(message)
-    weights, expected = _weights(earlier, for_task=task), task.state_dict()
+    weights, expected = _weights(earlier.task, for_task=task), task.state_dict()
+    if new_head:
+        weights |= _head(earlier.task, labels=task.labels)
     different = sorted(
         name
         for name in weights.keys() | expected.keys()
@@ -48,13 +48,25 @@ def start_from(task: SentimentTask, path: Path) -> Checkpoint:
     )
     if different:
         message = (
-            f"{path}: its network is another; these weights differ: {', '.join(different[:3])}"
+            f"{name}: its network is another; these weights differ: {', '.join(different[:3])}"
             f"{' and more' if len(different) > 3 else ''}.\n"  # noqa: PLR2004 - as many as are named
             "Pass the same --model options as that run, which are in config.yaml in its folder."
         )
         raise CheckpointError(message)
     task.load_state_dict(weights)
-    return checkpoint
+
+
+def _head(earlier: SentimentTask, *, labels: list[str]) -> dict[str, Tensor]:
+    """The head for other labels: rows of the earlier one by name, and 0 for new labels."""
+    rows = {}
+    for name, values in earlier.network.head.state_dict().items():
+        rows[f"network.head.{name}"] = torch.stack(
+            [
+                values[earlier.labels.index(label)] if label in earlier.labels else torch.zeros_like(values[0])
+                for label in labels
+            ]
+        )
+    return rows
 
 
 def _weights(earlier: SentimentTask, *, for_task: SentimentTask) -> dict[str, Tensor]:

@@ -86,6 +86,18 @@ class SentimentNetwork(nn.Module):
             layers=[layer for layer, _ in layers],
         )
 
+    def by_depth(self) -> list[list[nn.Module]]:
+        """The parts that have weights, from the head down to the embedding, those of one layer together."""
+        encoder = self.encoder
+        layers = [list(parts) for parts in zip(encoder.layers, encoder.norms, encoder.connections, strict=True)]
+        lowest: list[nn.Module] = [self.embedding, *([] if self.projection is None else [self.projection])]
+        return [[self.head, self.pooling], *reversed(layers), lowest]
+
+    def pooled(self, ids: PackedSequence) -> Tensor:
+        """(texts, pooled size): what the head reads, without dropout."""
+        pooled: Tensor = self.pooling(*_unpack(self._encode(ids)[-1]))
+        return pooled
+
     def _encode(self, ids: PackedSequence) -> list[PackedSequence]:
         embedded = self.embedding(self.word_dropout(ids.data))  # (all tokens, embedding size)
         if self.projection is not None:

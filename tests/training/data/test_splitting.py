@@ -7,7 +7,7 @@ import pytest
 
 from training.commands.main import main
 from training.data.examples import Example
-from training.data.splitting import deal
+from training.data.splitting import deal, hold_out
 
 
 def examples(negative, positive):
@@ -68,3 +68,44 @@ def test_split_refuses_shares_that_leave_nothing_to_train_on(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["split", str(tmp_path / "all.csv"), "--to", str(tmp_path), "--validation", "0.6", "--test", "0.6"])
     assert "leave nothing to train on" in capsys.readouterr().err
+
+
+def held_out(rows, share=0.2, seed=0):
+    texts = [Example(text, label, number) for number, (text, label) in enumerate(rows)]
+    return hold_out(texts, share, seed=seed)
+
+
+WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho".split()  # noqa: SIM905
+
+
+def numbered(label, count):
+    """Texts of which none resembles another."""
+    return [
+        (f"{WORDS[index % len(WORDS)]} {WORDS[index // len(WORDS)]} {WORDS[(index * 7) % len(WORDS)]}", label)
+        for index in range(count)
+    ]
+
+
+def test_every_label_has_its_share_held_out_and_at_least_one():
+    rows = [*numbered("common", 100), *((f"rare {word} thing", "rare") for word in WORDS[:3])]
+    stay, held = held_out(rows, share=0.15)
+    counts = Counter(example.label for example in held)
+    assert counts["rare"] == 1
+    assert 13 <= counts["common"] <= 17
+    assert sorted([*stay, *held], key=lambda example: example.line) == [
+        Example(text, label, number) for number, (text, label) in enumerate(rows)
+    ]
+
+
+def test_near_duplicates_stay_on_one_side():
+    rows = [(f"the {word} crew lost bag {number} of the {word} team", "late") for word in WORDS for number in range(4)]
+    rows += numbered("other", 40)
+    for seed in range(5):
+        stay, held = held_out(rows, seed=seed)
+        sides = [{example.text.split()[1] for example in side if example.label == "late"} for side in (stay, held)]
+        assert not sides[0] & sides[1]
+
+
+def test_a_label_with_one_text_cannot_be_held_out():
+    with pytest.raises(ValueError, match=r"^lonely$"):
+        held_out([*numbered("common", 10), ("a single one", "lonely"), ("A single one!", "lonely")])

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 
 from training.data.tokenized import UNLABELED
-from training.fit.task import training_loss
+from training.fit.task import balanced_weights, training_loss
 
 LOGITS = torch.tensor([[2.0, 0.0, 1.0], [0.0, 0.0, 3.0]])
 LABELS = torch.tensor([0, 2])
@@ -47,3 +47,14 @@ def test_what_no_teacher_scored_sends_no_gradient_that_is_not_a_number():
     assert logits.grad[0].eq(0).all()
     assert logits.grad[1].isfinite().all()
     assert logits.grad[1].abs().sum() == pytest.approx(2 / 3 / 2 * (1 + 1 + 2), rel=1e-6)
+
+
+def test_label_weights_multiply_the_cross_entropy_of_their_texts():
+    weights = torch.tensor([0.5, 1.0, 2.0])
+    each = cross_entropy(LOGITS, LABELS, reduction="none")
+    assert_close(training_loss(LOGITS, LABELS, None, label_weights=weights), (0.5 * each[0] + 2.0 * each[1]) / 2)
+
+
+def test_balanced_weights_are_the_number_of_texts_over_labels_and_their_counts():
+    # scikit-learn's "balanced": n / (k * n_label), here 100 / (2 * 80) and 100 / (2 * 20).
+    assert_close(balanced_weights(torch.tensor([80, 0, 20])), torch.tensor([0.625, 0.0, 2.5]))

@@ -107,6 +107,8 @@ def test_label_smoothing_is_the_formula_in_training_and_absent_from_validation(s
         ({"learning_rate": 0.0}, "learning_rate is 0.0; expected a number above 0"),
         ({"embedding_learning_rate": 0.0}, "pass freeze_embedding=true instead"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1; expected 0"),
+        ({"layer_decay": 0.0}, "layer_decay is 0.0; expected more than 0 and at most 1"),
+        ({"class_weights": "rare"}, "class_weights is 'rare'; expected one of none, balanced"),
         ({"schedule": "cosine"}, "schedule is 'cosine'; expected one of one_cycle, plateau, constant"),
     ],
 )
@@ -132,6 +134,8 @@ def test_a_checkpoint_from_before_the_newer_options_still_loads():
     assert set(task.state_dict()) == OLD_WEIGHTS
     newer = {name: value for name, value in task.hparams.items() if name not in OLD_OPTIONS}
     assert newer.pop("teacher_weight") == 1.0  # nothing to weigh in files without a teacher's scores
+    assert newer.pop("layer_decay") == 1.0  # one rate for all layers
+    assert newer.pop("class_weights") == "none"
     assert not any(newer.values())  # each of them off
 
 
@@ -179,6 +183,15 @@ def test_the_constant_schedule_is_constant_and_one_cycle_shapes_both_rates_alike
         assert (min(others for others, *_ in recorder.rates) == highest) == (schedule == "constant")
 
 
+@pytest.mark.slow
+def test_a_run_of_ten_steps_has_a_warm_up():
+    recorder = Recorder()
+    fit(make(schedule="one_cycle", learning_rate=0.01), epochs=1, steps=10, callbacks=[recorder])
+    rates = [rates[0] for rates in recorder.rates]
+    assert max(rates) == pytest.approx(0.01)
+    assert rates[-1] < rates[0] < 0.01
+
+
 def test_every_trained_weight_is_in_one_group_and_only_matrices_decay():
     task = make(schedule="constant", layer_norm=True, embedding_learning_rate=1e-4, weight_decay=0.1)
     matrices, vectors, embedding = task.configure_optimizers().param_groups
@@ -188,6 +201,28 @@ def test_every_trained_weight_is_in_one_group_and_only_matrices_decay():
     assert [group["weight_decay"] for group in (matrices, vectors, embedding)] == [0.1, 0.0, 0.1]
     assert [group["lr"] for group in (matrices, vectors, embedding)] == [0.002, 0.002, 1e-4]
     assert all(parameter.ndim == 1 for parameter in vectors["params"])
+
+
+def test_each_layer_below_the_head_has_a_lower_rate():
+    task = make(
+        schedule="constant", layer_decay=0.5, learning_rate=0.08, layers=2, projection_size=8, pooling=["attention"]
+    )
+    rates = {
+        id(parameter): group["lr"]
+        for group in task.configure_optimizers().param_groups
+        for parameter in group["params"]
+    }
+    expected = {"head": 0.08, "pooling": 0.08, "encoder.layers.1": 0.04, "encoder.layers.0": 0.02}
+    expected |= {"projection": 0.01, "embedding": 0.01}
+    for name, parameter in task.network.named_parameters():
+        (rate,) = [rate for part, rate in expected.items() if name.startswith(part)]
+        assert rates[id(parameter)] == pytest.approx(rate), name
+
+
+def test_balanced_weights_leave_unlabeled_texts_out():
+    weights = make(class_weights="balanced").weigh_labels(torch.tensor([0, 0, 0, 1, -1, -1]))
+    assert_close(weights, torch.tensor([4 / (2 * 3), 4 / (2 * 1)]))
+    assert make().weigh_labels(torch.tensor([0, 1])) is None
 
 
 def test_a_frozen_embedding_has_no_learning_rate():

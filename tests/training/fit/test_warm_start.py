@@ -9,7 +9,7 @@ import torch
 from tests.support.checkpoints import write_checkpoint
 from tests.support.fit_program import run, spy
 from training.data import tokenization
-from training.fit.checkpoint import CheckpointError, load_checkpoint
+from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.fit.task import SentimentTask
 from training.fit.warm_start import start_from
 
@@ -75,16 +75,9 @@ def task(labels=("negative", "neutral", "positive"), words=("bad", "good"), hidd
     return SentimentTask(list(labels), pipeline, embedding_size=4, hidden_size=hidden_size, **options)
 
 
-@pytest.fixture
-def checkpoint(monkeypatch):
-    """Stands for a checkpoint of ``task()``; the file is read by another part, which has its own tests."""
-    loaded = task()
-
-    class Loaded:
-        task = loaded
-
-    monkeypatch.setattr("training.fit.warm_start.load_checkpoint", lambda _: Loaded)
-    return "first.ckpt"
+def loaded(earlier):
+    """What ``load_checkpoint`` gives for a task."""
+    return Checkpoint(task=earlier, data_options={"sources": []}, files=[], epochs=1, run={})
 
 
 @pytest.mark.parametrize(
@@ -97,10 +90,10 @@ def checkpoint(monkeypatch):
     ],
     ids=["labels", "tokenizer", "width", "depth"],
 )
-def test_a_checkpoint_of_something_else_is_refused(checkpoint, other, said):
+def test_a_checkpoint_of_something_else_is_refused(other, said):
     before = {name: value.clone() for name, value in other.state_dict().items()}
-    with pytest.raises(CheckpointError, match=re.escape(f"{checkpoint}: {said}")):
-        start_from(other, checkpoint)
+    with pytest.raises(CheckpointError, match=re.escape(f"first.ckpt: {said}")):
+        start_from(other, loaded(task()), name="first.ckpt")
     assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
 
 
@@ -110,9 +103,20 @@ def test_an_embedding_that_was_frozen_may_learn_from_now_on(tmp_path):
     frozen = SentimentTask(labels, pipeline, vectors, freeze_embedding=True, hidden_size=3, layers=1).eval()
     path = write_checkpoint(tmp_path / "best.ckpt", frozen)
     learning = SentimentTask(labels, pipeline, torch.zeros(4, 6), hidden_size=3, layers=1).eval()
-    start_from(learning, path)
+    start_from(learning, load_checkpoint(path), name=str(path))
     assert learning.network.embedding.weight.requires_grad
     table = frozen.network.embedding
     torch.testing.assert_close(learning.network.embedding.weight.detach(), table.codes * table.scales)
     ids = torch.nn.utils.rnn.pack_sequence([torch.tensor([2, 3, 1])])
     torch.testing.assert_close(learning.network(ids), frozen.network(ids))
+
+
+def test_a_new_head_keeps_the_rows_of_labels_it_knows_and_begins_others_at_zero():
+    earlier, other = task(), task(labels=("positive", "urgent"))
+    start_from(other, loaded(earlier), name="first.ckpt", new_head=True)
+    head, before = other.network.head, earlier.network.head
+    torch.testing.assert_close(head.weight[0], before.weight[2])
+    torch.testing.assert_close(head.bias[0], before.bias[2])
+    assert not head.weight[1].any()
+    assert head.bias[1] == 0
+    torch.testing.assert_close(other.network.embedding.weight, earlier.network.embedding.weight)

@@ -1,0 +1,53 @@
+"""How much to train, from the number of texts: what works with 8 examples a label and with 100,000."""
+
+import math
+from dataclasses import dataclass
+
+MOST_VALIDATION = 2000
+"""More texts would make no better choice of an epoch, and no better temperature."""
+
+FEWEST_TO_CHOOSE = 300
+"""With fewer validation texts a figure of theirs is off by several points, and the best of some epochs is the luckiest.
+The last one is kept then, where the learning rate has come down to 0, and nothing stops early."""
+
+FEWEST_TO_CALIBRATE = 50
+"""With fewer validation texts, a temperature says more about them than about the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The amounts of one adaptation.
+
+    Attributes:
+        epochs: passes over the training texts, if nothing stops earlier.
+        batch_size: texts a step.
+        learning_rate: of the head.
+        chooses: whether the validation texts choose the best epoch and stop the training.
+        calibrates: whether scores are calibrated on the validation texts.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    chooses: bool
+    calibrates: bool
+
+    @classmethod
+    def of(cls, texts: int, *, validation: int) -> "Plan":
+        """The plan for so many texts to train on and to validate with.
+
+        Epochs times texts grow with the square root of the texts: 10 passes over few hundred, 3 over many thousand. Of
+        few texts little can be learned that the head, which is fitted first, does not know, so the rate is low then.
+        """
+        return cls(
+            epochs=min(10, max(3, round(270 / math.sqrt(max(1, texts))))),
+            batch_size=8 if texts < 200 else 32 if texts < 20_000 else 64,  # noqa: PLR2004
+            learning_rate=1e-3 * min(1.0, texts / 1000),
+            chooses=validation >= FEWEST_TO_CHOOSE,
+            calibrates=validation >= FEWEST_TO_CALIBRATE,
+        )
+
+
+def validation_share(texts: int) -> float:
+    """The part of the texts that is held out for validation where no file is given."""
+    return min(0.1, MOST_VALIDATION / texts)
