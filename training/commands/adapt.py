@@ -44,8 +44,7 @@ from training.evaluation.polarity import default_polarities
 from training.evaluation.scorer import load_scorer
 from training.export.read_back import network_options, read_back, storage_of
 from training.fit.callbacks.resume import EXIT_CODE, INTERRUPTED, LAST
-from training.fit.callbacks.run_record import CURVES, METRICS
-from training.fit.run_folder import CHECKPOINTS
+from training.fit.run_files import CHECKPOINTS, CURVES, METRICS
 from training.fit.task import ClassWeights, SentimentTask
 from training.fit.warm_start import start_from
 

@@ -20,7 +20,7 @@ from model_store.bundle import Bundle
 from model_store.manifest import Architecture
 from training.data.examples import Example
 from training.export.bundle import ParityError, check_parity, check_rounding, random_batches, real_batches
-from training.export.quantization import Storage
+from training.export.storage import Storage
 from training.fit.checkpoint import Checkpoint, load_checkpoint
 from training.fit.task import SentimentTask
 from training.network.cells import Cell, get_cell
