@@ -17,8 +17,9 @@ from service.access_log import install_access_log
 from service.memory import configure_heap
 from service.middleware.stack import service_class
 from service.schemas import EXAMPLE_TEXT
+from service.server.connections import ConnectionOptions
 from service.server.descriptors import reserve_descriptors
-from service.server.internals import ConnectionOptions, install_protocol, is_worker
+from service.server.internals import install_protocol, is_worker
 from service.settings import PREFIX, SettingsError, read_settings
 
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.

@@ -14,12 +14,16 @@ from types import FrameType
 from typing import Any
 
 from service.errors import RequestError
+from service.server.connections import connections
 from service.server.internals import close_after_answers, listening_sockets
 from service.server.listening import ignore_new_connections
 
 LAST_SECONDS = 0.5
-"""For connections that are complete but whose request has not arrived. Shorter than the second after which a client's
-kernel tries again to connect, and is then refused."""
+"""For connections that are complete but not accepted. Shorter than the second after which a client's kernel tries again
+to connect, and is then refused."""
+
+FIRST_REQUEST_SECONDS = 2.0
+"""How long the first request of such a connection is waited for."""
 
 
 class GracefulShutdown:
@@ -55,4 +59,11 @@ class GracefulShutdown:
 def _turn_away(loop: asyncio.AbstractEventLoop, listeners: Iterable[Any], end: Callable[[], object]) -> None:
     for listener in listeners:
         ignore_new_connections(listener)
-    loop.call_later(LAST_SECONDS, end)
+    loop.call_later(LAST_SECONDS, _end_after_first_requests, loop, end, loop.time() + FIRST_REQUEST_SECONDS)
+
+
+def _end_after_first_requests(loop: asyncio.AbstractEventLoop, end: Callable[[], object], latest: float) -> None:
+    if loop.time() < latest and any(connection.cycle is None for connection in connections.open):
+        loop.call_later(0.1, _end_after_first_requests, loop, end, latest)
+    else:
+        end()

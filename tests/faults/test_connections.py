@@ -13,6 +13,8 @@ import httpx
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 JSON = {"content-type": "application/json"}
 LIMITS = {"head_seconds": 4, "max_connections": 6, "deadline_seconds": 6, "keep_alive_seconds": 30}
 

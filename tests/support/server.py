@@ -89,7 +89,7 @@ def running(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SENTIMENT_")}
     environment |= {f"SENTIMENT_{name.upper()}": str(value) for name, value in settings.items()}
     environment |= {"BENTOML_DO_NOT_TRACK": "true", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    # A second server in the same home would empty the first's metrics.
+    # BentoML's own files; the metrics are in a private folder.
     environment["BENTOML_HOME"] = str(bento_home or folder / "bentoml")
     environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
     target, working_folder = (".", ROOT) if bento_home is None else ("sentiment:latest", bento_home)

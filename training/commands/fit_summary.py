@@ -17,8 +17,8 @@ from training.data.module import SentimentData, describe_labels
 from training.data.tokenized import UNLABELED
 from training.evaluation.metrics import Outcomes, confusion
 from training.evaluation.tables import plain_table
-from training.fit.run_files import CURVES
 from training.fit.checkpoint import load_checkpoint
+from training.fit.run_files import CURVES
 from training.fit.task import SentimentTask
 
 

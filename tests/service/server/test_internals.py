@@ -16,7 +16,8 @@ from service.endpoints import UNLISTED
 from service.middleware.stack import service_class
 from service.routes import TABLE
 from service.server import internals
-from service.server.internals import PROBES, BoundedProtocol, ConnectionOptions, listening_sockets
+from service.server.connections import ConnectionOptions
+from service.server.internals import PROBES, BoundedProtocol, listening_sockets
 
 OVERRIDDEN = (
     "connection_made",
