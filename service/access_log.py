@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -62,8 +62,13 @@ def log_request(
         "status": status,
         "error": error,
         "ms": round(1000 * seconds, 2),
+        "key": record.key,
+        "texts": record.texts,
+        "tokens": record.tokens,
+        "bytes_received": record.bytes_received,
+        "bytes_sent": record.bytes_sent,
     }
-    access_logger.info("%s %s %s %d %s %.1f ms", *line, extra={"request": fields | asdict(record)})
+    access_logger.info("%s %s %s %d %s %.1f ms", *line, extra={"request": fields})
 
 
 class JsonFormatter(logging.Formatter):
