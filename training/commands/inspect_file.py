@@ -20,6 +20,7 @@ from training.data.inspection import MAX_LABELS, Inspection, inspect_examples
 from training.data.label_names import labels_alike
 from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples, unit_of
+from training.data.readers.rows import SKIP_BAD_ROWS
 from training.data.repeated_texts import Repeats
 from training.evaluation.tables import plain_table
 
@@ -106,13 +107,18 @@ def inspect_file(
         bad_rows=bad_rows.count,
         first_bad_rows=[error.headline for error in bad_rows.first],
         found=found,
-        advice=list(_advice(found, options)),
+        advice=[*_fixes(bad_rows), *_advice(found, options)],
         next_command=_next_command(file, found, reading, bad_rows=bad_rows.count),
     )
     if json:
         _print_json(report)
     else:
         _show(report)
+
+
+def _fixes(bad_rows: SkippedRows) -> list[str]:
+    """What to do about the first bad rows, each fix once, without how to skip them: they are skipped."""
+    return list(dict.fromkeys(error.fix.removesuffix(f"\n{SKIP_BAD_ROWS}") for error in bad_rows.first))
 
 
 def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:

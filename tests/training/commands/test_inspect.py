@@ -95,6 +95,14 @@ def test_the_map_that_joins_labels_can_be_pasted(capsys, write):
     assert inspected(capsys, path, "--label_map", label_map)["found"]["labels"] == {"good": 21, "bad": 10}
 
 
+def test_rows_in_another_encoding_come_with_a_guess_of_it(capsys, write):
+    content = rows("good", "bad") + "Das Essen war schön,good\ngroße Portionen,good\n"
+    report = inspected(capsys, write(content, encoding="cp1252"))
+    assert report["bad_rows"] == 2
+    assert report["advice"][0] == "The file looks like cp1252: pass --encoding=cp1252, or save it as UTF-8."
+    assert inspected(capsys, write(content, encoding="cp1252"), "--encoding", "cp1252")["bad_rows"] == 0
+
+
 def test_a_column_of_texts_is_not_taken_for_labels(capsys, write):
     content = "text,label\n" + "".join(f"good,this is text {index}\n" for index in range(100))
     report = inspected(capsys, write(content))
