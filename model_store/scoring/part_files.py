@@ -48,7 +48,7 @@ class PartFiles:
         return self.folder / f"{number:06}{self.output.suffix}"
 
     def bad(self, number: int) -> Path:
-        """A part's rows without an answer."""
+        """A part's rows without an answer; absent if all have one."""
         return self.folder / f"{number:06}.bad"
 
     def vectors(self, number: int) -> Path:
@@ -114,11 +114,12 @@ def join_text(files: PartFiles, count: int, *, header: bytes) -> None:
 
 def join_bad(files: PartFiles, count: int) -> None:
     """Make the side file, or remove an older one if every row has an answer."""
-    if all(files.bad(number).stat().st_size == 0 for number in range(count)):
+    paths = [path for number in range(count) if (path := files.bad(number)).exists()]
+    if not paths:
         files.all_bad.unlink(missing_ok=True)
         return
     with atomic_path(files.all_bad) as path, path.open("wb") as output:
-        _append(output, (files.bad(number) for number in range(count)))
+        _append(output, iter(paths))
 
 
 def join_vectors(files: PartFiles, count: int, *, width: int) -> None:

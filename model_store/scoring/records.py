@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-PART_ROWS = 4096
-"""A part ends with as many rows: a few seconds of one core, lost at most when a run is killed."""
+PART_ROWS = 2048
+"""A part ends with as many rows: two seconds of one core, lost at most when a run is killed."""
 
 PART_CHARACTERS = 2_000_000
 """A part also ends with as many characters of text, some ten seconds of one core; it bounds memory for long texts."""

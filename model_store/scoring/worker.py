@@ -106,18 +106,17 @@ class Scorer:
         """Score a part. Its main file is written last, so a part that has one is whole."""
         answered, bad = self._answer(part)
         number = part.number
-        bad_lines = "".join(
-            json.dumps({"line": row.line, "code": row.code, "reason": row.reason}) + "\n" for row in bad
-        )
-        atomic_write(self._files.bad(number), bad_lines.encode())
+        if bad:
+            lines = [json.dumps({"line": row.line, "code": row.code, "reason": row.reason}) for row in bad]
+            atomic_write(self._files.bad(number), "".join(f"{line}\n" for line in lines).encode())
         if self._options.vectors != "none" and self._output != "parquet":
             numbers = [vector.astype("<f2").tobytes() for vector in answered.vectors]
             atomic_write(self._files.vectors(number), b"".join(numbers))
         if self._output == "parquet":
             self._write_parquet(part, answered)
         else:
-            lines = self._csv(part, answered) if self._output == "csv" else self._json_lines(part, answered)
-            atomic_write(self._files.rows(number), lines.encode("utf-8", errors="replace"))
+            content = self._csv(part, answered) if self._output == "csv" else self._json_lines(part, answered)
+            atomic_write(self._files.rows(number), content.encode("utf-8", errors="replace"))
         return PartReport(len(answered.positions), len(bad), part.size)
 
     def _answer(self, part: Part) -> tuple[_Answered, list[BadRow]]:

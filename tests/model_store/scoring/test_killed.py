@@ -9,7 +9,9 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-ROWS = 24_000
+from model_store.scoring.records import PART_ROWS
+
+ROWS = 16_000
 PATIENCE = 120  # seconds for a step that takes one or two
 
 
@@ -70,7 +72,7 @@ def test_a_killed_job_resumes_to_the_same_bytes(workers, source, whole, tiny_bun
         processes = psutil.Process(job.pid).children(recursive=True)
         job.kill()
     assert not to.exists()
-    assert 0 < len(finished_parts(to)) < ROWS / 4096
+    assert 0 < len(finished_parts(to)) < ROWS / PART_ROWS
     _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     assert alive == []  # workers end with their parent
     with scoring(tiny_bundle, source, to, workers=workers) as job:
