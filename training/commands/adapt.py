@@ -69,6 +69,9 @@ resumes if the same command is given again.
 RUN = "adapt.json"
 """In the run folder: what the adaptation was asked for, to tell whether it is the same one."""
 
+DECISIVE = ("class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher")
+"""Options that change the model, in addition to the files and how they are read."""
+
 STEPS_BETWEEN_CHECKPOINTS = 100
 
 
@@ -158,8 +161,8 @@ def adapt(options: AdaptOptions, *, command: str) -> AdaptationReport:
     source = bundles.read(bundles.resolve(options.from_))
     parts, notes = read_parts(options)
     plan = Plan.of(len(parts.train), validation=len(parts.validation))
+    is_fresh = _begin(options, source)
     files = _write_parts(options.folder / "data", parts)
-    is_fresh = _begin(options, source, files)
     counts = Counter(example.label for example in parts.train)
     console.print("Labels: " + ", ".join(f"{label} ({counts[label]:,})" for label in parts.labels))
     run = options.folder / "fit"
@@ -260,21 +263,18 @@ def _write_parts(folder: Path, parts: Parts) -> dict[str, Path]:
     return files
 
 
-def _begin(options: AdaptOptions, source: Bundle, files: dict[str, Path]) -> bool:
+def _begin(options: AdaptOptions, source: Bundle) -> bool:
     """Record what is asked for; whether it is asked for the first time.
 
     Raises:
         BundleError: the folder holds another adaptation.
     """
+    files = {part: getattr(options, part) for part in ("train", "validation", "test", "unlabelled")}
     record = {
         "source": source.sha256,
-        "files": {part: file_sha256(path) for part, path in files.items()},
-        "unlabelled": None if options.unlabelled is None else file_sha256(options.unlabelled),
-        "options": {
-            name: value
-            for name, value in asdict(options).items()
-            if name in {"class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher"}
-        },
+        "files": {part: file_sha256(path) for part, path in files.items() if path is not None},
+        "reading": asdict(options.reading),
+        "options": {name: getattr(options, name) for name in DECISIVE},
         "to": str(options.to),
     }
     path = options.folder / RUN

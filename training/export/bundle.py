@@ -32,7 +32,8 @@ from training.data.examples import Example
 from training.fit.task import SentimentTask
 
 PARITY = 1e-5
-"""The largest difference allowed between the graph's numbers and the network's."""
+"""The largest difference allowed between the graph's numbers and the network's, relative to an output's largest number
+if that is above 1: 32 bits hold seven digits, and a network that is trained long has logits of ten and more."""
 
 ROUNDING = 0.05
 """The largest change of a label's probability allowed to 8-bit arithmetic, at temperature 1."""
@@ -57,7 +58,7 @@ class Description:
 
 
 def check_parity(task: SentimentTask, graph: bytes, batches: Iterable[list[Tensor]]) -> float:
-    """The largest difference between graph and network in any output, over ragged batches.
+    """The largest difference between graph and network in any output, over ragged batches; see ``PARITY``.
 
     Raises:
         ParityError: it exceeds ``PARITY``.
@@ -71,7 +72,8 @@ def check_parity(task: SentimentTask, graph: bytes, batches: Iterable[list[Tenso
         for expected, actual in zip(
             [explained.logits, explained.contributions, *explained.layers], outputs, strict=True
         ):
-            largest = max(largest, float(np.abs(expected.numpy() - actual).max()))
+            scale = max(1.0, float(expected.abs().max()))
+            largest = max(largest, float(np.abs(expected.numpy() - actual).max()) / scale)
     if not largest <= PARITY:  # true for NaN as well
         message = f"the ONNX graph is {largest:.2e} off the network, more than {PARITY:.0e}; no bundle was written"
         raise ParityError(message)

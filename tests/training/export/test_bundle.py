@@ -33,3 +33,11 @@ def test_a_graph_of_other_weights_is_not_written(tiny_task):
         other.network.head.weight[0, 0] += 0.01
     with pytest.raises(bundle.ParityError, match="no bundle was written"):
         bundle.check_parity(other, graph, batches)
+
+
+@pytest.mark.slow
+def test_large_logits_may_differ_by_what_32_bits_lose(tiny_task):
+    task = copy.deepcopy(tiny_task)
+    with torch.no_grad():
+        task.network.head.weight.mul_(1000)  # so logits of hundreds, of which 32 bits hold four decimals
+    assert bundle.check_parity(task, build_graph(task.network), bundle.random_batches(task)) <= 1e-5
