@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import optuna  # installed with the extra track
+import optuna
 
 
 def suggest(trial: optuna.Trial) -> list[str]:

@@ -47,7 +47,6 @@ RESET = struct.pack("ii", 1, 0)
 """The value of SO_LINGER (socket(7)) with which ``close`` drops what is not sent and resets the connection."""
 
 
-
 class BoundedProtocol(HttpToolsProtocol):
     """One client's connection."""
 

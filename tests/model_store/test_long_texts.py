@@ -1,6 +1,7 @@
 """A long text is tokenized in pieces, and nobody can tell."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from model_store import SentimentModel, TextError, tokenization
 from model_store.tokenization import TextTokenizer
+
+TOKENIZER_FILE = Path("tokenizer.json")
 
 # Whatever the normalizer looks around for: apostrophes, damaged UTF-8, lengthened words, marks, invisible characters.
 AWKWARD = (
@@ -39,7 +42,7 @@ def whole(request):
 def test_the_tokens_of_the_pieces_are_those_of_the_whole(whole, truncate, text, piece, max_tokens):
     pipeline, unknown = whole
     encoding = pipeline.encode(text, add_special_tokens=False)
-    tokenizer = TextTokenizer(pipeline, unknown_token=unknown, max_tokens=max_tokens)
+    tokenizer = TextTokenizer(pipeline, unknown_token=unknown, max_tokens=max_tokens, path=TOKENIZER_FILE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokenization, "PIECE", piece)
         if not encoding.ids:
@@ -53,14 +56,14 @@ def test_the_tokens_of_the_pieces_are_those_of_the_whole(whole, truncate, text, 
     starts, ends = zip(*encoding.offsets[kept], strict=True)
     assert result.starts.tolist() == list(starts)
     assert all(end <= actual for end, actual in zip(ends, result.ends.tolist(), strict=True))  # marks come on top
-    unlimited = TextTokenizer(pipeline, unknown_token=unknown, max_tokens=10**6).tokenize(text)
+    unlimited = TextTokenizer(pipeline, unknown_token=unknown, max_tokens=10**6, path=TOKENIZER_FILE).tokenize(text)
     np.testing.assert_array_equal(result.ends, unlimited.ends[kept])
 
 
 def test_all_tokens_are_counted_where_a_text_may_not_be_truncated(whole, monkeypatch):
     pipeline, unknown = whole
     monkeypatch.setattr(tokenization, "PIECE", 50)
-    tokenizer = TextTokenizer(pipeline, unknown_token=unknown, max_tokens=10)
+    tokenizer = TextTokenizer(pipeline, unknown_token=unknown, max_tokens=10, path=TOKENIZER_FILE)
     with pytest.raises(TextError, match="has 1000 tokens and the limit is 10"):
         tokenizer.tokenize("fine cold " * 500, truncate="never")
 
@@ -83,7 +86,7 @@ class Spy:
 @pytest.mark.parametrize(("truncate", "expected"), [("end", "one "), ("start", "two ")])
 def test_only_the_kept_end_of_a_long_text_is_read(whole, truncate, expected):
     spy = Spy(whole[0])
-    tokenizer = TextTokenizer(spy, unknown_token=whole[1], max_tokens=100)
+    tokenizer = TextTokenizer(spy, unknown_token=whole[1], max_tokens=100, path=TOKENIZER_FILE)
     tokenizer.tokenize("one " * 12_500 + "two " * 12_500, truncate=truncate)
     assert sum(map(len, spy.read)) < 5_000
     assert set("".join(spy.read).split()) == {expected.strip()}
@@ -111,7 +114,7 @@ def test_a_pipeline_that_reads_across_white_space_is_given_texts_whole(parts):
     pipeline = pipeline_of(**parts)
     spy = Spy(pipeline)
     text = "fine " * 4000
-    result = TextTokenizer(spy, unknown_token="[UNK]", max_tokens=5000).tokenize(text)
+    result = TextTokenizer(spy, unknown_token="[UNK]", max_tokens=5000, path=TOKENIZER_FILE).tokenize(text)
     assert spy.read == [text]
     assert result.ids.tolist() == pipeline.encode(text).ids
 
@@ -120,4 +123,5 @@ def test_a_pipeline_that_truncates_by_itself_is_given_texts_whole(whole):
     parts = json.loads(whole[0].to_str())
     parts["truncation"] = {"max_length": 7, "strategy": "LongestFirst", "stride": 0, "direction": "Right"}
     pipeline = Tokenizer.from_str(json.dumps(parts))
-    assert len(TextTokenizer(pipeline, unknown_token=whole[1], max_tokens=500).tokenize("fine " * 4000)) == 7
+    tokenizer = TextTokenizer(pipeline, unknown_token=whole[1], max_tokens=500, path=TOKENIZER_FILE)
+    assert len(tokenizer.tokenize("fine " * 4000)) == 7

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store.plain_console import plain_console
+from model_store.progress import track
 from training.data.module import SentimentData, describe_labels
 from training.data.tokenized import UNLABELED
 from training.evaluation.metrics import Outcomes, confusion
@@ -48,7 +49,8 @@ def print_summary(trainer: lightning.Trainer, data: SentimentData, *, counts: st
     console.print(f"Training texts. {counts}", soft_wrap=True)
     if trainer.world_size == 1:
         console.print()
-        console.print(_table(validation_outcomes(best.task, data), data.labels))
+        outcomes = validation_outcomes(best.task.to(trainer.strategy.root_device), data)
+        console.print(_table(outcomes, data.labels))
     console.print()
     bundle = shlex.quote(str(folder / "bundle"))
     console.print(f"Next: python -m training export {shlex.quote(str(path))} --to {bundle}", soft_wrap=True)
@@ -58,8 +60,8 @@ def validation_outcomes(task: SentimentTask, data: SentimentData) -> Outcomes:
     """The network's answers to the labeled validation texts that hold a token."""
     scores, labels = [], []
     with torch.inference_mode():
-        for batch in data.val_dataloader():
-            scores.append(task(batch.ids).softmax(dim=1).double().numpy())
+        for batch in track(data.val_dataloader(), "Reading the validation texts", unit="batches"):
+            scores.append(task(batch.ids.to(task.device)).softmax(dim=1).cpu().double().numpy())
             labels.append(batch.labels.numpy())
     true = np.concatenate(labels)
     known = true != UNLABELED
