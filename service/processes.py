@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from prometheus_client import ProcessCollector
@@ -45,7 +46,12 @@ def _workers() -> list[int]:
     return [int(match[1]) for path in Path(folder).iterdir() if (match := FILE_OF_WORKER.fullmatch(path.name))]
 
 
+@lru_cache(maxsize=64)  # as many as there can be workers; making one reads the times of all processors
+def _collector(process: int) -> ProcessCollector:
+    return ProcessCollector(pid=lambda: process, registry=None)
+
+
 def _values(process: int) -> dict[str, float]:
     """One process's values; empty if it has ended or the system does not say."""
-    metrics = ProcessCollector(pid=lambda: process, registry=None).collect()
+    metrics = _collector(process).collect()
     return {sample.name: sample.value for metric in metrics for sample in metric.samples}
