@@ -137,6 +137,8 @@ class SentimentCLI(LightningCLI):
             for callback in self.trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
                 if isinstance(callback, RunRecord):
                     callback.began_with = earlier.origin()
+        if self._replaces_a_run(ckpt_path):
+            run_folder.remove_checkpoints(Path(self.trainer.default_root_dir))
         fit_with_recovery(self.trainer, model, ckpt_path=ckpt_path, **options)
 
     def _start(self, name: str, *, new_head: bool) -> Checkpoint:
@@ -147,6 +149,12 @@ class SentimentCLI(LightningCLI):
             self.datamodule.setup("fit")
             fit_head(self.model, self.datamodule.training_texts)
         return earlier
+
+    def _replaces_a_run(self, ckpt_path: str | None) -> bool:
+        """Whether checkpoints in the run folder are to go; those of a trial run, which writes none, are not."""
+        config = self.config["fit"]
+        writes = not config["trainer"]["fast_dev_run"] and config["trainer"]["enable_checkpointing"] is not False
+        return bool(config["overwrite"] and writes and ckpt_path is None and self.trainer.is_global_zero)
 
     def _parse_ckpt_path(self) -> None:
         """Keep the options of the command line: LightningCLI would silently put the checkpoint's in their place."""

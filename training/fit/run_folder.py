@@ -47,6 +47,12 @@ def check_free(folder: Path) -> None:
         raise RunFolderError(message)
 
 
+def remove_checkpoints(folder: Path) -> None:
+    """Remove an earlier run's checkpoints: a new run that is killed before its first one would resume the earlier."""
+    for checkpoint in (folder / CHECKPOINTS).glob("*.ckpt"):
+        checkpoint.unlink(missing_ok=True)
+
+
 def default_loggers(folder: Path) -> list[Logger]:
     """Figures as CSV and for TensorBoard: the loggers of a run whose config names none."""
     return [

@@ -127,3 +127,11 @@ def test_the_folder_may_be_used_again_when_asked(interrupted):
     _, folder = interrupted
     result = run(folder, "--overwrite", "--trainer.max_epochs=1")
     assert result.returncode == 0, result.stderr
+
+
+def test_a_run_that_replaces_another_never_resumes_the_other(tmp_path):
+    assert run(tmp_path, "--trainer.max_epochs=1").returncode == 0
+    assert (tmp_path / "run/checkpoints/last.ckpt").is_file()
+    killed = run(tmp_path, "--overwrite", "--resume.every_n_steps=0", spies=spy("EndAt", step=2, number=9))
+    assert killed.returncode == -9
+    assert list((tmp_path / "run/checkpoints").glob("*.ckpt")) == []
