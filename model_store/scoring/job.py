@@ -1,10 +1,10 @@
 """A whole file scored by all usable cores: parts that survive a kill, joined at the end."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class ScoreReport:
     Attributes:
         output: the file written.
         rows: rows scored in this run.
-        bad: rows of this run that have no answer; they are in ``bad_file``.
+        bad: rows of the whole input that have no answer; they are in ``bad_file``.
         kept_parts: parts that an earlier run had finished.
         bad_file: the side file, or None if every row of the input has an answer.
     """
@@ -83,9 +83,11 @@ def score_file(
     """
     options = options or ScoreOptions()
     bundle = bundles.read(bundles.resolve(model))
-    architecture = bundle.manifest.architecture
-    require_layer(options.layer, depth=architecture.layers)
+    require_layer(options.layer, depth=bundle.manifest.architecture.layers)
     output = output_format_of(to)
+    if to.resolve() == source.resolve():
+        message = f"{to}: the output would replace the input. Give another name with --to."
+        raise ScoreError(message)
     input_ = open_source(
         source,
         text_column=options.text_column,
@@ -111,15 +113,18 @@ def score_file(
                 else:
                     yield part
 
-        for done in _scored(unfinished(), bundle.path, make, workers or usable_cores()):
-            report.rows += done.rows
-            report.bad += done.bad
-            watch(done.rows + done.bad, done.size / max(input_.size, 1))
-        if options.vectors != "none" and output != "parquet":
-            part_files.join_vectors(files, count, width=vector_width(architecture, options.vectors))
-        part_files.join_bad(files, count)
+        with closing(_scored(unfinished(), bundle.path, make, workers or usable_cores())) as reports:
+            for done in reports:
+                report.rows += done.rows
+                watch(done.rows + done.bad, done.size / max(input_.size, 1))
+        if options.vectors == "none" or output == "parquet":
+            files.all_vectors.unlink(missing_ok=True)  # an older run's
+        else:
+            width = vector_width(bundle.manifest.architecture, options.vectors)
+            part_files.join_vectors(files, count, width=width)
+        report.bad = part_files.join_bad(files, count)
         _join(files, count, output=output, header=csv_header([*input_.columns, *answers]))
-    report.bad_file = files.all_bad if files.all_bad.exists() else None
+    report.bad_file = files.all_bad if report.bad else None
     return report
 
 
@@ -143,7 +148,7 @@ def _require_free_names(source: Path, input_: Source, names: list[str]) -> None:
         raise ScoreError(message)
 
 
-def _scored(parts: Iterator[Part], bundle: Path, make: dict[str, Any], workers: int) -> Iterator[PartReport]:
+def _scored(parts: Iterator[Part], bundle: Path, make: dict[str, Any], workers: int) -> Generator[PartReport]:
     """The reports of the parts, as they are finished; few parts are in memory at a time.
 
     Processes and not threads: ONNX Runtime and the tokenizer let other threads run, but what is left to Python would

@@ -112,14 +112,16 @@ def join_text(files: PartFiles, count: int, *, header: bytes) -> None:
         _append(output, (files.rows(number) for number in range(count)))
 
 
-def join_bad(files: PartFiles, count: int) -> None:
-    """Make the side file, or remove an older one if every row has an answer."""
+def join_bad(files: PartFiles, count: int) -> int:
+    """Make the side file, or remove an older one if every row has an answer; the number of rows in it."""
     paths = [path for number in range(count) if (path := files.bad(number)).exists()]
     if not paths:
         files.all_bad.unlink(missing_ok=True)
-        return
+        return 0
     with atomic_path(files.all_bad) as path, path.open("wb") as output:
         _append(output, iter(paths))
+    with files.all_bad.open("rb") as lines:
+        return sum(1 for _ in lines)
 
 
 def join_vectors(files: PartFiles, count: int, *, width: int) -> None:

@@ -43,7 +43,7 @@ class Source:
     """An input file.
 
     Attributes:
-        columns: its columns and what their values are; for JSON Lines written as JSON Lines, the text's alone.
+        columns: its columns and what their values are; for JSON Lines written as such, keys of the first lines.
         size: bytes, or rows of a Parquet file.
         parts: reads the file from the beginning.
     """
@@ -96,7 +96,7 @@ def _text_source(
         row = first[0]
         message = f"{path}, line {row.line}: {getattr(row, 'reason', '')}; the lines after it are no better."
         raise ScoreError(message)
-    columns: dict[str, Kind] = {text_column: "str"}
+    columns: dict[str, Kind] = {name: "json" for row in first if isinstance(row, Row) for name in row.fields}
     return columns if output == "jsonl" else text_files.json_columns(file, text_column=text_column), read
 
 

@@ -1,6 +1,5 @@
 """Data frames of three libraries, and SQL in DuckDB."""
 
-import ast
 import re
 
 import pytest
@@ -65,7 +64,7 @@ def test_the_four_lines_for_duckdb_label_a_column():
     duckdb = pytest.importorskip("duckdb")
     page = (ROOT / "docs" / "how-to" / "score-a-file.md").read_text()
     (code,) = re.findall(r"## In DuckDB\n\n```python\n(.*?)```", page, re.DOTALL)
-    assert len(ast.parse(code).body) == 4
+    assert len([line for line in code.splitlines() if line]) == 4
     exec(code, {})  # noqa: S102 - our own page
     rows = duckdb.sql("SELECT sentiment(text) FROM (VALUES ('I love it.'), (NULL), (''), ('I hate it.')) AS t(text)")
     assert [label for (label,) in rows.fetchall()] == ["positive", None, None, "negative"]

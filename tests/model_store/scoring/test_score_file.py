@@ -228,6 +228,7 @@ def test_many_parts_in_two_processes_give_the_bytes_of_one_process(tmp_path, tin
         ("in.csv.gz", gzip.compress(b"text\n" + b"fine soup\n" * 9000)[:-20], "out.csv", "damaged or cut short"),
         ("in.jsonl", '{"body": "x"}\n', "out.jsonl", r'line 1: the object has no "text" \(keys found: body\)'),
         ("in.parquet", "x", "out.csv", "not a whole Parquet file"),
+        ("in.jsonl", '{"text": "x", "predicted_score": 1}\n', "out.jsonl", "already has the columns.*predicted_score"),
     ],
 )
 def test_a_file_that_cannot_be_scored_is_named_with_the_fix(score, tmp_path, *, name, content, to, message):
@@ -248,9 +249,22 @@ def test_an_output_that_is_there_is_not_overwritten_unless_asked(score, tmp_path
     assert output.read_bytes() != before
 
 
+def test_an_output_is_never_its_own_input(tmp_path, tiny_bundle):
+    (tmp_path / "in.csv").write_text("text\nfine\n")
+    with pytest.raises(ScoreError, match="would replace the input"):
+        score_file(tmp_path / "in.csv", to=tmp_path / "in.csv", model=tiny_bundle, workers=1, overwrite=True)
+    assert (tmp_path / "in.csv").read_text() == "text\nfine\n"
+
+
+def test_vectors_of_an_older_run_do_not_stay_beside_a_new_output(score, tmp_path):
+    score("in.txt", "fine", "out.csv", vectors="text")
+    score("in.txt", "fine", "out.csv")
+    assert not (tmp_path / "out.csv.npy").exists()
+
+
 def test_parts_of_another_job_are_not_mixed_in(tmp_path, tiny_bundle):
     source, to = tmp_path / "in.txt", tmp_path / "out.csv"
-    source.write_text("fine\n" * 5000)
+    source.write_text("\n" + "fine\n" * 5000)
     seen = []
 
     def stop(rows, _share):
@@ -262,5 +276,5 @@ def test_parts_of_another_job_are_not_mixed_in(tmp_path, tiny_bundle):
     with pytest.raises(ScoreError, match="parts of another job, which differs in: prefix"):
         score_file(source, to=to, model=tiny_bundle, workers=1, options=ScoreOptions(prefix="p_"))
     report = score_file(source, to=to, model=tiny_bundle, workers=1)
-    assert (report.kept_parts, report.rows) == (1, 5000 - seen[0])
+    assert (report.kept_parts, report.rows, report.bad) == (1, 5001 - seen[0], 1)
     assert not (tmp_path / "out.csv.parts").exists()
