@@ -141,12 +141,10 @@ def run_pipeline(options: PipelineOptions) -> bool:
     run = Run(options, key_of(options))
     done_now = run_steps(make_steps(run))
     registry.add(run.bundle, tag=run.tag)
-    reference = reference_of(options.stage)
-    if done := compare_with(run, reference):
-        done_now.append(done)
+    done_now += compare_with(run, reference := reference_of(options.stage))
     comparison = json.loads((run.folder / COMPARISON).read_text(encoding="utf-8"))
-    difference = comparison["differences"][options.metric]
-    reason = reason_against(difference, options)
+    difference, reference_then = comparison["differences"][options.metric], comparison["models"][0]["path"]
+    reason = None if reference == str(run.tag) else reason_against(difference, options)
     if reason is None:
         registry.promote(run.tag, options.stage)
     write_json(
@@ -156,7 +154,7 @@ def run_pipeline(options: PipelineOptions) -> bool:
             "data": {"name": str(options.data), "sha256": file_sha256(options.data)},
             "model": str(run.tag),
             "bundle": str(run.bundle),
-            "compared_with": reference,
+            "compared_with": reference_then,
             "stage": options.stage,
             "metric": options.metric,
             "difference": difference,
@@ -169,7 +167,7 @@ def run_pipeline(options: PipelineOptions) -> bool:
     console = plain_console(stderr=True)
     shown = f"{100 * difference['value']:+.1f} points ({100 * difference['low']:.1f}, {100 * difference['high']:.1f})"
     verdict = f"is in {options.stage}" if reason is None else f"stays out of {options.stage}: {reason}"
-    console.print(f"{run.tag} {verdict}. {options.metric} against {reference}: {shown}.", soft_wrap=True)
+    console.print(f"{run.tag} {verdict}. {options.metric} against {reference_then}: {shown}.", soft_wrap=True)
     console.print(f"Report: {run.folder / REPORT}", soft_wrap=True)
     return reason is None
 
@@ -256,16 +254,20 @@ def reference_of(stage: str) -> str:
     return str(stages.current(stage)) if stages.read_stages().get(stage) else "default"
 
 
-def compare_with(run: Run, reference: str) -> str | None:
-    """Compare the new model with a reference, unless that was done; the step's name if it was done now."""
+def compare_with(run: Run, reference: str) -> list[str]:
+    """Compare the new model with a reference, unless that was done or it is the reference by now.
+
+    Returns:
+        The name of the step if it was done now.
+    """
     path = run.folder / COMPARISON
     if path.is_file():
         earlier = json.loads(path.read_text(encoding="utf-8"))["models"][0]
-        if earlier["sha256"] == bundles.read(bundles.resolve(reference)).sha256:
-            return None
+        if reference == str(run.tag) or earlier["sha256"] == bundles.read(bundles.resolve(reference)).sha256:
+            return []
     file, *reading = run.test
     command("compare", reference, run.bundle, "--data", file, "--to", path, *reading)
-    return "Compare"
+    return ["Compare"]
 
 
 def reason_against(difference: Mapping[str, float], options: PipelineOptions) -> str | None:

@@ -64,6 +64,9 @@ def test_a_model_is_promoted_unless_it_is_worse_and_nothing_is_done_twice(tmp_pa
     assert (last["promoted"], last["compared_with"]) == (True, "tiny:1")
     assert bundles.resolve("production") == bundles.resolve(last["model"])
 
+    assert status(arguments) == 0
+    assert report() == {**last, "steps_done_now": [], "created": report()["created"]}
+
 
 def test_a_model_is_worse_if_the_whole_interval_says_so_or_reaches_below_the_bound(options):
     assert reason_against({"low": -0.05, "high": 0.001}, options) is None
