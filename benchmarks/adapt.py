@@ -21,8 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from training.adaptation.baselines import linear_scores
+from training.adaptation.measuring import ordered_scores
+from training.adaptation.options import AdaptOptions
 from training.adaptation.report import outcomes_of
-from training.commands.adapt import AdaptOptions, adapt, ordered_scores
+from training.commands.adapt import adapt
 from training.data.examples import Example
 from training.data.readers import ReadingOptions, read_examples
 from training.data.splitting import write_json_lines

@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections import Counter
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -9,6 +11,7 @@ from typing import NoReturn, get_args
 
 import click
 
+from model_store.progress import Progress
 from model_store.scoring.records import ScoreError
 from model_store.scoring.sources import Vectors
 from model_store.scoring.worker import ScoreOptions
@@ -72,7 +75,6 @@ def score(
     gzipped. Its columns are kept. Rows without an answer go to a side file with their line and the reason.
     """
     from model_store.scoring.job import score_file  # noqa: PLC0415 - `--help` answers at once without it
-    from model_store.scoring.progress import watching  # noqa: PLC0415
 
     try:
         "".encode(encoding)
@@ -85,9 +87,15 @@ def score(
     begin = monotonic()
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        with watching(f"Scoring {source.name}") as watch:
+        with Progress(f"Scoring {source.name}", total=max(1, source.stat().st_size // 1024), unit="kB") as progress:
             report = score_file(
-                source, to=to, model=model, options=options, workers=workers, overwrite=overwrite, watch=watch
+                source,
+                to=to,
+                model=model,
+                options=options,
+                workers=workers,
+                overwrite=overwrite,
+                watch=partial(_advance, progress, Counter()),
             )
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. The finished parts are kept: give the same command again to go on.\n")
@@ -102,6 +110,12 @@ def score(
     click.echo(f"Wrote {report.output}: {rate}{kept}.")
     if report.bad_file is not None:
         click.echo(f"Without an answer: {_counted(report.bad)}; lines and reasons are in {report.bad_file}.")
+
+
+def _advance(progress: Progress, done: Counter[str], rows: int, share: float) -> None:
+    """Show a part of so many rows, and such a share of the input, as done."""
+    done["rows"] += rows
+    progress.update(progress.done + round(share * (progress.total or 0)), lambda: _counted(done["rows"]))
 
 
 def _counted(rows: int) -> str:

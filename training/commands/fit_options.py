@@ -64,7 +64,10 @@ FIRST: dict[str, tuple[Option, ...]] = {
 READING = tuple(option.name for group in (ReadingOptions, LeakageOptions) for option in fields(group))
 
 NAMES: dict[str, tuple[str, ...]] = {
-    "": ("config", "print_config", "seed_everything", "start_from", "new_head", "overwrite", "ckpt_path", "weights_only"),
+    "": (
+        *("config", "print_config", "seed_everything", "start_from", "new_head", "overwrite", "ckpt_path"),
+        "weights_only",
+    ),
     "data": (
         *("train", "validation", "test", "labels_in_order", "cache", "cache_folder", "sources"),
         *READING,
@@ -75,8 +78,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("cell", "layers", "hidden_size", "bidirectional", "connection", "layer_norm", "pooling"),
         *("embedding_size", "freeze_embedding", "projection_size"),
         *("word_dropout", "embedding_dropout", "dropout", "locked_dropout", "weight_drop"),
-        *("label_smoothing", "teacher_weight", "class_weights", "learning_rate", "embedding_learning_rate", "layer_decay", "weight_decay"),
-        "schedule",
+        *("label_smoothing", "class_weights", "teacher_weight", "learning_rate", "embedding_learning_rate"),
+        *("layer_decay", "weight_decay", "schedule"),
     ),
     "resume": ("every_n_steps",),
     "telemetry": ("every_n_steps",),

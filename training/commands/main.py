@@ -9,7 +9,7 @@ from model_store import __version__
 
 COMMANDS = {
     "fit": ("training.commands.fit_options", "train a classifier on labeled text"),
-    "adapt": ("training.commands.adapt", "adapt a bundle to your texts and labels: a new bundle and a report"),
+    "adapt": ("training.commands.adapt_options", "adapt a bundle to your texts and labels: a new bundle and a report"),
     "inspect": ("training.commands.inspect_file", "show what is in a labeled file, and what to run next"),
     "split": ("training.commands.split", "cut one labeled file into training, validation and test files"),
     "test": ("training.commands.test", "measure a checkpoint or a bundle on a labeled file"),

@@ -19,6 +19,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from model_store.manifest import PoolingName
 from training.data import tokenization
 from training.data.tokenized import UNLABELED, Batch
+from training.fit.class_weights import ClassWeights
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding, make_embedding
 from training.network.flat_options import flat_options
@@ -26,7 +27,6 @@ from training.network.options import ENCODER, EncoderOptions, RegularizationOpti
 from training.network.validation import OptionError, check_choice, check_int, check_positive, check_probability
 
 ScheduleName = Literal["one_cycle", "plateau", "constant"]
-ClassWeights = Literal["none", "balanced"]
 
 WARM_UP = 0.1
 """Part of all steps in which the one-cycle schedule rises to its highest learning rate."""

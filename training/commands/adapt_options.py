@@ -1,0 +1,65 @@
+"""``python -m training adapt``: from a bundle and a labeled file to a bundle with that file's labels, and a report."""
+
+import shlex
+
+from model_store import BundleError
+from training.adaptation.options import AdaptOptions
+from training.commands.export_options import NAME
+from training.commands.parser import UsageError, parse, plain_errors
+
+DESCRIPTION = """\
+Adapts a bundle to your texts and labels, and writes a new bundle and a report.
+
+  python -m training adapt --train my.csv --to my-model
+  python -m training adapt --train tickets.csv --test new-tickets.csv --to my-model --label_column urgency
+
+The labels are those of the file; they need not be of sentiment. A label that the bundle has too keeps what it knows.
+Without --validation a part of the texts is held out: the labels in equal proportions, near-duplicates on one side. The
+head is trained first, then everything, lower layers more slowly. With 1,000 validation texts or more the best epoch is
+kept, and with more than 10 epochs training stops early. A few examples a label are enough to begin with; the report
+says how good the model is and where it is wrong.
+
+With --teacher a transformer is fine-tuned on the same texts and scores them and those of --unlabelled, and the model
+learns from labels and scores together.
+
+Everything else is written to --run_folder: the parts, the run, report.html and report.json. A stopped adaptation
+resumes if the same command is given again.
+"""
+
+RUN = "adapt.json"
+"""In the run folder: what the adaptation was asked for, to tell whether it is the same one."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    given = parse(AdaptOptions, arguments, command="adapt", description=DESCRIPTION)
+    options = AdaptOptions(**given)
+    with plain_errors("adapt", BundleError):
+        check(options)
+    from training.commands.adapt import ERRORS, adapt
+
+    with plain_errors("adapt", *ERRORS):
+        adapt(options, command=shlex.join(["python", "-m", "training", "adapt", *arguments]))
+
+
+def check(options: AdaptOptions) -> None:
+    """Check the options before any work.
+
+    Raises:
+        BundleError: the bundle's folder exists and is not of this adaptation.
+        UsageError: a value is not allowed.
+    """
+    if not NAME.fullmatch(options.model_name):
+        message = (
+            f"the model's name would be {options.model_name!r}, but it should be of lower-case letters, digits, dots, "
+            "dashes and underscores; pass one with --name"
+        )
+        raise UsageError(message)
+    if options.unlabelled is not None and options.teacher is None:
+        message = "--unlabelled needs a teacher that scores its texts; pass --teacher with a transformer's folder"
+        raise UsageError(message)
+    if options.epochs < 0:
+        message = f"--epochs is {options.epochs}; expected 0, which chooses by the number of texts, or more"
+        raise UsageError(message)
+    if options.to.exists() and not options.overwrite and not (options.folder / RUN).is_file():
+        raise BundleError(options.to, "already exists; choose another folder or pass --overwrite")
