@@ -57,8 +57,9 @@ Adapts a bundle to your texts and labels, and writes a new bundle and a report.
 
 The labels are those of the file; they need not be of sentiment. A label that the bundle has too keeps what it knows.
 Without --validation a part of the texts is held out: the labels in equal proportions, near-duplicates on one side. The
-head is trained first, then everything, lower layers more slowly. Training stops when the validation figures get no
-better. A few examples a label are enough to begin with; the report says how good the model is and where it is wrong.
+head is trained first, then everything, lower layers more slowly. With 1,000 validation texts or more the best epoch is
+kept, and with more than 10 epochs training stops early. A few examples a label are enough to begin with; the report
+says how good the model is and where it is wrong.
 
 With --teacher a transformer is fine-tuned on the same texts and scores them and those of --unlabelled, and the model
 learns from labels and scores together.
@@ -72,6 +73,10 @@ RUN = "adapt.json"
 
 DECISIVE = ("class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher")
 """Options that change the model, in addition to the files and how they are read."""
+
+FEW_EPOCHS = 10
+"""Up to so many epochs nothing stops early: under the one-cycle schedule the last ones, in which the rate comes down,
+are the best, and the middle ones often worse than the first."""
 
 STEPS_BETWEEN_CHECKPOINTS = 100
 
@@ -369,8 +374,8 @@ def fit_config(
             "init_args": {"filename": "best", **monitor, "save_last": True, "enable_version_counter": False},
         }
     ]
-    if plan.chooses:
-        patience = {"patience": max(2, epochs // 2)}
+    if plan.chooses and epochs > FEW_EPOCHS:
+        patience = {"patience": epochs // 2}
         callbacks.append(
             {"class_path": "pytorch_lightning.callbacks.EarlyStopping", "init_args": {**monitor, **patience}}
         )
