@@ -6,7 +6,7 @@ from dataclasses import dataclass
 MOST_VALIDATION = 2000
 """More texts would make no better choice of an epoch, and no better temperature."""
 
-FEWEST_TO_CHOOSE = 300
+FEWEST_TO_CHOOSE = 1000
 """With fewer validation texts a figure of theirs is off by several points, and the best of some epochs is the luckiest.
 The last one is kept then, where the learning rate has come down to 0, and nothing stops early."""
 
