@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
-from service.errors import ERRORS, RequestError, invalid
+from service.errors import ERRORS, RequestError
 from service.predictor import Predictor, UnansweredTextError
 from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
 from service.schemas import BulkLine, LineErrorCode, PredictOptions, UnansweredLine
@@ -154,8 +154,7 @@ class BulkHandler:
             return self._predictor.tokenize(parse_json(BulkLine, line).text, options.truncate)
         except UnansweredTextError as error:
             return UnansweredLine(index=index, code=error.code, message=error.message)
-        except ValidationError as error:
-            problem = invalid(error)
+        except RequestError as problem:
             message = f"{problem.param}: {problem.message}" if problem.param else problem.message
             code: LineErrorCode = "invalid_json" if problem.code == "invalid_json" else "invalid_request"
             return UnansweredLine(index=index, code=code, message=message)

@@ -63,6 +63,9 @@ def _keep_lone_surrogates(value: object, validate: ValidatorFunctionWrapHandler)
 
 Text = Annotated[str, WrapValidator(_keep_lone_surrogates)]
 
+MAX_LAYERS = 64
+"""Maximum length of ``layers``, above the depth of any model; repeats count."""
+
 
 class _Request(BaseModel):
     # Strict, so that "false" is not taken for true; without the input in messages, so that no user's text is logged.
@@ -72,6 +75,7 @@ class _Request(BaseModel):
 class _TextsRequest(_Request):
     texts: list[Text] = Field(
         min_length=1,
+        fail_fast=True,
         description="The texts to read, each answered on its own. `GET /v1/model` tells how many one request may hold.",
         examples=[[EXAMPLE_TEXT]],
     )
@@ -102,6 +106,8 @@ class RepresentRequest(_TextsRequest):
     layers: list[int] = Field(
         default=[-1],
         min_length=1,
+        max_length=MAX_LAYERS,
+        fail_fast=True,
         description="Layers of the encoder: 1 is the lowest, -1 the top one. Repeats are answered once.",
         examples=[[1, -1]],
     )

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     max_texts: int = Field(
         default=256,
         ge=1,
+        le=16_000,  # a body is parsed up to 16,384 values
         description="Maximum number of texts in one request; more are answered with 422.",
     )
     max_characters: int = Field(

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from service.errors import RequestError, invalid
+from service.errors import RequestError
 from service.open_inference.binary_tensors import pack, unpack_strings, without_data
 from service.open_inference.schemas import (
     InferInput,
@@ -153,10 +152,9 @@ class OpenInferenceModel:
 def _parsed(body: bytes) -> InferRequest:
     try:
         request = parse_json(InferRequest, body)
-    except ValidationError as error:
-        problem = invalid(error)
+    except RequestError as problem:
         if problem.code == "invalid_json":
-            raise problem from None
+            raise
         message = f"{problem.param}: {problem.message}" if problem.param else problem.message
         raise RequestError("bad_request", message) from None
     for index, output in enumerate(request.outputs or ()):

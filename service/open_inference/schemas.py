@@ -4,15 +4,26 @@ https://github.com/kserve/open-inference-protocol, ``specification/protocol/infe
 parameters of a request are ignored, as the protocol asks: clients send some to every server.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from service.schemas import EXAMPLE_TEXT, Text
 
 Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
 Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
+
+Texts = Annotated[list[Text], Field(fail_fast=True)]
+Columns = Annotated[list[Annotated[list[Text], Field(fail_fast=True, max_length=1)]], Field(fail_fast=True)]
 
 
 def _one_problem(value: object, validate: ValidatorFunctionWrapHandler) -> object:
@@ -41,7 +52,7 @@ class InferInput(_RequestObject):
     parameters: dict[str, Any] | None = Field(
         default=None, description="`binary_data_size` instead of `data`, if the texts follow as bytes."
     )
-    data: Annotated[list[Text] | list[list[Text]] | None, WrapValidator(_one_problem)] = Field(
+    data: Annotated[Texts | Columns | None, WrapValidator(_one_problem)] = Field(
         default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]]
     )
 
@@ -64,8 +75,19 @@ class InferRequest(_RequestObject):
     )
     inputs: list[InferInput] = Field(min_length=1, max_length=1)
     outputs: list[InferOutput] | None = Field(
-        default=None, description='By default "label" and "probabilities"; "representations" only when named.'
+        default=None,
+        max_length=len(get_args(Output)),
+        description='Each at most once. By default "label" and "probabilities"; "representations" only when named.',
     )
+
+    @field_validator("outputs")
+    @classmethod
+    def _each_once(cls, outputs: list[InferOutput] | None) -> list[InferOutput] | None:
+        names = [output.name for output in outputs or ()]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise PydanticCustomError("repeated", "The output {name} should be named once", {"name": twice})
+        return outputs
 
 
 class ResponseTensor(_Object):
