@@ -16,9 +16,10 @@ from rich.table import Table
 
 from benchmarks.load import percentile
 from model_store import SentimentModel
+from service.answers import Matrix, matrix_pieces
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.request_context import RequestContext, request_variable
-from service.predictor import Predictor, encode
+from service.predictor import Predictor
 from service.schemas import Dtype, Encoding, RepresentRequest
 from service.settings import Settings
 
@@ -44,7 +45,7 @@ def main() -> None:
         numbers, whole = [], []
         for _ in range(repeats):
             started = time.perf_counter()
-            encode(matrix, layer=1, dtype=dtype, encoding=encoding).model_dump_json()
+            b"".join(matrix_pieces(Matrix(1, matrix, dtype, encoding)))
             numbers.append(time.perf_counter() - started)
             seconds, size = timed_response(predictor, request)
             whole.append(seconds)
@@ -60,7 +61,7 @@ def timed_response(predictor: Predictor, request: RepresentRequest) -> tuple[flo
     context = RequestContext(ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=2**40), seconds=60)
     token = request_variable.set(context)
     started = time.perf_counter()
-    body = predictor.represent(request).model_dump_json()
+    body = b"".join(predictor.represent(request).pieces())
     taken = time.perf_counter() - started
     request_variable.reset(token)
     context.finish()

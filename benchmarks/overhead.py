@@ -95,7 +95,8 @@ async def measure(rounds: int, requests: int) -> list[Contestant]:
         @bentoml.api(route="/v1/predict")
         async def predict(self, request: PredictRequest, /) -> PredictResponse:
             """The sentiment of each text."""
-            return served.predictor.predict(request)
+            answer = served.predictor.predict(request)
+            return PredictResponse(model=answer.model, results=list(answer.results), errors=list(answer.errors))
 
     app: Starlette = Api.to_asgi()
     async with app.router.lifespan_context(app):

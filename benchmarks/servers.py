@@ -75,7 +75,7 @@ class SentimentAPI(litserve.LitAPI):
 
     def predict(self, x: PredictRequest) -> PredictResponse:
         """Answer one request."""
-        return self.predictor.predict(x)
+        return whole_answer(self.predictor, x)
 
     def encode_response(self, output: PredictResponse) -> PredictResponse:
         """Leave the JSON to LitServe."""
@@ -85,6 +85,12 @@ class SentimentAPI(litserve.LitAPI):
 def make_predictor() -> Predictor:
     """The model behind the service's schemas, without a request's limits."""
     return Predictor(SentimentModel.load(), Settings())
+
+
+def whole_answer(predictor: Predictor, request: PredictRequest) -> PredictResponse:
+    """The answer as one object of its schema."""
+    answer = predictor.predict(request)
+    return PredictResponse(model=answer.model, results=list(answer.results), errors=list(answer.errors))
 
 
 def serve(name: str, port: int) -> None:
@@ -97,7 +103,7 @@ def serve(name: str, port: int) -> None:
 
     @app.post("/v1/predict")
     async def predict(request: PredictRequest) -> PredictResponse:
-        return await asyncio.get_running_loop().run_in_executor(executor, predictor.predict, request)
+        return await asyncio.get_running_loop().run_in_executor(executor, whole_answer, predictor, request)
 
     uvicorn.run(app, host="127.0.0.1", port=port)
 

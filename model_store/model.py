@@ -1,6 +1,6 @@
 """Runs a bundle: text in; sentiment, contributions and contextual representations out. No torch, no HTTP."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from model_store.errors import ModelError, TextError
 from model_store.evaluation import Evaluation
 from model_store.graph_runner import Device, GraphRunner, Outputs, go_on, require_device
 from model_store.manifest import Manifest
-from model_store.results import Prediction, Token
+from model_store.results import Prediction
 from model_store.softmax import softmax
 from model_store.tokenization import TokenizedText, Truncation
 
@@ -143,8 +143,7 @@ class SentimentModel:
             scores=dict(zip(names, scores.tolist(), strict=True)),
             polarity=None if self._polarities is None else min(1.0, max(-1.0, float(scores @ self._polarities))),
             logits=outputs["logits"],
-            tokens=tuple(_tokens(text)),
-            truncated=text.truncated,
+            text=text,
             contributions=outputs.get("contributions"),
             representations={layer: outputs[f"layer_{layer}"] for layer in layers},
         )
@@ -153,8 +152,3 @@ class SentimentModel:
 def _polarities(manifest: Manifest) -> NDArray[np.float64] | None:
     values = [label.polarity for label in manifest.labels if label.polarity is not None]
     return np.array(values) if len(values) == len(manifest.labels) else None
-
-
-def _tokens(text: TokenizedText) -> Iterator[Token]:
-    for start, end, known in zip(text.starts.tolist(), text.ends.tolist(), text.known.tolist(), strict=True):
-        yield Token(text.text[start:end], start, end, known)

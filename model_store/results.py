@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.manifest import Reason
+from model_store.tokenization import TokenizedText
 
 
 class Token(NamedTuple):
@@ -31,7 +32,7 @@ class Prediction:
         scores: every label's calibrated probability, summing to 1.
         polarity: expectation of the labels' polarities under ``scores``, in [-1, 1]; None if a label has no polarity.
         logits: (labels,) before calibration.
-        tokens: in the order of the text, after truncation.
+        text: its tokens as arrays, after truncation.
         contributions: (tokens, labels); summed over tokens, plus the head's bias, they equal ``logits``. None unless
             asked for.
         representations: layer number (1 is the lowest) to (tokens, directions * hidden), [forward; backward].
@@ -45,17 +46,28 @@ class Prediction:
     scores: dict[str, float]
     polarity: float | None
     logits: NDArray[np.float32]
-    tokens: tuple[Token, ...]
-    truncated: bool
+    text: TokenizedText
     contributions: NDArray[np.float32] | None
     representations: dict[int, NDArray[np.float32]]
 
     @property
+    def tokens(self) -> tuple[Token, ...]:
+        """What the model read, in the order of the text. Made anew by each call: objects take ten times the memory."""
+        text = self.text
+        rows = zip(text.starts.tolist(), text.ends.tolist(), text.known.tolist(), strict=True)
+        return tuple(Token(text.text[start:end], start, end, known) for start, end, known in rows)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether one end of the text was cut off."""
+        return self.text.truncated
+
+    @property
     def token_count(self) -> int:
         """Number of tokens the model read."""
-        return len(self.tokens)
+        return len(self.text)
 
     @property
     def unknown_count(self) -> int:
         """Number of tokens that the vocabulary lacks."""
-        return sum(not token.known for token in self.tokens)
+        return len(self.text) - int(np.count_nonzero(self.text.known))

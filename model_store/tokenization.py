@@ -87,8 +87,9 @@ class TextTokenizer:
         if not text.isascii():
             _include_marks(text, offsets)
         window = slice(excess, None) if excess > 0 and truncate == "start" else slice(0, self._max_tokens)
-        offsets = offsets[window]
-        ids = ids[window]
+        if excess > 0:  # copies, so that the arrays of the whole text are not kept
+            offsets = offsets[window].copy()
+            ids = ids[window].copy()
         return TokenizedText(
             text=text,
             ids=ids,

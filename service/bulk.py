@@ -161,12 +161,11 @@ class BulkHandler:
 
     def _results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> dict[int, BaseModel]:
         try:
-            results = self._predictor.results(texts, options)
+            return {result.index: result for result in self._predictor.results(texts, options)}
         except Exception:  # whatever it is, the next lines are answered
             logger.exception("%d lines of a stream failed", len(texts))
             message = ERRORS["internal_error"].message
             return {index: UnansweredLine(index=index, code="internal_error", message=message) for index in texts}
-        return {result.index: result for result in results}
 
 
 def _options(scope: Scope) -> PredictOptions:

@@ -1,6 +1,5 @@
 """From a request and a model to a response: the wire format, one request's limits and the metrics, without HTTP."""
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,21 +9,17 @@ from numpy.typing import NDArray
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
 from service import metrics
 from service import sentences as splitter
+from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
 from service.middleware.request_context import current_request
 from service.schemas import (
     Direction,
-    Dtype,
-    Encoding,
     ExplainedToken,
     ModelName,
     PredictOptions,
     PredictRequest,
-    PredictResponse,
     PredictResult,
-    Representation,
     RepresentRequest,
-    RepresentResponse,
     RepresentResult,
     Sentence,
     TextErrorCode,
@@ -32,11 +27,6 @@ from service.schemas import (
     UnansweredText,
 )
 from service.settings import BYTES_PER_NUMBER, Settings
-
-LITTLE_ENDIAN: Mapping[Dtype, np.dtype[np.float32 | np.float16]] = {
-    "float32": np.dtype("<f4"),
-    "float16": np.dtype("<f2"),
-}
 
 
 class UnansweredTextError(Exception):
@@ -59,25 +49,29 @@ class Predictor:
         self._name = ModelName(name=manifest.name, version=manifest.version, sha256=model.sha256)
         metrics.serving(manifest, model.sha256)
 
-    def predict(self, request: PredictRequest) -> PredictResponse:
+    def predict(self, request: PredictRequest) -> Answer[PredictResult]:
         """The sentiment of each text.
 
         Raises:
             RequestError: more texts or tokens than one request may hold, or the request is over.
         """
         texts, errors = self._tokenize_all(request.texts, request.truncate)
-        return PredictResponse(model=self._name, results=self.results(texts, request), errors=errors)
+        return Answer(self._name, self.results(texts, request), errors)
 
-    def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> list[PredictResult]:
+    def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> Sequence[PredictResult]:
         """The sentiment of tokenized texts, each under its index."""
         predictions = self._run(list(texts.values()), explain=options.explain)
-        sentences: Sequence[list[Sentence] | None] = [None] * len(texts)
-        if options.sentences:
-            sentences = self._sentences(list(texts.values()), predictions)
-        return [
-            PredictResult(**_sentiment(index, prediction), tokens=self._explained(prediction), sentences=parts)
-            for index, prediction, parts in zip(texts, predictions, sentences, strict=True)
-        ]
+        parts = self._sentences(list(texts.values()), predictions) if options.sentences else None
+        indices = list(texts)
+
+        def build(row: int) -> PredictResult:
+            prediction = predictions[row]
+            sentences = None if parts is None else [_sentence(text, sentiment) for text, sentiment in parts[row]]
+            return PredictResult(
+                **_sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
+            )
+
+        return Lazy(len(indices), build)
 
     def tokenize(self, text: str, truncate: Truncation) -> TokenizedText:
         """One text's tokens.
@@ -105,7 +99,7 @@ class Predictor:
             raise RequestError("too_much_work", message, param="texts")
         return tokenized
 
-    def represent(self, request: RepresentRequest) -> RepresentResponse:
+    def represent(self, request: RepresentRequest) -> Answer[Represented]:
         """The contextual representations of each text's tokens.
 
         Raises:
@@ -117,24 +111,32 @@ class Predictor:
         texts, errors = self._tokenize_all(request.texts, request.truncate)
         self._reserve(texts.values(), layers)
         predictions = self._run(list(texts.values()), layers=layers)
-        return RepresentResponse(
-            model=self._name,
-            results=[
-                RepresentResult(
-                    **_sentiment(index, prediction),
-                    tokens=[
-                        Token(text=text, start=start, end=end, known=known)
-                        for text, start, end, known in prediction.tokens
-                    ],
-                    representations=[
-                        encode(matrix[:, columns], layer=layer, dtype=request.dtype, encoding=request.encoding)
-                        for layer, matrix in prediction.representations.items()
-                    ],
-                )
-                for index, prediction in zip(texts, predictions, strict=True)
-            ],
-            errors=errors,
-        )
+        indices = list(texts)
+
+        def build(row: int) -> Represented:
+            prediction = predictions[row]
+            tokens = [Token(**token._asdict()) for token in prediction.tokens]
+            result = RepresentResult(**_sentiment(indices[row], prediction), tokens=tokens, representations=[])
+            matrices = [
+                Matrix(layer, matrix[:, columns], request.dtype, request.encoding)
+                for layer, matrix in prediction.representations.items()
+            ]
+            return Represented(result, matrices)
+
+        return Answer(self._name, Lazy(len(indices), build), errors)
+
+    def predict_all(self, texts: Sequence[str], *, layers: Sequence[int] = ()) -> list[Prediction]:
+        """Predictions for a caller that cannot leave a text without an answer.
+
+        Raises:
+            RequestError: as ``represent``; ``bad_request`` for the first text that cannot be answered.
+        """
+        tokenized, errors = self._tokenize_all(texts, "never")
+        if errors:
+            raise RequestError("bad_request", f"text {errors[0].index}: {errors[0].message}")
+        layers = self._layers(layers)
+        self._reserve(tokenized.values(), layers)
+        return self._run(list(tokenized.values()), layers=layers)
 
     def _tokenize_all(
         self, texts: Sequence[str], truncate: Truncation
@@ -175,13 +177,15 @@ class Predictor:
             raise RequestError("too_much_work", message, param="texts")
         current_request().reserve(BYTES_PER_NUMBER * numbers)
 
-    def _sentences(self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]) -> list[list[Sentence]]:
+    def _sentences(
+        self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]
+    ) -> list[list[tuple[TokenizedText, Prediction]]]:
         """Each text's sentences, run together; the only sentence of a text keeps the prediction of the text."""
         split = [list(splitter.split(text)) for text in texts]
         several = [sentence for sentences in split if len(sentences) > 1 for sentence in sentences]
         separate = iter(self._run(several))
         return [
-            [_sentence(sentence, next(separate) if len(sentences) > 1 else prediction) for sentence in sentences]
+            [(sentence, next(separate) if len(sentences) > 1 else prediction) for sentence in sentences]
             for sentences, prediction in zip(split, predictions, strict=True)
         ]
 
@@ -206,27 +210,6 @@ class Predictor:
         if prediction.contributions is None:
             return None
         return list(_explained_tokens(prediction, prediction.contributions, self._model.manifest.label_names))
-
-
-def encode(matrix: NDArray[np.float32], *, layer: int, dtype: Dtype, encoding: Encoding) -> Representation:
-    """One layer's representations on the wire.
-
-    Built without validation: pydantic would look at every number, and there may be millions.
-
-    Args:
-        matrix: (tokens, width).
-        layer: counted from 1, the lowest.
-        dtype: what the numbers are rounded to.
-        encoding: how they are written.
-    """
-    numbers = matrix.astype(LITTLE_ENDIAN[dtype])
-    return Representation.model_construct(
-        layer=layer,
-        shape=(matrix.shape[0], matrix.shape[1]),
-        dtype=dtype,
-        encoding=encoding,
-        data=base64.b64encode(numbers.tobytes()).decode("ascii") if encoding == "base64" else numbers.tolist(),
-    )
 
 
 def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:

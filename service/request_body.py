@@ -1,7 +1,7 @@
 """From a request's body and query to their schemas, in bounded time and memory.
 
-A body of few bytes can hold very many values: a list of a million numbers takes 2 MB of JSON, 320 MB as parsed values and
-seven seconds to list what is wrong with each. So the values are counted before a body is parsed.
+A body of few bytes can hold very many values: 700,000 empty lists are 2 MB of JSON, take 320 MB as parsed values, and
+seconds to list what is wrong with each. So the values are counted before a body is parsed.
 """
 
 import json

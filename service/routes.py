@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from model_store import SentimentModel
 from service import metrics
+from service.answers import Answer, response
 from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
 from service.errors import ClientGoneError, RequestError
@@ -275,12 +276,12 @@ def create_app(
     )
 
 
-async def _answer(request: Request, schema: type[RequestT], compute: Callable[[RequestT], BaseModel]) -> Response:
+async def _answer(request: Request, schema: type[RequestT], compute: Callable[[RequestT], Answer[Any]]) -> Response:
     """Parses, computes and writes the JSON, mostly in a thread, while the event loop serves others."""
     body = await request.body()
 
     def respond() -> Response:
-        return Response(compute(parse_body(schema, body)).model_dump_json(), media_type="application/json")
+        return response(compute(parse_body(schema, body)).pieces())
 
     return await _served(request).executor.run(respond, size=len(body))
 

@@ -17,7 +17,7 @@ LENGTH = struct.Struct("<I")
 NUMBERS = {"BOOL": np.dtype("?"), "FP32": np.dtype("<f4"), "INT32": np.dtype("<i4")}
 
 
-def unpack_strings(data: bytes) -> Iterator[str]:
+def unpack_strings(data: memoryview) -> Iterator[str]:
     """The strings of a tensor of BYTES.
 
     Raises:
@@ -33,7 +33,7 @@ def unpack_strings(data: bytes) -> Iterator[str]:
         if position > len(data):
             raise _damaged("ends in the middle of a string")
         try:
-            yield data[begin:position].decode()
+            yield str(data[begin:position], "utf-8")
         except UnicodeDecodeError:
             raise _damaged("has a string that is not UTF-8") from None
 

@@ -4,14 +4,16 @@ Texts are a tensor of BYTES; label, probabilities and, when named, representatio
 express that a text has no answer or was truncated: such a text fails its request with an error that names it.
 """
 
-import base64
 from collections.abc import Sequence
+from itertools import islice
+from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model_store import Prediction
 from service.errors import RequestError
-from service.open_inference.binary_tensors import pack, unpack_strings, without_data
+from service.open_inference.binary_tensors import unpack_strings
+from service.open_inference.inference import Inference, PaddedTensor, Tensor
 from service.open_inference.schemas import (
     InferInput,
     InferOutput,
@@ -23,8 +25,8 @@ from service.open_inference.schemas import (
     TensorMetadata,
 )
 from service.predictor import Predictor
-from service.request_body import parse_json
-from service.schemas import ModelCard, PredictRequest, PredictResult, RepresentRequest, RepresentResult
+from service.request_body import MAX_VALUES, parse_json
+from service.schemas import ModelCard
 
 CLASSIFICATION = {"classification", "class_count"}
 """Parameters of the protocol's classification extension."""
@@ -68,8 +70,8 @@ class OpenInferenceModel:
             ],
         )
 
-    def infer(self, body: bytes, json_length: int | None = None) -> tuple[InferResponse, bytes]:
-        """Answer one request; the bytes are those of the tensors requested as bytes.
+    def infer(self, body: bytes, json_length: int | None = None) -> Inference:
+        """Answer one request.
 
         Args:
             body: the JSON object, followed by the bytes of the input if it has any.
@@ -78,75 +80,56 @@ class OpenInferenceModel:
         Raises:
             RequestError: the first problem of the request, or the first text that cannot be answered.
         """
-        request = _parsed(body[:json_length])
+        request = _parsed(body if json_length is None else body[:json_length])
         requested = request.outputs or [InferOutput(name=name) for name in DEFAULT_OUTPUTS]
-        texts = _texts(request.inputs[0], body[len(body) if json_length is None else json_length :])
-        results = self._results(texts, represent=any(output.name == "representations" for output in requested))
-        tensors: list[ResponseTensor] = []
-        binary: list[bytes] = []
-        for output in requested:
-            tensor = self._tensor(output.name, results)
-            if _as_bytes(request, output):
-                binary.append(pack(tensor))
-                tensor = without_data(tensor, len(binary[-1]))
-            tensors.append(tensor)
-        response = InferResponse.model_construct(
-            model_name=self._card.name, model_version=self._card.version, id=request.id, outputs=tensors
+        binary = memoryview(body)[len(body) if json_length is None else json_length :]
+        texts = _texts(request.inputs[0], binary)
+        represented = any(output.name == "representations" for output in requested)
+        predictions = self._predictor.predict_all(texts, layers=[-1] if represented else [])
+        response = InferResponse(
+            model_name=self._card.name, model_version=self._card.version, id=request.id, outputs=[]
         )
-        return response, b"".join(binary)
+        tensors = [(self._tensor(output.name, predictions), _as_bytes(request, output)) for output in requested]
+        return Inference(response, tensors)
 
-    def _results(self, texts: list[str], *, represent: bool) -> Sequence[PredictResult | RepresentResult]:
-        answer = (
-            self._predictor.represent(RepresentRequest(texts=texts, encoding="base64", truncate="never"))
-            if represent
-            else self._predictor.predict(PredictRequest(texts=texts, truncate="never"))
-        )
-        if answer.errors:
-            first = answer.errors[0]
-            raise RequestError("bad_request", f"text {first.index}: {first.message}")
-        return answer.results
-
-    def _tensor(self, name: Output, results: Sequence[PredictResult | RepresentResult]) -> ResponseTensor:
+    def _tensor(self, name: Output, predictions: Sequence[Prediction]) -> Tensor:
+        shape = [len(predictions)]
         if name == "label":
-            return ResponseTensor(
-                name=name, datatype="BYTES", shape=[len(results)], data=[result.label for result in results]
-            )
+            labels = [prediction.label for prediction in predictions]
+            return ResponseTensor(name=name, datatype="BYTES", shape=shape, data=labels)
         if name == "confident":
-            return self._confident(results)
+            return ResponseTensor(name=name, datatype="BOOL", shape=shape, data=_flags(predictions))
         if name == "token_count":
-            counts = [result.token_count for result in results]
-            return ResponseTensor(name=name, datatype="INT32", shape=[len(results)], data=counts)
+            counts = [prediction.token_count for prediction in predictions]
+            return ResponseTensor(name=name, datatype="INT32", shape=shape, data=counts)
         if name == "probabilities":
-            return _floats(name, np.array([list(result.scores.values()) for result in results], dtype=np.float32))
-        return _floats(name, self._padded([result for result in results if isinstance(result, RepresentResult)]))
+            numbers = np.array([list(prediction.scores.values()) for prediction in predictions], dtype=np.float32)
+            return ResponseTensor(name=name, datatype="FP32", shape=list(numbers.shape), data=numbers.ravel().tolist())
+        return self._padded(predictions)
 
     def _confident_metadata(self) -> list[TensorMetadata]:
         if self._card.calibration.target_accuracy is None:
             return []
         return [TensorMetadata(name="confident", datatype="BOOL", shape=[-1])]
 
-    def _confident(self, results: Sequence[PredictResult | RepresentResult]) -> ResponseTensor:
-        flags = [result.confident for result in results if result.confident is not None]
-        if len(flags) < len(results):
-            message = "outputs: this model has no threshold, so whether an answer is confident is not known"
-            raise RequestError("bad_request", message)
-        return ResponseTensor(name="confident", datatype="BOOL", shape=[len(results)], data=flags)
-
-    def _padded(self, results: Sequence[RepresentResult]) -> NDArray[np.float32]:
-        """(texts, tokens of the longest, width), with zeros after each text's ``token_count`` tokens."""
-        width = self._card.architecture.representation_size
-        shape = (len(results), max(result.token_count for result in results), width)
-        if np.prod(shape) > self._max_numbers:
+    def _padded(self, predictions: Sequence[Prediction]) -> PaddedTensor:
+        (layer,) = predictions[0].representations
+        tensor = PaddedTensor([prediction.representations[layer] for prediction in predictions])
+        if prod(tensor.shape) > self._max_numbers:
             message = (
-                f"The representations would be a tensor of {' x '.join(map(str, shape))} numbers, and the limit is "
-                f"{self._max_numbers:,}; send fewer texts, or texts of similar length."
+                f"The representations would be a tensor of {' x '.join(map(str, tensor.shape))} numbers, and the limit "
+                f"is {self._max_numbers:,}; send fewer texts, or texts of similar length."
             )
             raise RequestError("bad_request", message)
-        padded = np.zeros(shape, dtype=np.float32)
-        for row, result in enumerate(results):
-            data = base64.b64decode(str(result.representations[0].data))
-            padded[row, : result.token_count] = np.frombuffer(data, dtype="<f4").reshape(-1, width)
-        return padded
+        return tensor
+
+
+def _flags(predictions: Sequence[Prediction]) -> list[bool]:
+    flags = [prediction.confident for prediction in predictions if prediction.confident is not None]
+    if len(flags) < len(predictions):
+        message = "outputs: this model has no threshold, so whether an answer is confident is not known"
+        raise RequestError("bad_request", message)
+    return flags
 
 
 def _parsed(body: bytes) -> InferRequest:
@@ -166,12 +149,14 @@ def _parsed(body: bytes) -> InferRequest:
     return request
 
 
-def _texts(tensor: InferInput, binary: bytes) -> list[str]:
+def _texts(tensor: InferInput, binary: memoryview) -> list[str]:
     if tensor.data is None:
         if (tensor.parameters or {}).get("binary_data_size") != len(binary):
             message = "inputs.0.data: there should be data, or binary_data_size bytes after the JSON object"
             raise RequestError("bad_request", message)
-        texts = list(unpack_strings(binary))
+        texts = list(islice(unpack_strings(binary), MAX_VALUES + 1))
+        if len(texts) > MAX_VALUES:
+            raise RequestError("too_many_texts", f"There are more than {MAX_VALUES:,} texts.")
     else:
         texts = [text for row in tensor.data for text in ([row] if isinstance(row, str) else row)]
     if tensor.shape[0] != len(texts) or tensor.shape[1:] not in ([], [1]):
@@ -185,10 +170,3 @@ def _texts(tensor: InferInput, binary: bytes) -> list[str]:
 def _as_bytes(request: InferRequest, output: InferOutput) -> bool:
     by_default = (request.parameters or {}).get("binary_data_output", False)
     return (output.parameters or {}).get("binary_data", by_default) is True
-
-
-def _floats(name: Output, numbers: NDArray[np.float32]) -> ResponseTensor:
-    """A tensor of numbers, built without validation: pydantic would look at every number, and there may be millions."""
-    return ResponseTensor.model_construct(
-        name=name, datatype="FP32", shape=list(numbers.shape), data=numbers.ravel().tolist()
-    )

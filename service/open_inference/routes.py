@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service import answers
 from service.endpoints import Body, Endpoint, Operation
 from service.errors import RequestError
 from service.open_inference.model import OpenInferenceModel
@@ -97,12 +98,12 @@ async def infer(request: Request) -> Response:
     body = await request.body()
 
     def answer() -> Response:
-        response, binary = served.infer(body, json_length)
-        if not binary:
-            return _json(response)
-        head = response.model_dump_json(exclude_none=True).encode()
-        headers = {JSON_LENGTH: str(len(head))}
-        return Response(head + binary, media_type="application/octet-stream", headers=headers)
+        inference = served.infer(body, json_length)
+        lengths = inference.lengths()
+        if lengths is None:
+            return answers.response(inference.pieces())
+        headers = {JSON_LENGTH: str(lengths[0]), "content-length": str(lengths[1])}
+        return answers.response(inference.pieces(), media_type="application/octet-stream", headers=headers)
 
     response: Response = await request.app.state.served.executor.run(answer, size=len(body))
     return response

@@ -23,7 +23,7 @@ Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
 Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
 
 Texts = Annotated[list[Text], Field(fail_fast=True)]
-Columns = Annotated[list[Annotated[list[Text], Field(fail_fast=True, max_length=1)]], Field(fail_fast=True)]
+Columns = Annotated[list[Texts], Field(fail_fast=True)]
 
 
 def _one_problem(value: object, validate: ValidatorFunctionWrapHandler) -> object:

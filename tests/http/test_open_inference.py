@@ -210,11 +210,17 @@ def error_of(response):
         (
             {
                 "inputs": [tensor("fine")],
-                "outputs": [{"name": "label"}, {"name": "label", "parameters": {"class_count": 2}}],
+                "outputs": [{"name": "label"}, {"name": "probabilities", "parameters": {"class_count": 2}}],
             },
             400,
             "outputs.1.parameters.class_count",
         ),
+        (
+            {"inputs": [tensor("fine")], "outputs": [{"name": "label"}, {"name": "label"}]},
+            400,
+            "outputs: The output label should be named once",
+        ),
+        ({"inputs": [tensor("fine")], "outputs": [{"name": "label"}] * 6}, 400, "outputs: List should have at most 5"),
         ({"inputs": [tensor(*["fine"] * 9)]}, 422, "9 texts"),
     ],
 )

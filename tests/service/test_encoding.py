@@ -6,10 +6,14 @@ import struct
 import numpy as np
 import pytest
 
-from service.predictor import encode
+from service.answers import PIECE_BYTES, Matrix, matrix_pieces
 from service.schemas import Representation
 
 MATRIX = np.array([[0.5, -1.25, 3.0], [0.1, 65504.0, -0.0]], dtype=np.float32)
+
+
+def encode(matrix, *, layer, dtype, encoding):
+    return Representation.model_validate_json(b"".join(matrix_pieces(Matrix(layer, matrix, dtype, encoding))))
 
 
 @pytest.mark.parametrize(("dtype", "letter"), [("float32", "f"), ("float16", "e")])
@@ -36,6 +40,13 @@ def test_a_slice_of_columns_is_written_without_its_neighbours():
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64"])
-def test_what_is_built_without_validation_is_valid(encoding):
-    representation = encode(MATRIX, layer=2, dtype="float32", encoding=encoding)
-    assert Representation.model_validate_json(representation.model_dump_json()) == representation
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_pieces_of_a_large_matrix_are_the_json_of_the_whole(encoding, dtype):
+    matrix = np.random.default_rng(0).standard_normal((301, 160)).astype(np.float32)
+    matrix[0, :4] = [np.nan, 1e-7, 6e4, -0.0]
+    numbers = matrix.astype(dtype)
+    data = numbers.tolist() if encoding == "float" else base64.b64encode(numbers.tobytes()).decode()
+    whole = Representation.model_construct(layer=2, shape=(301, 160), dtype=dtype, encoding=encoding, data=data)
+    pieces = list(matrix_pieces(Matrix(2, matrix, dtype, encoding)))
+    assert b"".join(pieces) == whole.model_dump_json().encode()
+    assert max(map(len, pieces)) <= PIECE_BYTES * 4 / 3

@@ -46,7 +46,7 @@ def test_backward_is_refused_by_a_model_that_reads_forward_only(model):
 def test_forward_is_the_whole_of_a_model_that_reads_forward_only(model):
     predictor = Predictor(OneDirection(model), Settings())
     forward, both = (
-        predictor.represent(RepresentRequest(texts=["fine"], direction=direction)).results[0].representations
+        b"".join(predictor.represent(RepresentRequest(texts=["fine"], direction=direction)).pieces())
         for direction in ("forward", "both")
     )
     assert forward == both
@@ -62,6 +62,7 @@ def test_a_polarity_may_be_unknown(model):
     prediction = model.predict(["fine"])[0]
     undirected = SimpleNamespace(**{name: getattr(prediction, name) for name in prediction.__slots__})
     undirected.polarity, undirected.token_count, undirected.unknown_count = None, 1, 0
+    undirected.truncated = False
     stand_in = OneDirection(model)
     stand_in.predict_tokenized = lambda _texts, **_options: [undirected]
     answer = Predictor(stand_in, Settings()).predict(PredictRequest(texts=["fine"]))
