@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from model_store import SentimentModel, require_device
 from service import routes
+from service.memory import configure_heap
 from service.middleware.stack import service_class
 from service.schemas import EXAMPLE_TEXT
 from service.server.internals import install_protocol
@@ -18,6 +19,7 @@ from service.settings import read_settings
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 settings = read_settings()
 require_device(settings.device)
+configure_heap()
 install_protocol(access_log=settings.access_log, keep_alive_seconds=settings.keep_alive_seconds)
 state = State()
 

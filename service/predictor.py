@@ -1,6 +1,7 @@
 """From a request and a model to a response: the wire format, one request's limits and the metrics, without HTTP."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import getsizeof
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from service.schemas import (
     Token,
     UnansweredText,
 )
-from service.settings import BYTES_PER_NUMBER, Settings
+from service.settings import BYTES_PER_NUMBER, BYTES_PER_TEXT, BYTES_PER_TOKEN, Settings
 
 
 class UnansweredTextError(Exception):
@@ -109,7 +110,7 @@ class Predictor:
         layers = self._layers(request.layers)
         columns = self._columns(request.direction)
         texts, errors = self._tokenize_all(request.texts, request.truncate)
-        self._reserve(texts.values(), layers)
+        self._check_numbers(texts.values(), layers)
         predictions = self._run(list(texts.values()), layers=layers)
         indices = list(texts)
 
@@ -135,7 +136,7 @@ class Predictor:
         if errors:
             raise RequestError("bad_request", f"text {errors[0].index}: {errors[0].message}")
         layers = self._layers(layers)
-        self._reserve(tokenized.values(), layers)
+        self._check_numbers(tokenized.values(), layers)
         return self._run(list(tokenized.values()), layers=layers)
 
     def _tokenize_all(
@@ -145,6 +146,7 @@ class Predictor:
         if len(texts) > self._settings.max_texts:
             message = f"There are {len(texts):,} texts and one request may hold {self._settings.max_texts:,}."
             raise RequestError("too_many_texts", message, param="texts")
+        current_request().reserve(sum(map(getsizeof, texts)) + BYTES_PER_TEXT * len(texts))
         tokenized: dict[int, TokenizedText] = {}
         errors: list[UnansweredText] = []
         for index, text in enumerate(texts):
@@ -159,6 +161,7 @@ class Predictor:
     ) -> list[Prediction]:
         """Run the model. It stops between two batches once the request is over."""
         context = current_request()
+        context.reserve(self._bytes_of(texts, explain=explain, layers=layers))
         with context.stage("inference"):
             predictions = self._model.predict_tokenized(
                 texts, explain=explain, layers=layers, before_each_run=context.check
@@ -166,8 +169,8 @@ class Predictor:
         metrics.answered(predictions)
         return predictions
 
-    def _reserve(self, texts: Iterable[TokenizedText], layers: Sequence[int]) -> None:
-        """Reserve memory for the representations of these texts."""
+    def _check_numbers(self, texts: Iterable[TokenizedText], layers: Sequence[int]) -> None:
+        """Raise ``RequestError`` for more representations than one answer may have."""
         numbers = sum(map(len, texts)) * len(layers) * self._model.manifest.architecture.representation_size
         if numbers > self._settings.max_request_numbers:
             message = (
@@ -175,19 +178,30 @@ class Predictor:
                 f"{self._settings.max_request_numbers:,}; send fewer texts or ask for fewer layers in one request."
             )
             raise RequestError("too_much_work", message, param="texts")
-        current_request().reserve(BYTES_PER_NUMBER * numbers)
+
+    def _bytes_of(self, texts: Sequence[TokenizedText], *, explain: bool, layers: Sequence[int]) -> int:
+        """Memory for the predictions of these texts."""
+        manifest = self._model.manifest
+        numbers = len(manifest.labels) if explain else 0
+        numbers += len(layers) * manifest.architecture.representation_size
+        return sum(map(len, texts)) * (BYTES_PER_TOKEN + numbers * BYTES_PER_NUMBER)
 
     def _sentences(
         self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]
     ) -> list[list[tuple[TokenizedText, Prediction]]]:
         """Each text's sentences, run together; the only sentence of a text keeps the prediction of the text."""
-        split = [list(splitter.split(text)) for text in texts]
+        split = [self._split(text) for text in texts]
         several = [sentence for sentences in split if len(sentences) > 1 for sentence in sentences]
         separate = iter(self._run(several))
         return [
             [(sentence, next(separate) if len(sentences) > 1 else prediction) for sentence in sentences]
             for sentences, prediction in zip(split, predictions, strict=True)
         ]
+
+    def _split(self, text: TokenizedText) -> list[TokenizedText]:
+        sentences = list(splitter.split(text))
+        current_request().reserve(BYTES_PER_TEXT * len(sentences))
+        return sentences
 
     def _layers(self, layers: Sequence[int]) -> list[int]:
         try:

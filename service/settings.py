@@ -9,8 +9,19 @@ from model_store.usable_cores import usable_cores
 
 PREFIX = "SENTIMENT_"
 
-BYTES_PER_NUMBER = 24
-"""Memory for one number of a representation in an answer: the number, and three copies of its base64."""
+# What a request takes, in bytes, by its parts. `python -m benchmarks.memory` measures them.
+
+BODY_COPIES = 2
+"""A body's bytes as they arrive, and joined; later the joined ones, and what the parser copies of them."""
+
+BYTES_PER_TEXT = 2_000
+"""One text's, or one sentence's, prediction and its tokens, without what is counted for each token."""
+
+BYTES_PER_TOKEN = 32
+"""One token's id and offsets."""
+
+BYTES_PER_NUMBER = 5
+"""One number of a representation or contribution, and some padding. It is written without being kept as text."""
 
 MIN_KEY_CHARACTERS = 16
 """Minimum length of an API key; a shorter one can be guessed."""
@@ -56,7 +67,7 @@ class Settings(BaseSettings):
         "workers.",
     )
     max_body_bytes: int = Field(
-        default=8 * 1024 * 1024,  # far above 256 long reviews, far below what would exhaust a small machine
+        default=2 * 1024 * 1024,  # 256 texts of 8,000 characters, of which the model reads less than half
         ge=1024,
         description="Maximum size of a request body in bytes; a larger one is answered with 413.",
     )
@@ -77,7 +88,7 @@ class Settings(BaseSettings):
         description="Maximum number of tokens in all texts of one request; more are answered with 422.",
     )
     max_request_numbers: int = Field(
-        default=4_194_304,  # 8,192 tokens of 512 numbers: 22 MB of base64, 90 MB as lists of numbers
+        default=4_194_304,  # 8,192 tokens of 512 numbers: 22 MB of base64, 90 MB as lists, written in pieces
         ge=1,
         description="Maximum number of numbers in all representations of one answer; more are answered with 422.",
     )
@@ -92,10 +103,16 @@ class Settings(BaseSettings):
         description="Maximum number of concurrent streams of /v1/bulk; further ones are answered with 429 at once.",
     )
     max_bytes_in_flight: int = Field(
-        default=512 * 1024 * 1024,
+        default=128 * 1024 * 1024,  # with the model and the threads' own memory well below 512 MiB
         ge=1024,
-        description="Maximum number of bytes that all requests together hold in bodies and representations; a request "
-        "beyond it is answered with 429.",
+        description="Maximum number of bytes that all requests together hold: bodies, their texts, tokens, predictions "
+        "and the pieces of answers; a request beyond it is answered with 429.",
+    )
+    max_resident_bytes: int | None = Field(
+        default=None,
+        ge=1024,
+        description="Memory of a worker from nine tenths of which requests are answered with 429. By default the limit "
+        "of the container, for all its processes, if it has one.",
     )
     deadline_seconds: float = Field(
         default=30.0,
@@ -154,11 +171,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "Settings":
-        required = self.max_body_bytes + self.max_request_numbers * BYTES_PER_NUMBER
+        required = BODY_COPIES * self.max_body_bytes + self.max_request_numbers * BYTES_PER_NUMBER
         if self.max_bytes_in_flight < required:
+            rule = f"{BODY_COPIES} x {PREFIX}MAX_BODY_BYTES + {BYTES_PER_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS"
             message = (
                 f"{PREFIX}MAX_BYTES_IN_FLIGHT={self.max_bytes_in_flight} cannot hold the largest single request: "
-                f"{PREFIX}MAX_BODY_BYTES + {BYTES_PER_NUMBER} x {PREFIX}MAX_REQUEST_NUMBERS = {required}"
+                f"{rule} = {required}"
             )
             raise ValueError(message)
         return self

@@ -5,17 +5,25 @@ from collections.abc import Callable
 from typing import Literal
 
 from service.errors import RequestError
+from service.memory import MemoryGuard
 
 Kind = Literal["requests", "streams"]
 
 
 class ConcurrencyLimiter:
-    """Counts requests, streams and bytes. Safe to call from several threads at once."""
+    """Counts requests, streams and bytes. Safe to call from several threads at once.
 
-    def __init__(self, *, max_in_flight: int, max_streams: int, max_bytes: int) -> None:
+    Attributes:
+        max_bytes: what all requests together may hold.
+    """
+
+    def __init__(
+        self, *, max_in_flight: int, max_streams: int, max_bytes: int, guard: MemoryGuard | None = None
+    ) -> None:
         self._slots: dict[Kind, int] = {"requests": max_in_flight, "streams": max_streams}
         self._acquired: dict[Kind, int] = {"requests": 0, "streams": 0}
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        self._guard = guard
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -26,7 +34,7 @@ class ConcurrencyLimiter:
 
     @property
     def bytes_held(self) -> int:
-        """Bytes in bodies and representations."""
+        """Bytes that all requests hold, by their reservations."""
         return self._bytes
 
     def check_capacity(self) -> None:
@@ -57,11 +65,18 @@ class ConcurrencyLimiter:
         """Reserve bytes.
 
         Raises:
-            RequestError: all requests together would hold too many.
+            RequestError: all requests together would hold too many, or the process has too little memory left.
         """
         with self._lock:
-            if self._bytes + count > self._max_bytes:
+            if self._bytes + count > self.max_bytes:
                 raise RequestError("overloaded")
+            if self._guard is not None and not self._guard.has_room(count, idle=self._bytes == 0):
+                raise RequestError("overloaded", "The memory of the service is nearly used up; try again later.")
+            self._bytes += count
+
+    def hold(self, count: int) -> None:
+        """Count bytes that are already taken."""
+        with self._lock:
             self._bytes += count
 
     def release(self, count: int) -> None:

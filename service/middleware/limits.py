@@ -14,8 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import metrics
 from service.endpoints import UNLISTED, Body, endpoint_of
 from service.errors import RequestError
+from service.memory import HeapTrimmer
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.request_context import OnStage, RequestContext, request_variable
+from service.settings import BODY_COPIES
 
 PIECE = 256 * 1024
 """Bytes of an answer that are handed to the server at once, so that it waits for a client that reads slowly."""
@@ -45,6 +47,7 @@ class RequestLimitMiddleware:
         self._limiter = limiter
         self._max_body_bytes = max_body_bytes
         self._seconds = deadline_seconds
+        self._trimmer = HeapTrimmer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
@@ -89,7 +92,7 @@ class RequestLimitMiddleware:
             answer = _Answer(send, context, partial(self._release, release_slot), self._seconds)
             await self._answer(scope, body, receive, answer)
         finally:
-            context.finish()
+            self._trimmer.freed(context.finish())
             metrics.BYTES_HELD.set(self._limiter.bytes_held)
             metrics.staged(context.stages)
 
@@ -133,7 +136,7 @@ class RequestLimitMiddleware:
             size += len(chunk)
             if size > self._max_body_bytes:
                 raise self._too_large()
-            context.reserve(len(chunk))
+            context.reserve(BODY_COPIES * len(chunk))
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
@@ -159,6 +162,7 @@ class _Answer:
         self.release = release
         self._send = send
         self._seconds = seconds
+        self._held = 0  # bytes of the largest piece so far
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -166,6 +170,9 @@ class _Answer:
             if self.context.stages:
                 MutableHeaders(scope=message)["server-timing"] = self.context.server_timing()
         body = message.get("body", b"")
+        if len(body) > self._held:
+            self.context.hold(len(body) - self._held)
+            self._held = len(body)
         if len(body) <= PIECE:
             await self._send(message)
             return

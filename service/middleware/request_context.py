@@ -71,16 +71,31 @@ class RequestContext:
             raise RequestError("deadline_exceeded")
 
     def reserve(self, count: int) -> None:
-        """Reserve bytes until the request is over; raise ``RequestError`` if the process lacks room for them."""
+        """Reserve bytes until the request is over.
+
+        Raises:
+            RequestError: the process lacks room for them now, or would for this request alone.
+        """
+        if self._reserved + count > self._limiter.max_bytes:
+            message = (
+                "The answer would take more memory than all requests together may; send fewer texts in one request."
+            )
+            raise RequestError("too_much_work", message)
         self._limiter.reserve(count)
         self._reserved += count
 
-    def finish(self) -> None:
-        """End the request and release its bytes."""
+    def hold(self, count: int) -> None:
+        """Count bytes that the request has already taken."""
+        self._limiter.hold(count)
+        self._reserved += count
+
+    def finish(self) -> int:
+        """End the request, release its bytes, and return how many there were."""
         self.stop()
         self._report()
-        self._limiter.release(self._reserved)
-        self._reserved = 0
+        released, self._reserved = self._reserved, 0
+        self._limiter.release(released)
+        return released
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:

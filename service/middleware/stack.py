@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.endpoints import EndpointTable
+from service.memory import MemoryGuard
 from service.middleware.authentication import ApiKeyMiddleware, cors
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.error_envelope import ErrorEnvelopeMiddleware
@@ -33,6 +34,7 @@ def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer
         max_in_flight=settings.max_in_flight,
         max_streams=settings.max_streams,
         max_bytes=settings.max_bytes_in_flight,
+        guard=MemoryGuard.for_process(settings.max_resident_bytes),
     )
     keys = [key.get_secret_value() for key in settings.api_keys]
     return [
