@@ -28,7 +28,14 @@ class SentimentModel:
         runner: its tokenizer and graph.
     """
 
-    def __init__(self, bundle: bundles.Bundle, *, threads: int = 1, device: Device = "cpu") -> None:
+    def __init__(
+        self,
+        bundle: bundles.Bundle,
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        working_bytes: int | None = None,
+    ) -> None:
         self.manifest: Manifest = bundle.manifest
         self.evaluation: Evaluation = bundle.evaluation
         self.sha256: str = bundle.sha256
@@ -41,24 +48,35 @@ class SentimentModel:
             path=bundle.path / bundles.GRAPH,
             threads=threads,
             device=device,
+            working_bytes=working_bytes,
         )
         self._polarities = _polarities(bundle.manifest)
 
     @classmethod
-    def load(cls, folder: str | Path = "default", *, threads: int = 1, device: Device = "cpu") -> "SentimentModel":
+    def load(
+        cls,
+        folder: str | Path = "default",
+        *,
+        threads: int = 1,
+        device: Device = "cpu",
+        working_bytes: int | None = None,
+    ) -> "SentimentModel":
         """Load and verify a bundle; ``default`` is the one that ships with the project.
 
         Args:
             folder: a bundle's folder.
             threads: processor threads one call may use.
             device: ``cuda`` runs on a GPU, which needs the package onnxruntime-gpu.
+            working_bytes: memory of all runs at the same time, about 20 kB a token; further ones wait. None for no
+                limit.
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer format; the message names the file.
             DeviceError: the device cannot be used, or not with the bundle's arithmetic.
         """
         require_device(device)
-        return cls(bundles.read(bundles.resolve(folder)), threads=threads, device=device)
+        bundle = bundles.read(bundles.resolve(folder))
+        return cls(bundle, threads=threads, device=device, working_bytes=working_bytes)
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
         """Split a text into tokens; raises ``TextError`` if it cannot be answered."""

@@ -36,7 +36,8 @@ class SentimentService:
     """Sentiment with reasons: labels and scores, what every token adds, and its representation in context."""
 
     def __init__(self) -> None:
-        model = SentimentModel.load(settings.model, device=settings.device)  # verifies every file's hash
+        # Verifies every file's hash.
+        model = SentimentModel.load(settings.model, device=settings.device, working_bytes=settings.working_bytes)
         model.represent([EXAMPLE_TEXT])  # warm up, so that the first request is not slow
         state.served = routes.serve(model, settings)
 

@@ -29,14 +29,11 @@ LARGE = 1024 * 1024
 MAX_ARENAS = 2
 """Heaps of the C library. By default there are eight for each processor, and each keeps what its threads once took."""
 
-MMAP_FROM = 256 * 1024
-"""Blocks of this size are taken from the system one by one and go back at once when they are freed."""
-
 TRIM_AFTER_BYTES = 4 * 1024 * 1024
 TRIM_DELAY_SECONDS = 0.5
 """The heap is trimmed this long after requests that held so many bytes have ended."""
 
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # glibc, malloc.h
+_M_ARENA_MAX = -8  # glibc, malloc.h
 
 
 @dataclass(frozen=True)
@@ -160,7 +157,6 @@ def trim_heap() -> None:
 
 
 def configure_heap() -> None:
-    """Bound what the C library keeps of freed memory. Call it before threads start; no effect without glibc."""
+    """Bound the number of heaps. Call it before threads start; no effect without glibc."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_M_ARENA_MAX, MAX_ARENAS)
-        mallopt(_M_MMAP_THRESHOLD, MMAP_FROM)

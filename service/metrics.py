@@ -37,7 +37,7 @@ REQUEST_SECONDS = Histogram(
 )
 IN_FLIGHT = Gauge("sentiment_requests_in_flight", "Requests that wait or are computed.", multiprocess_mode="livesum")
 BYTES_HELD = Gauge(
-    "sentiment_bytes_in_flight", "Bytes held by bodies and representations.", multiprocess_mode="livesum"
+    "sentiment_bytes_in_flight", "Bytes that requests hold by their reservations.", multiprocess_mode="livesum"
 )
 REJECTIONS = Counter("sentiment_rejections", "Requests without an answer, by error code.", ["reason"])
 TEXT_ERRORS = Counter("sentiment_text_errors", "Texts without an answer in a request that has one.", ["reason"])

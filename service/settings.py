@@ -103,7 +103,7 @@ class Settings(BaseSettings):
         description="Maximum number of concurrent streams of /v1/bulk; further ones are answered with 429 at once.",
     )
     max_bytes_in_flight: int = Field(
-        default=128 * 1024 * 1024,  # with the model and the threads' own memory well below 512 MiB
+        default=96 * 1024 * 1024,  # with the model and its runs below 512 MiB
         ge=1024,
         description="Maximum number of bytes that all requests together hold: bodies, their texts, tokens, predictions "
         "and the pieces of answers; a request beyond it is answered with 429.",
@@ -168,6 +168,11 @@ class Settings(BaseSettings):
                 message = f"{origin} is not an origin; write it like https://example.org, without a path"
                 raise ValueError(message)
         return origins
+
+    @property
+    def working_bytes(self) -> int:
+        """Memory of all runs of the model at the same time: one of 5,000 tokens, or one of 600 for each thread."""
+        return max(128 * 1024 * 1024, self.threads * 12 * 1024 * 1024)
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "Settings":

@@ -22,6 +22,9 @@ from service.settings import BODY_COPIES
 PIECE = 256 * 1024
 """Bytes of an answer that are handed to the server at once, so that it waits for a client that reads slowly."""
 
+STREAM_LINES = 2
+"""Lines of the greatest length whose memory a stream reserves: for the line that arrives, and for answers."""
+
 
 class _StalledError(Exception):
     """The client does not read its answer."""
@@ -65,8 +68,14 @@ class RequestLimitMiddleware:
             await self._handle_stream(scope, receive, send)
 
     async def _handle_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        held = STREAM_LINES * self._max_body_bytes
         try:
             release_slot = self._limiter.acquire("streams")
+            try:
+                self._limiter.reserve(held)
+            except RequestError:
+                release_slot()
+                raise
         except RequestError as error:
             await error.response()(scope, receive, send)
             return
@@ -74,6 +83,7 @@ class RequestLimitMiddleware:
             await self._app(scope, receive, send)
         finally:
             release_slot()
+            self._limiter.release(held)
 
     async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = RequestContext(self._limiter, seconds=self._seconds, receive=receive, on_stage=self._on_stage)

@@ -6,6 +6,7 @@ request, such as the warm-up, have no limits.
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ class RequestContext:
         self._deadline = math.inf
         self._active = True
         self._reserved = 0
+        self._is_finished = False
+        self._lock = threading.Lock()  # a thread may still compute when the request is over
 
     def start_clock(self) -> None:
         """Start the deadline."""
@@ -74,27 +77,33 @@ class RequestContext:
         """Reserve bytes until the request is over.
 
         Raises:
-            RequestError: the process lacks room for them now, or would for this request alone.
+            RequestError: the process lacks room for them now, or would for this request alone, or the request is over.
         """
         if self._reserved + count > self._limiter.max_bytes:
             message = (
                 "The answer would take more memory than all requests together may; send fewer texts in one request."
             )
             raise RequestError("too_much_work", message)
-        self._limiter.reserve(count)
-        self._reserved += count
+        with self._lock:
+            if self._is_finished:
+                raise RequestError("deadline_exceeded")
+            self._limiter.reserve(count)
+            self._reserved += count
 
     def hold(self, count: int) -> None:
         """Count bytes that the request has already taken."""
-        self._limiter.hold(count)
-        self._reserved += count
+        with self._lock:
+            self._limiter.hold(count)
+            self._reserved += count
 
     def finish(self) -> int:
         """End the request, release its bytes, and return how many there were."""
         self.stop()
         self._report()
-        released, self._reserved = self._reserved, 0
-        self._limiter.release(released)
+        with self._lock:
+            self._is_finished = True
+            released, self._reserved = self._reserved, 0
+            self._limiter.release(released)
         return released
 
     @contextmanager

@@ -75,7 +75,7 @@ def test_a_hundred_megabytes(server, announced):
     headers = JSON | ({"content-length": "100000000"} if announced else {})
     response = post(server, content=chunks(), headers=headers)
     assert error_of(response) == (413, "body_too_large")
-    assert "8,388,608" in response.json()["error"]["message"]
+    assert "2,097,152" in response.json()["error"]["message"]
 
 
 def test_a_slow_body_is_given_up_and_takes_no_place(server):

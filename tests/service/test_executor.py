@@ -164,11 +164,20 @@ def test_numbers_beyond_their_limit(tiny_bundle):
     assert "480" in result.message
 
 
+def test_a_thread_reserves_nothing_for_a_request_that_is_over():
+    room = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=1000)
+    context = RequestContext(room, seconds=5)
+    context.reserve(100)
+    assert context.finish() == 100
+    with pytest.raises(RequestError, match="not ready in time"):
+        context.reserve(100)
+    assert room.bytes_held == 0
+
+
 def test_an_answer_that_has_no_room_is_refused(tiny_bundle):
     settings = Settings()
     predictor = Predictor(SentimentModel.load(tiny_bundle), settings)
-    room = ConcurrencyLimiter(
-        max_in_flight=1, max_streams=1, max_bytes=24 * 24 - 1
-    )  # one number less than the answer has
+    room = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=100_000)
+    room.reserve(97_900)  # 2,053 bytes are reserved for the text, and then 24 numbers of 5 bytes do not fit
     (result,) = run(lambda: predictor.represent(RepresentRequest(texts=["fine"])), room=room)
     assert result.code == "overloaded"

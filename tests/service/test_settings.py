@@ -14,7 +14,7 @@ def _no_settings_from_outside(monkeypatch):
 def test_the_defaults():
     settings = read_settings()
     assert settings.model == "default"
-    assert settings.max_body_bytes == 8 * 1024 * 1024
+    assert settings.max_body_bytes == 2 * 1024 * 1024
     assert settings.max_texts == 256
     assert settings.threads >= 1
 
@@ -32,7 +32,8 @@ def test_every_setting_can_be_set(monkeypatch):
         "max_request_numbers": 9,
         "max_in_flight": 11,
         "max_streams": 2,
-        "max_bytes_in_flight": 4096,
+        "max_bytes_in_flight": 8192,
+        "max_resident_bytes": 2**30,
         "deadline_seconds": 1.5,
         "drain_seconds": 0.0,
         "keep_alive_seconds": 90.0,
@@ -87,14 +88,14 @@ def test_a_refused_key_is_not_printed(monkeypatch):
 
 
 def test_limits_that_contradict_each_other_are_refused(monkeypatch):
-    # A body of 1 MiB and 1,000 numbers of 24 bytes need 1,072,576 bytes.
+    # A body of 1 MiB, twice, and 1,000 numbers of 5 bytes need 2,102,152 bytes.
     monkeypatch.setenv("SENTIMENT_MAX_BODY_BYTES", "1048576")
     monkeypatch.setenv("SENTIMENT_MAX_REQUEST_NUMBERS", "1000")
-    monkeypatch.setenv("SENTIMENT_MAX_BYTES_IN_FLIGHT", "1072575")
-    with pytest.raises(SettingsError, match="1072576"):
+    monkeypatch.setenv("SENTIMENT_MAX_BYTES_IN_FLIGHT", "2102151")
+    with pytest.raises(SettingsError, match="2102152"):
         read_settings()
-    monkeypatch.setenv("SENTIMENT_MAX_BYTES_IN_FLIGHT", "1072576")
-    assert read_settings().max_bytes_in_flight == 1_072_576
+    monkeypatch.setenv("SENTIMENT_MAX_BYTES_IN_FLIGHT", "2102152")
+    assert read_settings().max_bytes_in_flight == 2_102_152
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch):

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +71,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, *, bento_home: Path | None = None, **settings: object) -> Iterator[Server]:
+def running(
+    folder: Path, *, bento_home: Path | None = None, prefix: Sequence[str] = (), **settings: object
+) -> Iterator[Server]:
     """Serve until the block ends.
 
     Args:
         folder: an empty folder for the log and for BentoML's files.
         bento_home: a BENTOML_HOME whose newest bento is served, from outside the project; None serves the checkout.
+        prefix: a command that runs the one behind it, in surroundings of its own.
         settings: SENTIMENT_* variables without their prefix.
 
     Raises:
@@ -91,7 +94,7 @@ def running(folder: Path, *, bento_home: Path | None = None, **settings: object)
     environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
     target, working_folder = (".", ROOT) if bento_home is None else ("sentiment:latest", bento_home)
     port = url.rpartition(":")[2]
-    command = [sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", port]
+    command = [*prefix, sys.executable, "-m", "bentoml", "serve", target, "--host", "127.0.0.1", "--port", port]
     with (
         log.open("wb") as output,
         subprocess.Popen(command, cwd=working_folder, env=environment, stdout=output, stderr=output) as process,  # noqa: S603

@@ -6,6 +6,7 @@ import pytest
 
 from service.endpoints import set_endpoint
 from service.errors import RequestError
+from service.memory import MemoryGuard
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.limits import PIECE, RequestLimitMiddleware
 from service.middleware.request_context import current_request
@@ -107,9 +108,45 @@ def test_a_client_that_leaves_while_sending_is_answered_nothing():
 
 
 def test_bodies_together_are_bounded_too():
-    client, room = Client(b"x" * 60), limiter(held=50)
+    client, room = Client(b"x" * 60), limiter(held=200)
+    room.reserve(90)  # another request's
+    asyncio.run(ask(client, room=room))
+    assert (client.status, client.code) == (429, "overloaded")  # a body of 60 bytes takes 120
+    assert room.bytes_held == 90
+
+
+def test_a_request_that_could_never_fit_is_not_told_to_come_again():
+    client, room = Client(b"x" * 60), limiter(held=119)
+    asyncio.run(ask(client, room=room))
+    assert (client.status, client.code) == (422, "too_much_work")
+    assert room.bytes_held == 0
+
+
+def test_a_process_that_is_short_of_memory_refuses_the_body():
+    guard = MemoryGuard(100, lambda: 80)
+    room = ConcurrencyLimiter(max_in_flight=9, max_streams=9, max_bytes=1000, guard=guard)
+    room.reserve(1)
+    client = Client(b"x" * 10)
     asyncio.run(ask(client, room=room))
     assert (client.status, client.code) == (429, "overloaded")
+
+
+def test_an_answer_counts_while_it_is_read():
+    room = limiter(held=10_000)
+    held = []
+
+    class Reader(Client):
+        async def send(self, message):
+            await super().send(message)
+            held.append(room.bytes_held)
+
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for size in (1000, 500, 2000):
+            await send({"type": "http.response.body", "body": b"x" * size, "more_body": True})
+
+    asyncio.run(ask(Reader(b""), app, room=room))
+    assert held == [0, 1000, 1000, 2000]  # pieces follow one another
     assert room.bytes_held == 0
 
 
@@ -197,6 +234,7 @@ def test_streams_have_places_of_their_own_and_their_body_passes_as_it_comes():
 
     asyncio.run(ask(Client(b"x" * 200, b"y"), app, room=room, path="/v1/bulk"))
     assert seen == [b"x" * 200, b"y", 429]
+    assert room.bytes_held == 0
     room.acquire("streams")  # it was given back
 
 
@@ -207,6 +245,23 @@ def test_what_computes_nothing_needs_no_place(method, path):
     client = Client()
     asyncio.run(ask(client, room=room, method=method, path=path))
     assert client.status == 200
+
+
+def test_a_stream_reserves_what_its_lines_may_take():
+    room = limiter(streams=2, held=3 * LIMIT)
+    seen = []
+
+    async def app(_scope, _receive, _send):
+        seen.append(room.bytes_held)
+        second = Client(b"x")
+        await ask(second, room=room, path="/v1/bulk")
+        seen.append(second.status)
+
+    asyncio.run(ask(Client(b"x"), app, room=room, path="/v1/bulk"))
+    assert seen == [2 * LIMIT, 429]
+    assert room.bytes_held == 0
+    room.acquire("streams")  # both places were given back
+    room.acquire("streams")
 
 
 def test_bytes_are_let_go_as_they_were_held():
