@@ -121,8 +121,11 @@ class MemoryGuard:
         return cls(None, resident_bytes) if container is None else cls(container.limit, container.used)
 
     def has_room(self, count: int, *, idle: bool) -> bool:
-        """Whether so many bytes more may be taken; an idle process may go up to the limit, so it is never stuck."""
-        if self._limit is None:
+        """Whether so many bytes more may be taken.
+
+        An idle process may go up to the limit, and takes small requests in any case, so that it is never stuck.
+        """
+        if self._limit is None or (idle and count < LARGE):
             return True
         now = time.monotonic()
         if count >= LARGE or now - self._read_at > READ_SECONDS:

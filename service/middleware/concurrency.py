@@ -61,8 +61,12 @@ class ConcurrencyLimiter:
 
         return release
 
-    def reserve(self, count: int) -> None:
+    def reserve(self, count: int, *, own: int = 0) -> None:
         """Reserve bytes.
+
+        Args:
+            count: how many.
+            own: those that the same request has reserved before.
 
         Raises:
             RequestError: all requests together would hold too many, or the process has too little memory left.
@@ -70,7 +74,7 @@ class ConcurrencyLimiter:
         with self._lock:
             if self._bytes + count > self.max_bytes:
                 raise RequestError("overloaded")
-            if self._guard is not None and not self._guard.has_room(count, idle=self._bytes == 0):
+            if self._guard is not None and not self._guard.has_room(count, idle=self._bytes == own):
                 raise RequestError("overloaded", "The memory of the service is nearly used up; try again later.")
             self._bytes += count
 

@@ -87,7 +87,7 @@ class RequestContext:
         with self._lock:
             if self._is_finished:
                 raise RequestError("deadline_exceeded")
-            self._limiter.reserve(count)
+            self._limiter.reserve(count, own=self._reserved)
             self._reserved += count
 
     def hold(self, count: int) -> None:

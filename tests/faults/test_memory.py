@@ -188,7 +188,7 @@ def test_a_container_of_512_mebibytes_survives_all_at_once(start_server, group):
                 for reads in (True, False)
             }
             for job, expected in jobs.items():
-                assert job.result() in expected | {429}
+                assert job.result() in expected | {429, 504}  # those that waited for a thread
         assert server.workers() == workers
         assert int((group / "memory.max_usage_in_bytes").read_text()) <= MOST
         assert ask(server, "/v1/predict", dumped(texts=["fine"])) == 200

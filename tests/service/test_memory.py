@@ -86,10 +86,17 @@ def test_requests_are_refused_before_the_limit_is_reached():
 
 
 def test_an_idle_process_is_never_stuck_above_nine_tenths():
-    room = guarded(1000 * MEBIBYTE, [950 * MEBIBYTE])
+    used = [950 * MEBIBYTE]
+    room = guarded(1000 * MEBIBYTE, used)
     room.reserve(10 * MEBIBYTE)
+    room.reserve(10 * MEBIBYTE, own=10 * MEBIBYTE)  # the same request
     with pytest.raises(RequestError):
-        room.reserve(10 * MEBIBYTE)
+        room.reserve(10 * MEBIBYTE)  # another one
+    room.release(20 * MEBIBYTE)
+    used[0] = 1100 * MEBIBYTE
+    room.reserve(1000)
+    with pytest.raises(RequestError):
+        room.reserve(1000)
 
 
 def test_a_small_request_is_decided_by_a_recent_reading():
