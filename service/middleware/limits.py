@@ -173,6 +173,7 @@ class _Answer:
         self._send = send
         self._seconds = seconds
         self._held = 0  # bytes of the largest piece so far
+        self._is_streamed = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -183,8 +184,9 @@ class _Answer:
         if len(body) > self._held:
             self.context.hold(len(body) - self._held)
             self._held = len(body)
+        self._is_streamed = self._is_streamed or message.get("more_body", False)
         if len(body) <= PIECE:
-            await self._send(message)
+            await (self._send_piece if self._is_streamed else self._send)(message)
             return
         last = (len(body) - 1) // PIECE * PIECE
         for start in range(0, len(body), PIECE):

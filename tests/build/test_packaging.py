@@ -72,3 +72,10 @@ def test_the_workflow_runs_every_python_that_is_promised(python):
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     assert python in workflow["jobs"]["all"]["strategy"]["matrix"]["python"]
     assert f"Programming Language :: Python :: {python}" in PYPROJECT["classifiers"]
+
+
+def test_the_image_and_the_composition_limit_memory_and_end_with_their_worker():
+    assert "BENTOML_CONTAINERIZED=true" in (ROOT / "deploy" / "Containerfile").read_text()
+    service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["sentiment"]
+    assert service["mem_limit"] == service["memswap_limit"] == "512m"
+    assert service["restart"] == "unless-stopped"

@@ -43,7 +43,8 @@ def error_of(response):
     [
         (b'{"texts": ["a"', (400, "invalid_json")),
         (b"\x00\xff\xfe", (400, "invalid_json")),
-        (b"[" * 100_000, (400, "invalid_json")),
+        (b"[" * 10_000, (400, "invalid_json")),
+        (b"[" * 100_000, (422, "invalid_request")),
         (b'{"texts": 7}', (422, "invalid_request")),
         (b'{"texts": [7]}', (422, "invalid_request")),
         (b'{"texts": ["a"], "explain": 1}', (422, "invalid_request")),

@@ -209,6 +209,24 @@ def test_a_large_answer_goes_out_in_pieces_and_stops_at_a_client_that_reads_noth
     assert len(deaf.sent) == 3
 
 
+def test_an_answer_that_comes_in_pieces_stops_at_a_client_that_reads_nothing():
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for more in (True, True, False):
+            await send({"type": "http.response.body", "body": b"x" if more else b"", "more_body": more})
+
+    class Deaf(Client):
+        async def send(self, message):
+            await super().send(message)
+            if not message.get("more_body", True):
+                await asyncio.sleep(60)
+
+    room, deaf = limiter(), Deaf(b"x")
+    asyncio.run(asyncio.wait_for(ask(deaf, app, room=room, seconds=0.05), 5))
+    assert len(deaf.sent) == 4
+    assert room.bytes_held == 0
+
+
 def test_the_stages_are_named_in_a_header():
     async def app(_scope, _receive, send):
         current_request().stages["inference"] = 0.0125
