@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 BYTES_PER_TOKEN = 20 * 1024
 """What ONNX Runtime takes for a padded token of the shipped model while it runs: 17 to 21 kB, measured for texts of 500
-to 5,000 tokens with ``python -m benchmarks.memory``; 0 afterwards."""
+to 5,000 tokens; 0 afterwards."""
 
 SMALL_TOKENS = 256
 """A run up to this size is never delayed: it takes 5 MB for some milliseconds."""

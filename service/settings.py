@@ -14,7 +14,7 @@ from service.access_log import AccessLogFormat
 
 PREFIX = "SENTIMENT_"
 
-# What a request takes, in bytes, by its parts. `python -m benchmarks.memory` measures them.
+# What a request takes, in bytes, by its parts: estimates on the safe side. `python -m benchmarks.memory` shows the sum.
 
 BODY_COPIES = 2
 """A body's bytes as they arrive, and joined; later the joined ones, and what the parser copies of them."""
