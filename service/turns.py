@@ -13,8 +13,9 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
-TURN_SECONDS = 0.02
-"""The least a turn lasts while others wait: a thousand times what passing it on costs."""
+TURN_SECONDS = 0.05
+"""The least a turn lasts while others wait. Shorter ones cost more: with 20 ms, eight requests together took 2 to 5%
+more processor time than one after the other."""
 
 
 class Turns:
