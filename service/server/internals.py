@@ -130,6 +130,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is complete. A request to upgrade is ignored: the head is read again without it."""
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD_BYTES:
+            message = "the head is too long"  # the parser passes it on as an HttpParserError
+            raise ValueError(message)
         self._buffered = 0
         self._reads_head = False
         self._stop_head_timer()

@@ -99,6 +99,15 @@ def test_bytes_behind_a_good_request_do_not_spoil_its_answer(server):
     assert second.startswith(b"HTTP/1.1 400")
 
 
+def test_a_head_beyond_the_limit_is_refused_also_if_it_ends_in_the_piece_that_passes_it(server):
+    line, headers, body = parts(
+        exchange(server, b"GET /livez HTTP/1.1\r\nhost: a\r\nname: " + b"a" * 70_000 + b"\r\n\r\n")
+    )
+    assert line == "HTTP/1.1 400 Bad Request"
+    assert headers["connection"] == "close"
+    assert json.loads(body)["error"]["code"] == "bad_request"
+
+
 def test_a_long_head_within_the_limit_and_a_long_body_are_read(server):
     answer = httpx.get(f"{server.url}/livez", headers={"name": "a" * 60_000})
     assert answer.status_code == 200
