@@ -13,13 +13,13 @@ from starlette.types import ASGIApp
 
 from model_store import BundleError, DeviceError, SentimentModel, bundle, require_device
 from service import routes
-from service.access_log import install_access_log
-from service.memory import configure_heap
 from service.middleware.stack import service_class
+from service.monitoring.access_log import install_access_log
 from service.schemas import EXAMPLE_TEXT
 from service.server.connections import ConnectionOptions
 from service.server.descriptors import reserve_descriptors
 from service.server.internals import install_protocol, is_worker
+from service.server.memory import configure_heap
 from service.settings import PREFIX, SettingsError, read_settings
 
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.

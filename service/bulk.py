@@ -17,14 +17,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import TokenizedText
-from service import metrics
 from service.errors import ERRORS, RequestError
 from service.executor import InferenceExecutor
 from service.middleware.request_context import current_request
+from service.middleware.turns import Turn
+from service.monitoring import metrics
 from service.predictor import Predictor, UnansweredTextError
 from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
 from service.schemas import BulkLine, LineErrorCode, PredictOptions, UnansweredLine
-from service.turns import Turn
 
 NDJSON = "application/x-ndjson"
 

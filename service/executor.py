@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from service.errors import ClientGoneError, RequestError
 from service.middleware.request_context import RequestContext, current_request, request_variable
-from service.turns import Turn, Turns
-from service.workload import LARGE_BYTES, Workload
+from service.middleware.turns import Turn, Turns
+from service.middleware.workload import LARGE_BYTES, Workload
 
 WATCH_AFTER_SECONDS = 0.02
 """How long to wait before starting a disconnect watcher. Most requests finish earlier."""

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
-from service import metrics
 from service import sentences as splitter
-from service.access_log import current_record
 from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
 from service.middleware.request_context import current_request
+from service.monitoring import metrics
+from service.monitoring.access_log import current_record
 from service.schemas import (
     Direction,
     ExplainedToken,

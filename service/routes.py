@@ -17,16 +17,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from model_store import SentimentModel
-from service import metrics
 from service.answers import Answer, response
 from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
 from service.errors import ClientGoneError, RequestError
 from service.executor import InferenceExecutor
-from service.interpreter import shorten_pauses
 from service.middleware.error_envelope import CLIENT_GONE
 from service.middleware.stack import build_middleware
 from service.model_card import model_card, model_summary
+from service.monitoring import metrics
 from service.open_inference import routes as open_inference
 from service.open_inference.model import OpenInferenceModel
 from service.openapi import bentoml_schema, openapi
@@ -45,6 +44,7 @@ from service.schemas import (
     RepresentResponse,
     UnansweredLine,
 )
+from service.server.interpreter import shorten_pauses
 from service.server.shutdown import GracefulShutdown
 from service.settings import Settings
 

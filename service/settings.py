@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model_store.usable_cores import usable_cores
-from service.access_log import AccessLogFormat
+from service.monitoring.access_log import AccessLogFormat
 
 PREFIX = "SENTIMENT_"
 

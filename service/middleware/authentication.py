@@ -9,9 +9,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.access_log import current_record
 from service.endpoints import endpoint_of
 from service.errors import RequestError
+from service.monitoring.access_log import current_record
 
 
 class ApiKeyMiddleware:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from service.errors import RequestError
-from service.memory import MemoryGuard
+from service.server.memory import MemoryGuard
 
 Kind = Literal["requests", "streams"]
 

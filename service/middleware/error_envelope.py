@@ -8,10 +8,10 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import metrics
-from service.access_log import RequestRecord, log_request, record_variable
 from service.endpoints import EndpointTable, endpoint_of, set_endpoint
 from service.errors import RequestError, error_of
+from service.monitoring import metrics
+from service.monitoring.access_log import RequestRecord, log_request, record_variable
 from service.schemas import ErrorCode, ProtocolError
 
 REQUEST_ID = b"x-request-id"

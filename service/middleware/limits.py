@@ -11,12 +11,12 @@ from functools import partial
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import metrics
 from service.endpoints import UNLISTED, Body, endpoint_of
 from service.errors import RequestError
-from service.memory import HeapTrimmer
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.request_context import OnStage, RequestContext, request_variable
+from service.monitoring import metrics
+from service.server.memory import HeapTrimmer
 from service.settings import BODY_COPIES
 
 PIECE = 256 * 1024

@@ -15,9 +15,9 @@ from contextvars import ContextVar
 from starlette.types import Receive
 
 from service.errors import RequestError
-from service.metrics import Stage
 from service.middleware.concurrency import ConcurrencyLimiter
-from service.turns import Turn
+from service.middleware.turns import Turn
+from service.monitoring.metrics import Stage
 
 OnStage = Callable[[Stage, float, float], None]
 """Called with each stage that has passed, its start and its end, in seconds of ``time.perf_counter``."""

@@ -17,7 +17,6 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.endpoints import EndpointTable
-from service.memory import MemoryGuard
 from service.middleware.authentication import ApiKeyMiddleware, cors
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.error_envelope import ErrorEnvelopeMiddleware
@@ -25,6 +24,7 @@ from service.middleware.limits import RequestLimitMiddleware
 from service.middleware.security_headers import SecurityHeadersMiddleware
 from service.middleware.tracing import stage_recorder
 from service.server.internals import exports_traces
+from service.server.memory import MemoryGuard
 from service.settings import Settings, named_keys
 
 

@@ -4,8 +4,8 @@ import time
 
 from opentelemetry.trace import Tracer
 
-from service.metrics import Stage
 from service.middleware.request_context import OnStage
+from service.monitoring.metrics import Stage
 
 
 def stage_recorder(tracer: Tracer) -> OnStage:

@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from service import metrics
+from service.monitoring import metrics
 
 if TYPE_CHECKING:
     from service.server.internals import BoundedProtocol

@@ -24,10 +24,10 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Server, config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service import metrics
-from service.access_log import access_logger
 from service.endpoints import UNLISTED
 from service.errors import ERRORS, RequestError
+from service.monitoring import metrics
+from service.monitoring.access_log import access_logger
 from service.server.connections import ClosingTransport, ConnectionOptions, connections
 
 MAX_HEAD_BYTES = 64 * 1024

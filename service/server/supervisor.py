@@ -23,7 +23,7 @@ from circus.exc import ConflictError  # type: ignore[import-untyped]
 from circus.watcher import Watcher  # type: ignore[import-untyped]
 from prometheus_client.multiprocess import mark_process_dead
 
-from service import metrics
+from service.monitoring import metrics
 
 LOOK_SECONDS = 1.0
 """How often the supervisor looks for dead workers."""

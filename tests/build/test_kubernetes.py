@@ -11,8 +11,8 @@ import yaml
 from prometheus_client import REGISTRY
 
 import model_store
-from service import metrics
 from service.endpoints import UNLISTED
+from service.monitoring import metrics
 from service.routes import TABLE
 from service.settings import PREFIX, Settings
 from tests.support.paths import ROOT

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
 
-from service.access_log import JsonFormatter, access_logger
+from service.monitoring.access_log import JsonFormatter, access_logger
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from service.errors import ClientGoneError, RequestError
 from service.executor import INLINE_BYTES, WATCH_AFTER_SECONDS, InferenceExecutor
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.request_context import RequestContext, current_request, request_variable
+from service.middleware.turns import Turn
+from service.middleware.workload import LARGE_BYTES, Job
 from service.predictor import Predictor
 from service.schemas import PredictRequest, RepresentRequest
 from service.settings import Settings
-from service.turns import Turn
-from service.workload import LARGE_BYTES, Job
 
 ROOM = ConcurrencyLimiter(max_in_flight=1, max_streams=1, max_bytes=10**6)
 

@@ -5,7 +5,7 @@ import re
 
 from prometheus_client import REGISTRY
 
-import service.metrics  # noqa: F401 - registers them
+import service.monitoring.metrics  # noqa: F401 - registers them
 from service.settings import Settings
 from tests.support.paths import ROOT
 

@@ -6,11 +6,11 @@ import pytest
 
 from service.endpoints import set_endpoint
 from service.errors import RequestError
-from service.memory import MemoryGuard
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.limits import PIECE, RequestLimitMiddleware
 from service.middleware.request_context import current_request
 from service.routes import TABLE
+from service.server.memory import MemoryGuard
 
 LIMIT = 100
 

@@ -24,7 +24,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue
 
 from model_store import Manifest, Prediction
-from service.processes import WorkerProcesses
+from service.monitoring.processes import WorkerProcesses
 from service.schemas import ErrorCode, LineErrorCode
 
 Stage = Literal["queue", "tokenize", "inference", "encode"]

@@ -7,7 +7,7 @@ import pytest
 from service.errors import RequestError
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.request_context import RequestContext
-from service.workload import LARGE_BYTES, Workload
+from service.middleware.workload import LARGE_BYTES, Workload
 
 ROOM = ConcurrencyLimiter(max_in_flight=9, max_streams=9, max_bytes=10**6)
 

@@ -6,10 +6,10 @@ import ctypes
 import numpy as np
 import pytest
 
-from service import memory
 from service.errors import RequestError
-from service.memory import HeapTrimmer, MemoryGuard, container_limit, resident_bytes, trim_heap
 from service.middleware.concurrency import ConcurrencyLimiter
+from service.server import memory
+from service.server.memory import HeapTrimmer, MemoryGuard, container_limit, resident_bytes, trim_heap
 
 MEBIBYTE = 2**20
 

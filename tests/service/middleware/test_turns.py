@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from service import turns as module
-from service.turns import Turn, Turns
+from service.middleware import turns as module
+from service.middleware.turns import Turn, Turns
 
 
 def until(condition):

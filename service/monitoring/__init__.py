@@ -1,0 +1,1 @@
+"""What operators see of the service: metrics, the access log, and the processes it consists of."""
