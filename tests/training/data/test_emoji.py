@@ -1,5 +1,7 @@
 """Emoji as words: what is read, and where it stands."""
 
+from pathlib import Path
+
 import pytest
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -70,7 +72,9 @@ def test_reading_as_words_again_changes_nothing(pipeline):
 
 
 def test_it_survives_being_written_to_a_bundle(pipeline):
-    tokenizer = TextTokenizer(Tokenizer.from_str(pipeline.to_str()), unknown_token="[UNK]", max_tokens=10)
+    tokenizer = TextTokenizer(
+        Tokenizer.from_str(pipeline.to_str()), unknown_token="[UNK]", max_tokens=10, path=Path("tokenizer.json")
+    )
     tokenized = tokenizer.tokenize("😡")
     assert tokenized.known.all()
     assert (tokenized.starts.tolist(), tokenized.ends.tolist()) == ([0], [1])
