@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -29,6 +29,9 @@ from service.schemas import ErrorCode, LineErrorCode
 
 Stage = Literal["queue", "tokenize", "inference", "encode"]
 """The stages of a request, in order."""
+
+CloseReason = Literal["head_too_slow", "not_read", "close_too_slow", "gave_way", "too_many"]
+"""Why the service cuts off a connection."""
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 POWERS_OF_TWO = tuple(2.0**power for power in range(18))
@@ -96,10 +99,12 @@ def worker_death_counter(folder: Path) -> Callable[[], None]:
 
 
 def serving(manifest: Manifest, sha256: str) -> None:
-    """Name the model, and let its labels start at 0 instead of being absent until their first text."""
+    """Name the model, and let series start at 0 that would be absent until their first event."""
     MODEL.labels(manifest.name, manifest.version, sha256).set(1)
     for label in manifest.label_names:
         TEXTS.labels(label)
+    for reason in get_args(CloseReason):
+        CLOSED_CONNECTIONS.labels(reason)
 
 
 @cache  # finding the series of a label costs more than counting in it

@@ -80,7 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
         connections.remove(self)
         super().connection_lost(exc)
 
-    def cut_off(self, reason: str) -> None:
+    def cut_off(self, reason: metrics.CloseReason) -> None:
         """End the connection at once, with what the kernel still keeps for its client."""
         metrics.CLOSED_CONNECTIONS.labels(reason).inc()
         connections.remove(self)

@@ -44,7 +44,8 @@ def test_the_command_has_every_option_that_the_docs_show(command, capsys):
     known = help_of(command, capsys)
     if command in PASSED_ON:
         known |= help_of("fit", capsys)
-    assert SHOWN[command] - known == set()
+    # What is below a known option, as in --trainer.logger.tracking_uri, depends on the class that is named there.
+    assert {option for option in SHOWN[command] - known if option.rpartition(".")[0] not in known} == set()
 
 
 @pytest.mark.slow
