@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import count
 
 from pydantic import BaseModel
 from starlette.datastructures import Headers
@@ -17,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import BundleError, TokenizedText
+from model_store.scoring.groups import answer_group, token_groups
 from service.errors import ERRORS, RequestError
 from service.executor import InferenceExecutor
 from service.middleware.request_context import current_request
@@ -27,12 +29,6 @@ from service.request_body import BYTE_ORDER_MARK, parse_json, parse_query
 from service.schemas import BulkLine, LineErrorCode, PredictOptions, UnansweredLine
 
 NDJSON = "application/x-ndjson"
-
-GROUP_TOKENS = 4096
-"""Lines are answered together up to this many tokens: enough for full batches, and under a second of one thread."""
-
-GROUP_LINES = 512
-"""Maximum of lines answered together, for lines without tokens."""
 
 HEADERS = [
     (b"content-type", NDJSON.encode()),
@@ -164,21 +160,20 @@ class BulkHandler:
 
     def _answer_group(self, waiting: deque[bytes | OversizedLine], first: int, options: PredictOptions) -> bytes:
         """Take a group of waiting lines and answer it."""
-        answers: dict[int, BaseModel] = {}
-        texts: dict[int, TokenizedText] = {}
-        tokens = 0
-        for index in range(first, first + min(len(waiting), GROUP_LINES)):
-            text = self._tokenize(waiting.popleft(), index, options)
-            if isinstance(text, UnansweredLine):
-                answers[index] = text
-                continue
-            texts[index] = text
-            tokens += len(text)
-            if tokens >= GROUP_TOKENS:
-                break
-        answers.update(self._results(texts, options))
-        metrics.unanswered(answer.code for answer in answers.values() if isinstance(answer, UnansweredLine))
-        return b"".join(answers[index].model_dump_json().encode() + b"\n" for index in sorted(answers))
+        group = next(token_groups(self._tokenized(waiting, first, options)))
+        texts = {index: text for index, text in enumerate(group, start=first) if isinstance(text, TokenizedText)}
+        results = self._results(texts, options)
+        answers = answer_group(group, lambda _: [results[index] for index in texts])
+        metrics.unanswered(answer.code for answer in answers if isinstance(answer, UnansweredLine))
+        return b"".join(answer.model_dump_json().encode() + b"\n" for answer in answers)
+
+    def _tokenized(
+        self, waiting: deque[bytes | OversizedLine], first: int, options: PredictOptions
+    ) -> Iterator[TokenizedText | UnansweredLine]:
+        for index in count(first):
+            if not waiting:
+                return
+            yield self._tokenize(waiting.popleft(), index, options)
 
     def _tokenize(
         self, line: bytes | OversizedLine, index: int, options: PredictOptions
