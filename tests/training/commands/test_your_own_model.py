@@ -35,7 +35,7 @@ def test_its_commands_make_a_model_and_a_report(tmp_path, monkeypatch):
         for number, row in enumerate([*rows, *rows[:5]]):
             writer.writerow([number, row["label"], "", f"@airline &amp; crew:\n{row['text']}"])
     training = [shlex.split(command) for command in COMMANDS if "-m training" in command]
-    assert [words[3] for words in training] == ["split", "adapt"]
+    assert [words[3] for words in training] == ["inspect", "split", "adapt"]
     for words in training:
         assert words[:3] == [".venv/bin/python", "-m", "training"]
         main(words[3:])
