@@ -17,7 +17,7 @@ from tests.support.paths import CONFIGS, ROOT, SAMPLE
 from training.commands.main import main
 from training.fit.checkpoint import CheckpointError, load_checkpoint
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_path")]  # one process, so that what they share is made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_path")]  # they share a run
 
 
 def fit(folder, *more, config="sample.yaml"):

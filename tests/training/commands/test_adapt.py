@@ -16,7 +16,7 @@ from training.commands.main import main
 from training.data.tokenization import word_pipeline
 from training.fit.task import SentimentTask
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_adapt")]  # one process, so that what they share is made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_adapt")]  # they share a run
 
 TERMINATED = 143
 TOPICS = {"negative": "billing", "neutral": "delivery", "positive": "praise"}

@@ -13,7 +13,7 @@ import torch
 from tests.support.fit_program import TIMEOUT, program, spy
 from tests.support.server import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_distributed")]  # one process, so that what they share is made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_distributed")]  # they share a run
 
 TOGETHER = ("--trainer.devices=2", "--trainer.strategy=ddp", "--data.batch_size=8", "--trainer.max_epochs=2")
 

@@ -13,7 +13,7 @@ from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.fit.task import SentimentTask
 from training.fit.warm_start import start_from
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_warm_start")]  # one process, so that what they share is made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_warm_start")]  # they share a run
 
 STILL = ("--model.learning_rate=1.0e-30", "--model.weight_decay=0.0", "--trainer.max_epochs=1")
 """Options of a run that moves no weight, so that it ends with those it began with."""

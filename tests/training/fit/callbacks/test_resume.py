@@ -14,7 +14,7 @@ from training.data.module import SentimentData
 from training.fit.callbacks.resume import steps_taken
 from training.fit.checkpoint import CheckpointError
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_resume")]  # one process, so that what they share is made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_resume")]  # they share a run
 
 KILLED_AT, TERMINATED_AT = 17, 34
 """Optimizer steps: in the middle of the first epoch of 23, and right after a validation in the middle of the second."""

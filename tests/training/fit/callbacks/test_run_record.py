@@ -16,7 +16,7 @@ from tests.support.fit_program import run, spy
 from tests.support.paths import ROOT, SAMPLE
 from training.fit.provenance import git_commit
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_run_record")]  # one process, so that what they share is made once
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_run_record")]  # they share a run
 
 TEST = ("--data.test", str(SAMPLE / "test.csv"))
 
