@@ -52,8 +52,13 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
     """Send one request and read the response: its status, and whether the connection stays open."""
     writer.write(request)
     head = (await reader.readuntil(HEAD_END)).lower()
-    _, _, length = head.partition(b"content-length: ")
-    await reader.readexactly(int(length.partition(b"\r\n")[0]))
+    if b"transfer-encoding: chunked" in head:
+        while size := int(await reader.readline(), 16):
+            await reader.readexactly(size + 2)  # and the end of the line
+        await reader.readline()
+    else:
+        _, _, length = head.partition(b"content-length: ")
+        await reader.readexactly(int(length.partition(b"\r\n")[0]))
     return head[9:12].decode(), b"connection: close" not in head
 
 
