@@ -17,6 +17,9 @@ help: ## Show what can be made
 serve: $(VENV)/.serving ## Install what serving needs and serve the shipped model with its page on port 3000
 	PATH="$(CURDIR)/$(BIN):$$PATH" BENTOML_DO_NOT_TRACK=true $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
 
+# One thread for each of the test processes, of which there is one a core: more would wait for each other.
+test test-fast coverage test-bento: export OMP_NUM_THREADS = 1
+
 test: $(VENV)/.everything ## Install the rest and run the tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
