@@ -53,9 +53,9 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
     writer.write(request)
     head = (await reader.readuntil(HEAD_END)).lower()
     if b"transfer-encoding: chunked" in head:
-        while size := int(await reader.readline(), 16):
+        while size := int(await reader.readuntil(b"\r\n"), 16):
             await reader.readexactly(size + 2)  # and the end of the line
-        await reader.readline()
+        await reader.readuntil(b"\r\n")
     else:
         _, _, length = head.partition(b"content-length: ")
         await reader.readexactly(int(length.partition(b"\r\n")[0]))

@@ -152,7 +152,7 @@ async def repeat(soak: Soak, kind: str, call: Call) -> None:
         try:
             reader, writer = await asyncio.open_connection(*soak.address, limit=2**27)
             status = await call(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, ValueError, asyncio.IncompleteReadError):  # ValueError: an answer that cannot be read
             status = soak.broken()
         finally:
             if writer is not None:
