@@ -14,23 +14,21 @@ import contextlib
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
 
 from benchmarks.load import EXAMPLE, HEAD_END, exchange, percentile, request_bytes, resident_mebibytes
+from benchmarks.server_processes import running, wait_until_ready
 
-PROJECT = Path(__file__).resolve().parents[1]
 LONG_TEXT = " ".join([EXAMPLE] * 25)
-READY_SECONDS = 90.0
-END_SECONDS = 30.0
 KILL_EVERY_SECONDS = 60.0
 AFTER_KILL_SECONDS = 2.0
 SAMPLE_SECONDS = 0.5
@@ -224,50 +222,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
+    settings = {"SENTIMENT_WORKERS": str(options.workers), "SENTIMENT_ACCESS_LOG": "false"}
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as home,
-        serving(Path(home), options.workers) as (supervisor, port),
+        running("service", Path(home), uvloop=True, settings=settings) as url,
     ):
-        soak = Soak(("127.0.0.1", port), time.perf_counter() + 60 * options.minutes)
-        asyncio.run(run(soak, supervisor))
+        wait_until_ready(url, log=Path(home) / "service.log")
+        (supervisor,) = psutil.Process().children()
+        soak = Soak(("127.0.0.1", int(urlsplit(url).port or 0)), time.perf_counter() + 60 * options.minutes)
+        asyncio.run(run(soak, supervisor.pid))
     sys.exit(report(soak))
-
-
-@contextlib.contextmanager
-def serving(home: Path, count: int) -> Iterator[tuple[int, int]]:
-    """The service with default limits and this number of workers: its process id, and its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SENTIMENT_")}
-    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    environment |= {"SENTIMENT_WORKERS": str(count), "SENTIMENT_THREADS": "1", "SENTIMENT_ACCESS_LOG": "false"}
-    environment |= {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "true"}
-    command = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", str(port), "."]
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(  # noqa: S603
-            command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        wait_until_ready(port, home / "log")
-        yield server.pid, port
-    finally:
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(END_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-
-
-def wait_until_ready(port: int, log: Path) -> None:
-    """Return once the service is ready; the error has its log if that takes too long."""
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
-            return
-        time.sleep(0.2)
-    message = f"the service is not ready after {READY_SECONDS:.0f} s:\n{log.read_text(errors='replace')}"
-    raise TimeoutError(message)
 
 
 if __name__ == "__main__":
