@@ -48,7 +48,7 @@ class ScoreReport:
 
 
 def ignore(rows: int, share: float) -> None:
-    """Tell nobody about progress."""
+    """Report no progress."""
 
 
 def score_file(

@@ -1,4 +1,4 @@
-"""How a server stops listening without a connection that nobody answers.
+"""Stops listening without leaving a connection unanswered.
 
 The kernel completes connections by itself and keeps them until they are accepted. Where a listening socket is closed,
 it resets those that were not, and their clients have perhaps sent a request by then.

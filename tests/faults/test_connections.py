@@ -1,4 +1,4 @@
-"""Clients that are slow, silent or too many cost a connection for a while, and nobody else anything."""
+"""Clients that are slow, silent or too many take connections for a while and delay no other client."""
 
 import contextlib
 import http.client

@@ -1,4 +1,4 @@
-"""A long text is tokenized in pieces, and nobody can tell."""
+"""A long text is tokenized in pieces, with the same tokens as the whole."""
 
 import json
 from pathlib import Path
