@@ -33,7 +33,18 @@ TRIM_AFTER_BYTES = 4 * 1024 * 1024
 TRIM_DELAY_SECONDS = 0.5
 """The heap is trimmed this long after requests that held so many bytes have ended."""
 
-_M_ARENA_MAX = -8  # glibc, malloc.h
+MMAP_THRESHOLD = 4 * 1024 * 1024
+"""Blocks from this size are the system's again as soon as they are freed: the arrays of texts of a thousand tokens and
+more, which computing takes long enough for. Left alone, the C library raises its threshold to 32 MiB and keeps them in
+its heaps, between smaller blocks."""
+
+TRIM_THRESHOLD = 32 * 1024 * 1024
+"""What a heap may keep at its end. With the threshold above set, it would be 128 KiB, and each text would pay."""
+
+# glibc, malloc.h
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 
 
 @dataclass(frozen=True)
@@ -160,6 +171,8 @@ def trim_heap() -> None:
 
 
 def configure_heap() -> None:
-    """Bound the number of heaps. Call it before threads start; no effect without glibc."""
+    """Bound what the heaps keep. Call it before threads start; no effect without glibc."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_M_ARENA_MAX, MAX_ARENAS)
+        mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD)
