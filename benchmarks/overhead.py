@@ -30,6 +30,10 @@ from starlette.types import ASGIApp, Message
 
 from model_store import SentimentModel
 from service import routes
+from service.models.exchange import load_pinned
+from service.models.loaded import ModelLoader
+from service.models.pins import pinned
+from service.models.references import read_all, references
 from service.schemas import PredictRequest, PredictResponse
 from service.settings import Settings
 
@@ -86,7 +90,8 @@ def discarded_output() -> Iterator[None]:
 async def measure(rounds: int, requests: int) -> list[Contestant]:
     """Measure all stacks in turn, after an uncounted round."""
     model = SentimentModel.load()
-    served = routes.serve(model, Settings())
+    models = load_pinned(pinned(read_all(references(Settings()))), ModelLoader(Settings()), routes.ENDPOINTS)
+    served = routes.serve(models, Settings())
 
     @bentoml.service(name="api")
     class Api:
@@ -95,7 +100,7 @@ async def measure(rounds: int, requests: int) -> list[Contestant]:
         @bentoml.api(route="/v1/predict")
         async def predict(self, request: PredictRequest, /) -> PredictResponse:
             """The sentiment of each text."""
-            answer = served.predictor.predict(request)
+            answer = models.get().predictor.predict(request)
             return PredictResponse(model=answer.model, results=list(answer.results), errors=list(answer.errors))
 
     app: Starlette = Api.to_asgi()

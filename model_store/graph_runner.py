@@ -46,7 +46,7 @@ class GraphRunner:
         folder: of the two files, for error messages.
         threads: processor threads one call may use.
         device: what the graph runs on.
-        working_bytes: memory of all runs at the same time; further ones wait. None for no limit.
+        working_memory: of all runs at the same time; further ones wait. None for no limit.
 
     Raises:
         BundleError: tokenizer or graph hold what no bundle of this project holds, or cannot be loaded.
@@ -64,7 +64,7 @@ class GraphRunner:
         folder: Path,
         threads: int = 1,
         device: Device = "cpu",
-        working_bytes: int | None = None,
+        working_memory: WorkingMemory | None = None,
     ) -> None:
         path = folder / TOKENIZER
         self._tokenizer = TextTokenizer(
@@ -79,7 +79,7 @@ class GraphRunner:
         self._graph_path = folder / GRAPH
         self._session = _session(graph, path=self._graph_path, threads=threads, device=device)
         self._arithmetic = arithmetic
-        self._memory = WorkingMemory(working_bytes)
+        self._memory = working_memory or WorkingMemory()
 
     def check_outputs(self, sizes: Mapping[str, int]) -> None:
         """Compare the graph's inputs and outputs with what is expected of it.

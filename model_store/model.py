@@ -19,6 +19,7 @@ from model_store.softmax import softmax
 from model_store.stop_signals import stop_signals_end_at_once
 from model_store.table import ERROR, column_types, columns
 from model_store.tokenization import TokenizedText, Truncation, as_text
+from model_store.working_memory import WorkingMemory
 
 OnTextError = Literal["raise", "keep"]
 """Whether a text that cannot be answered ends the call, or its error stands in its place."""
@@ -42,7 +43,7 @@ class SentimentModel:
         *,
         threads: int = 1,
         device: Device = "cpu",
-        working_bytes: int | None = None,
+        working_memory: WorkingMemory | None = None,
     ) -> None:
         self.manifest: Manifest = bundle.manifest
         self.evaluation: Evaluation = bundle.evaluation
@@ -56,7 +57,7 @@ class SentimentModel:
             folder=bundle.path,
             threads=threads,
             device=device,
-            working_bytes=working_bytes,
+            working_memory=working_memory,
         )
         self.runner.check_outputs(_output_sizes(bundle.manifest))
         self._polarities = _polarities(bundle.manifest)
@@ -68,7 +69,7 @@ class SentimentModel:
         *,
         threads: int = 1,
         device: Device = "cpu",
-        working_bytes: int | None = None,
+        working_memory: WorkingMemory | None = None,
     ) -> "SentimentModel":
         """Load and verify a bundle; ``default`` is the one that ships with the project.
 
@@ -78,8 +79,8 @@ class SentimentModel:
             folder: a bundle's folder.
             threads: processor threads one call may use.
             device: ``cuda`` runs on a GPU, which needs the package onnxruntime-gpu.
-            working_bytes: memory of all runs at the same time, about 20 kB a token; further ones wait. None for no
-                limit.
+            working_memory: bounds that of all runs at the same time, also of several models; further ones wait. None
+                for no limit.
 
         Raises:
             BundleError: the bundle is missing, damaged or of a newer format; the message names the file.
@@ -88,7 +89,7 @@ class SentimentModel:
         require_device(device)
         with stop_signals_end_at_once():
             bundle = bundles.read(bundles.resolve(folder))
-            return cls(bundle, threads=threads, device=device, working_bytes=working_bytes)
+            return cls(bundle, threads=threads, device=device, working_memory=working_memory)
 
     def tokenize(self, text: str, *, truncate: Truncation = "end") -> TokenizedText:
         """Split a text into tokens; raises ``TextError`` if it cannot be answered."""

@@ -3,28 +3,32 @@
 # mypy: disable-error-code="untyped-decorator"
 # BentoML marks its package as typed, but not the one its decorators live in.
 
-import os
-from pathlib import Path
+import asyncio
 
 import bentoml
 from opentelemetry.trace import Tracer
 from starlette.datastructures import State
 from starlette.types import ASGIApp
 
-from model_store import BundleError, DeviceError, SentimentModel, bundle, require_device
+from model_store import BundleError, DeviceError, require_device
 from service import routes
 from service.middleware.stack import service_class
+from service.models.exchange import ModelExchange, PinRenewal, load_pinned
+from service.models.loaded import ModelLoader
+from service.models.pins import PinFile, pinned
+from service.models.references import read_all, references
 from service.monitoring.access_log import install_access_log
-from service.schemas import EXAMPLE_TEXT
+from service.monitoring.metrics import SupervisorMetrics
 from service.server.connections import ConnectionOptions
 from service.server.descriptors import reserve_descriptors
 from service.server.internals import install_protocol, is_worker
 from service.server.memory import configure_heap
-from service.settings import PREFIX, SettingsError, read_settings
+from service.settings import SettingsError, read_settings
 
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 try:
     settings = read_settings()
+    requested = references(settings)
     require_device(settings.device)
 except (SettingsError, DeviceError) as error:
     raise SystemExit(str(error)) from None
@@ -41,9 +45,14 @@ if is_worker():
         )
     )
 else:
-    from service.server.supervisor import install_supervisor  # which a worker need not load
+    from service.server.supervisor import install_supervisor, private_folder  # which a worker need not load
 
-    install_supervisor(drain_seconds=settings.drain_seconds, grace_seconds=settings.grace_seconds)
+    def renewal(counts: SupervisorMetrics) -> PinRenewal:
+        """What renews the models in the supervisor."""
+        file = PinFile.in_folder(private_folder())
+        return PinRenewal(dict(zip(file.read(), requested, strict=True)), file, counts.exchanged)
+
+    install_supervisor(drain_seconds=settings.drain_seconds, grace_seconds=settings.grace_seconds, renewal=renewal)
 state = State()
 
 
@@ -54,42 +63,37 @@ def create_app(tracer: Tracer | None) -> ASGIApp:
     return app
 
 
-def require_bundle(folder: Path, sha256: str) -> None:
-    """Raise ``BundleError`` if another bundle is demanded."""
-    if settings.model_sha256 not in {None, sha256}:
-        reason = (
-            f"the SHA-256 of {bundle.MANIFEST} is {sha256}, expected {settings.model_sha256} "
-            f"({PREFIX}MODEL_SHA256, or the bundle as it was when the service started); restart the service to serve it"
-        )
-        raise BundleError(folder, reason)
-
-
 @bentoml.service(name="sentiment", workers=settings.workers, service_class=service_class(create_app))
 class SentimentService:
     """Sentiment with reasons: labels and scores, what every token adds, and its representation in context."""
 
     @bentoml.on_deployment
-    def verify_bundle() -> None:
-        """Verify the bundle before the service listens, and pin it for the workers (in the supervisor)."""
+    def verify_bundles() -> None:
+        """Verify the bundles before the service listens, and pin them for the workers (in the supervisor)."""
+        from service.server.supervisor import private_folder  # noqa: PLC0415 - which a worker need not load
+
         try:
-            verified = bundle.read(bundle.resolve(settings.model))
-            require_bundle(verified.path, verified.sha256)
+            pins = pinned(read_all(requested))
         except BundleError as error:
             message = f"The service cannot start with this bundle.\n{error}"
             raise SystemExit(message) from None
-        os.environ[f"{PREFIX}MODEL_SHA256"] = verified.sha256
+        file = PinFile.in_folder(private_folder())
+        file.write(pins)
+        file.announce()
 
     def __init__(self) -> None:
-        # Verifies every file's hash.
-        model = SentimentModel.load(settings.model, device=settings.device, working_bytes=settings.working_bytes)
-        require_bundle(bundle.resolve(settings.model), model.sha256)
-        model.represent([EXAMPLE_TEXT])  # warm up, so that the first request is not slow
-        state.served = routes.serve(model, settings)
+        file = PinFile.of_supervisor()
+        pins = file.read() if file else pinned(read_all(requested))
+        loader = ModelLoader(settings)
+        models = load_pinned(pins, loader, routes.ENDPOINTS)
+        self._exchange = ModelExchange(dict(zip(pins, requested, strict=True)), models, loader, file)
+        state.served = routes.serve(models, settings, exchange=self._exchange)
 
     @bentoml.on_startup
-    async def listen_for_shutdown(self) -> None:
+    async def begin(self) -> None:
         """Run in the event loop of the server, which has installed its own handlers by now."""
         state.served.shutdown.listen()
+        self._following = asyncio.create_task(self._exchange.follow_pins())
 
     @bentoml.on_shutdown
     def close(self) -> None:

@@ -7,7 +7,7 @@ is written, so a client that does not read its answers delays only itself; after
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -109,80 +109,41 @@ async def iter_lines(
             until = loop.time() + idle_seconds  # from the moment the answers were sent
 
 
-class BulkHandler:
-    """The handler, as an ASGI application."""
+class LineAnswers:
+    """Answers the lines of one stream.
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        executor: InferenceExecutor,
-        *,
-        max_line_bytes: int,
-        stall_seconds: float,
-        idle_seconds: float,
-    ) -> None:
+    Args:
+        predictor: the model, to the end of the stream, also if it is exchanged meanwhile.
+        options: those of the stream.
+        max_line_bytes: maximum length of a line, for its message.
+    """
+
+    def __init__(self, predictor: Predictor, options: PredictOptions, *, max_line_bytes: int) -> None:
         self._predictor = predictor
-        self._executor = executor
+        self._options = options
         self._max_line_bytes = max_line_bytes
-        self._stall_seconds = stall_seconds
-        self._idle_seconds = idle_seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request (ASGI)."""
-        try:
-            options = _options(scope)
-        except RequestError as error:
-            await error.response()(scope, receive, send)
-            return
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        with suppress(ClientDisconnect, TimeoutError):
-            last = await self._answer_all(options, receive, send)
-            await send({"type": "http.response.body", "body": last})
-
-    async def _answer_all(self, options: PredictOptions, receive: Receive, send: Send) -> bytes:
-        """Answer line after line, and return what is to be written at the end."""
-        context, turn = current_request(), Turn(self._executor.turns)
-        index = 0
-        try:
-            async for lines in iter_lines(receive, max_length=self._max_line_bytes, idle_seconds=self._idle_seconds):
-                waiting = deque(lines)
-                while waiting:
-                    before = len(waiting)
-                    answer = partial(self._answer_group, waiting, index, options)
-                    body = await self._executor.run_part(answer, context, turn)
-                    index += before - len(waiting)
-                    async with asyncio.timeout(self._stall_seconds):
-                        await send({"type": "http.response.body", "body": body, "more_body": True})
-        except SilentStreamError:
-            message = f"No line came for {self._idle_seconds:g} seconds, so the stream ends here."
-            return UnansweredLine(index=index, code="stream_idle", message=message).model_dump_json().encode() + b"\n"
-        return b""
-
-    def _answer_group(self, waiting: deque[bytes | OversizedLine], first: int, options: PredictOptions) -> bytes:
-        """Take a group of waiting lines and answer it."""
-        group = next(token_groups(self._tokenized(waiting, first, options)))
+    def answer_group(self, waiting: deque[bytes | OversizedLine], first: int) -> bytes:
+        """Take a group of waiting lines, the first of which has this index, and answer it."""
+        group = next(token_groups(self._tokenized(waiting, first)))
         texts = {index: text for index, text in enumerate(group, start=first) if isinstance(text, TokenizedText)}
-        results = self._results(texts, options)
+        results = self._results(texts)
         answers = answer_group(group, lambda _: [results[index] for index in texts])
         metrics.unanswered(answer.code for answer in answers if isinstance(answer, UnansweredLine))
         return b"".join(answer.model_dump_json().encode() + b"\n" for answer in answers)
 
-    def _tokenized(
-        self, waiting: deque[bytes | OversizedLine], first: int, options: PredictOptions
-    ) -> Iterator[TokenizedText | UnansweredLine]:
+    def _tokenized(self, waiting: deque[bytes | OversizedLine], first: int) -> Iterator[TokenizedText | UnansweredLine]:
         for index in count(first):
             if not waiting:
                 return
-            yield self._tokenize(waiting.popleft(), index, options)
+            yield self._tokenize(waiting.popleft(), index)
 
-    def _tokenize(
-        self, line: bytes | OversizedLine, index: int, options: PredictOptions
-    ) -> TokenizedText | UnansweredLine:
+    def _tokenize(self, line: bytes | OversizedLine, index: int) -> TokenizedText | UnansweredLine:
         if isinstance(line, OversizedLine):
             message = f"The line is longer than {self._max_line_bytes:,} bytes."
             return UnansweredLine(index=index, code="line_too_long", message=message)
         try:
-            return self._predictor.tokenize(parse_json(BulkLine, line).text, options.truncate)
+            return self._predictor.tokenize(parse_json(BulkLine, line).text, self._options.truncate)
         except UnansweredTextError as error:
             return UnansweredLine(index=index, code=error.code, message=error.message)
         except RequestError as problem:
@@ -193,13 +154,73 @@ class BulkHandler:
             logger.exception("a line of a stream failed")
             return UnansweredLine(index=index, code="internal_error", message=ERRORS["internal_error"].message)
 
-    def _results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> dict[int, BaseModel]:
+    def _results(self, texts: Mapping[int, TokenizedText]) -> dict[int, BaseModel]:
         try:
-            return {result.index: result for result in self._predictor.results(texts, options)}
+            return {result.index: result for result in self._predictor.results(texts, self._options)}
         except Exception:  # whatever it is, the next lines are answered
             logger.exception("%d lines of a stream failed", len(texts))
             message = ERRORS["internal_error"].message
             return {index: UnansweredLine(index=index, code="internal_error", message=message) for index in texts}
+
+
+class BulkHandler:
+    """The handler, as an ASGI application.
+
+    Args:
+        predictor_of: the model of a name, the default one for None; raises ``RequestError`` if there is none.
+        executor: computes groups of lines, in turns with everybody's requests.
+        max_line_bytes: maximum length of a line.
+        stall_seconds: how long a client may take to read a group's answers.
+        idle_seconds: how long a stream may bring no line.
+    """
+
+    def __init__(
+        self,
+        predictor_of: Callable[[str | None], Predictor],
+        executor: InferenceExecutor,
+        *,
+        max_line_bytes: int,
+        stall_seconds: float,
+        idle_seconds: float,
+    ) -> None:
+        self._predictor_of = predictor_of
+        self._executor = executor
+        self._max_line_bytes = max_line_bytes
+        self._stall_seconds = stall_seconds
+        self._idle_seconds = idle_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request (ASGI)."""
+        try:
+            options = _options(scope)
+            predictor = self._predictor_of(options.model)
+        except RequestError as error:
+            await error.response()(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        answers = LineAnswers(predictor, options, max_line_bytes=self._max_line_bytes)
+        with suppress(ClientDisconnect, TimeoutError):
+            last = await self._answer_all(answers, receive, send)
+            await send({"type": "http.response.body", "body": last})
+
+    async def _answer_all(self, answers: LineAnswers, receive: Receive, send: Send) -> bytes:
+        """Answer line after line, and return what is to be written at the end."""
+        context, turn = current_request(), Turn(self._executor.turns)
+        index = 0
+        try:
+            async for lines in iter_lines(receive, max_length=self._max_line_bytes, idle_seconds=self._idle_seconds):
+                waiting = deque(lines)
+                while waiting:
+                    before = len(waiting)
+                    answer = partial(answers.answer_group, waiting, index)
+                    body = await self._executor.run_part(answer, context, turn)
+                    index += before - len(waiting)
+                    async with asyncio.timeout(self._stall_seconds):
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+        except SilentStreamError:
+            message = f"No line came for {self._idle_seconds:g} seconds, so the stream ends here."
+            return UnansweredLine(index=index, code="stream_idle", message=message).model_dump_json().encode() + b"\n"
+        return b""
 
 
 def _options(scope: Scope) -> PredictOptions:

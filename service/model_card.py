@@ -8,12 +8,12 @@ EVALUATION = ("metrics", "risk_coverage", "length_groups", "behaviour", "compari
 """Fields about the quality of the model: most of the card's bytes, and not needed to use the model."""
 
 
-def model_card(model: SentimentModel, settings: Settings) -> ModelCard:
-    """The whole card."""
+def model_card(name: str, model: SentimentModel, settings: Settings) -> ModelCard:
+    """The whole card, under the name by which the model is served."""
     manifest, evaluation = model.manifest, dict(model.evaluation)
     identity = {name: value for name, value in dict(manifest).items() if name in ModelCard.model_fields}
     return ModelCard.model_construct(
-        **identity | {"limits": _limits(manifest, settings)},
+        **identity | {"name": name, "limits": _limits(manifest, settings)},
         behaviour=evaluation.pop("behavior"),
         **evaluation,
         sha256=model.sha256,

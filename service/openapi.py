@@ -38,8 +38,15 @@ BODY_ERRORS: dict[Body, tuple[ErrorCode, ...]] = {
 """Errors that any endpoint with such a body may answer with."""
 
 
-def openapi(card: ModelCard, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """The whole document, with the limits in force where JSON Schema can express them."""
+def openapi(cards: Sequence[ModelCard], endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+    """The whole document, with the limits in force where JSON Schema can express them.
+
+    Args:
+        cards: of the models that are served; the first one answers calls that name none.
+        endpoints: what can be called.
+    """
+    card = cards[0]
+    served = ", ".join(f"{each.name} {each.version}" for each in cards)
     documented = [(endpoint, endpoint.operation) for endpoint in endpoints if endpoint.operation]
     return {
         "openapi": "3.1.0",
@@ -47,14 +54,14 @@ def openapi(card: ModelCard, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "title": "Sentiment",
             "version": "1",
             "summary": "Sentiment with reasons, and every token's representation in context.",
-            "description": f"Serves {card.name} {card.version}. Every error has the same form, `ErrorResponse`, except "
+            "description": f"Serves {served}. Every error has the same form, `ErrorResponse`, except "
             "under `/v2`, where it is the protocol's `ProtocolError`. Every response carries an `X-Request-ID`: yours "
             "if the request had one. An API key is needed only if the operator has set some.",
         },
         "servers": [{"url": "."}],
         "security": [{}, {"bearer": []}, {"key": []}],
         "paths": {
-            endpoint.path: {endpoint.method.lower(): _operation(endpoint, operation, card)}
+            endpoint.path: {endpoint.method.lower(): _operation(endpoint, operation, cards)}
             for endpoint, operation in documented
         },
         "components": {
@@ -115,7 +122,7 @@ def _schemas(operations: Iterable[Operation], card: ModelCard) -> dict[str, Any]
     return schemas
 
 
-def _operation(endpoint: Endpoint, operation: Operation, card: ModelCard) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, operation: Operation, cards: Sequence[ModelCard]) -> dict[str, Any]:
     summary, _, description = inspect.cleandoc(endpoint.handler.__doc__ or "").partition("\n")
     described: dict[str, Any] = {"operationId": operation.id, "summary": summary.removesuffix(".")}
     text = " ".join(description.split())
@@ -123,7 +130,7 @@ def _operation(endpoint: Endpoint, operation: Operation, card: ModelCard) -> dic
         content = {"text/plain": {"schema": {"type": "string"}}}
         return {**described, "responses": {"200": {"description": text, "content": content}}}
     described["description"] = text
-    parameters = [*_path_parameters(endpoint, card), *_query_parameters(operation)]
+    parameters = [*_path_parameters(endpoint, cards), *_query_parameters(operation)]
     if parameters:
         described["parameters"] = parameters
     if operation.request:
@@ -133,12 +140,15 @@ def _operation(endpoint: Endpoint, operation: Operation, card: ModelCard) -> dic
     return described
 
 
-def _path_parameters(endpoint: Endpoint, card: ModelCard) -> list[dict[str, Any]]:
-    """The parts of a path that vary, each with its only value: the served model's."""
-    values = {"name": card.name, "version": card.version}
+def _path_parameters(endpoint: Endpoint, cards: Sequence[ModelCard]) -> list[dict[str, Any]]:
+    """The parts of a path that vary, each with its values: the names and versions of the served models."""
+    values = {
+        "name": [card.name for card in cards],
+        "version": list(dict.fromkeys(card.version for card in cards)),
+    }
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": [value]}}
-        for name, value in values.items()
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "enum": some}}
+        for name, some in values.items()
         if f"{{{name}}}" in endpoint.path
     ]
 

@@ -42,14 +42,19 @@ class UnansweredTextError(Exception):
 
 
 class Predictor:
-    """Answers requests with one model under one set of limits. Safe to call from several threads at once."""
+    """Answers requests with one model under one set of limits. Safe to call from several threads at once.
 
-    def __init__(self, model: SentimentModel, settings: Settings) -> None:
+    Args:
+        model: what answers.
+        settings: with the limits.
+        name: by which the model is served; that of its manifest by default.
+    """
+
+    def __init__(self, model: SentimentModel, settings: Settings, *, name: str | None = None) -> None:
         self._model = model
         self._settings = settings
         manifest = model.manifest
-        self._name = ModelName(name=manifest.name, version=manifest.version, sha256=model.sha256)
-        metrics.serving(manifest, model.sha256)
+        self._name = ModelName(name=name or manifest.name, version=manifest.version, sha256=model.sha256)
 
     def predict(self, request: PredictRequest) -> Answer[PredictResult]:
         """The sentiment of each text.
@@ -176,7 +181,7 @@ class Predictor:
             predictions = self._model.predict_tokenized(
                 texts, explain=explain, layers=layers, before_each_run=context.check
             )
-        metrics.answered(predictions)
+        metrics.answered(self._name.name, predictions)
         return predictions
 
     def _check_numbers(self, texts: Iterable[TokenizedText], layers: Sequence[int]) -> None:

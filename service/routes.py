@@ -16,7 +16,6 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from model_store import SentimentModel
 from service.answers import Answer, response
 from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
@@ -24,12 +23,12 @@ from service.errors import ClientGoneError, RequestError
 from service.executor import InferenceExecutor
 from service.middleware.error_envelope import CLIENT_GONE
 from service.middleware.stack import build_middleware
-from service.model_card import model_card, model_summary
+from service.models import routes as model_routes
+from service.models.exchange import ModelExchange
+from service.models.served import ServedModels
 from service.monitoring import metrics
 from service.open_inference import routes as open_inference
-from service.open_inference.model import OpenInferenceModel
-from service.openapi import bentoml_schema, openapi
-from service.predictor import Predictor
+from service.openapi import bentoml_schema
 from service.request_body import parse_body, parse_query
 from service.schemas import (
     EXAMPLE_TEXT,
@@ -61,7 +60,8 @@ async def predict(request: Request) -> Response:
     label, exactly. With `sentences`, the same for each sentence on its own. A text that cannot be answered is listed in
     `errors`; the others are answered.
     """
-    return await _answer(request, PredictRequest, _served(request).predictor.predict)
+    models = _served(request).models
+    return await _answer(request, PredictRequest, lambda asked: models.get(asked.model).predictor.predict(asked))
 
 
 async def represent(request: Request) -> Response:
@@ -70,7 +70,8 @@ async def represent(request: Request) -> Response:
     The contextual representation of every token of each text, from any layer of the encoder: as numbers, or as base64,
     which is a quarter of the size. In Python: `numpy.frombuffer(base64.b64decode(data), '<f4').reshape(shape)`.
     """
-    return await _answer(request, RepresentRequest, _served(request).predictor.represent)
+    models = _served(request).models
+    return await _answer(request, RepresentRequest, lambda asked: models.get(asked.model).predictor.represent(asked))
 
 
 async def bulk(request: Request) -> ASGIApp:
@@ -89,17 +90,17 @@ async def bulk(request: Request) -> ASGIApp:
 async def model(request: Request) -> Response:
     """Model card.
 
-    The served model: its identity, labels, architecture, calibration and training, and the limits in force. With
+    A served model: its identity, labels, architecture, calibration and training, and the limits in force. With
     `evaluation=true` also how good it is.
     """
     query = parse_query(ModelQuery, request.scope["query_string"])
-    served = _served(request)
-    return Response(served.card if query.evaluation else served.summary, media_type="application/json")
+    asked = _served(request).models.get(query.model)
+    return Response(asked.card_json if query.evaluation else asked.summary_json, media_type="application/json")
 
 
 async def openapi_document(request: Request) -> Response:
     """The OpenAPI document."""
-    return JSONResponse(_served(request).openapi)
+    return JSONResponse(_served(request).models.openapi())
 
 
 async def bentoml_document(_: Request) -> Response:
@@ -157,7 +158,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             id="predict",
             request=PredictRequest,
             response=PredictResponse,
-            errors=("invalid_request",),
+            errors=("invalid_request", "unknown_model"),
             examples={
                 "Sentiment": {"texts": [EXAMPLE_TEXT, "The soup was cold."]},
                 "With reasons": {"texts": [EXAMPLE_TEXT], "explain": True},
@@ -174,7 +175,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             id="represent",
             request=RepresentRequest,
             response=RepresentResponse,
-            errors=("invalid_request", "unknown_layer", "unknown_direction"),
+            errors=("invalid_request", "unknown_model", "unknown_layer", "unknown_direction"),
             examples={
                 "Top layer, both directions": {"texts": [EXAMPLE_TEXT]},
                 "Every bit, compactly": {"texts": [EXAMPLE_TEXT], "layers": [1, -1], "encoding": "base64"},
@@ -185,7 +186,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/v1/model",
         handler=model,
-        operation=Operation(id="model", response=ModelCard, query=ModelQuery, errors=("invalid_request",)),
+        operation=Operation(
+            id="model", response=ModelCard, query=ModelQuery, errors=("invalid_request", "unknown_model")
+        ),
     ),
     Endpoint(
         method="POST",
@@ -197,9 +200,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             request=BulkLine,
             lines=(PredictResult, UnansweredLine),
             query=PredictOptions,
+            errors=("unknown_model",),
             examples={"Two texts": f'{{"text": "{EXAMPLE_TEXT}"}}\n{{"text": "The soup was cold."}}\n'},
         ),
     ),
+    *model_routes.ENDPOINTS,
     *open_inference.ENDPOINTS,
     *(
         Endpoint(
@@ -229,43 +234,39 @@ TABLE = EndpointTable(ENDPOINTS)
 
 @dataclass(frozen=True)
 class Served:
-    """The objects that the handlers use, made once the model is loaded."""
+    """The objects that the handlers use, made once the models are loaded.
 
-    predictor: Predictor
+    Attributes:
+        exchange: None if clients may not exchange models.
+    """
+
+    models: ServedModels
+    exchange: ModelExchange | None
     executor: InferenceExecutor
     bulk: BulkHandler
-    open_inference: OpenInferenceModel
     shutdown: GracefulShutdown
-    card: bytes
-    summary: bytes
-    openapi: dict[str, Any]
 
 
-def serve(model: SentimentModel, settings: Settings) -> Served:
-    """Make the objects that the handlers use from a loaded model."""
-    predictor = Predictor(model, settings)
+def serve(models: ServedModels, settings: Settings, *, exchange: ModelExchange | None = None) -> Served:
+    """Make the objects that the handlers use from loaded models."""
     executor = InferenceExecutor(
         settings.threads,
         max_jobs=settings.max_in_flight + settings.max_streams,
         max_request_tokens=settings.max_request_tokens,
     )
-    card = model_card(model, settings)
     shorten_pauses()
     return Served(
-        predictor=predictor,
+        models=models,
+        exchange=exchange if settings.api_keys else None,
         executor=executor,
         bulk=BulkHandler(
-            predictor,
+            lambda name: models.get(name).predictor,
             executor,
             max_line_bytes=settings.max_body_bytes,
             stall_seconds=settings.deadline_seconds,
             idle_seconds=settings.stream_idle_seconds,
         ),
-        open_inference=OpenInferenceModel(predictor, card, max_numbers=settings.max_request_numbers),
         shutdown=GracefulShutdown(settings.drain_seconds),
-        card=card.model_dump_json().encode(),
-        summary=model_summary(card),
-        openapi=openapi(card, ENDPOINTS),
     )
 
 

@@ -34,6 +34,8 @@ ErrorCode = Literal[
     "invalid_request",
     "too_many_texts",
     "too_much_work",
+    "unknown_model",
+    "bad_model",
     "unknown_layer",
     "unknown_direction",
     "overloaded",
@@ -69,6 +71,16 @@ MAX_LAYERS = 64
 """Maximum length of ``layers``, above the depth of any model; repeats count."""
 
 
+Model = Annotated[
+    str | None,
+    Field(
+        description="The model to ask: a name of `GET /v1/models`, or name:version, which fails if another version is "
+        "served. By default the first one.",
+        examples=[None],
+    ),
+]
+
+
 class _Request(BaseModel):
     # Strict, so that "false" is not taken for true; without the input in messages, so that no user's text is logged.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -96,6 +108,7 @@ class PredictOptions(_Request):
         "a heading such as `Pros:`.",
     )
     truncate: Truncate = "end"
+    model: Model = None
 
 
 class PredictRequest(PredictOptions, _TextsRequest):
@@ -125,6 +138,7 @@ class RepresentRequest(_TextsRequest):
         default="float32", description='"float16" halves the size of base64 and keeps about three decimal digits.'
     )
     truncate: Truncate = "end"
+    model: Model = None
 
 
 class BulkLine(_Request):
@@ -306,12 +320,32 @@ class ModelQuery(_Request):
     evaluation: bool = Field(
         default=False, description="Whether the answer also has the figures, comparisons and known failures."
     )
+    model: Model = None
+
+
+class ServedModel(_Response):
+    """One model that is served; `id`, `object`, `created` and `owned_by` are OpenAI's."""
+
+    id: str = Field(description="The name by which calls ask for it.", examples=["sentiment-base"])
+    object: Literal["model"] = "model"
+    created: int = Field(description="When the bundle was made, in seconds since 1970.", examples=[1796083200])
+    owned_by: Literal["sentiment"] = "sentiment"
+    version: str = Field(examples=["1.0.0"])
+    sha256: str = Field(description="Names the bundle's whole content.")
+    labels: list[str] = Field(examples=[["negative", "neutral", "positive"]])
+
+
+class ModelList(_Response):
+    """The models that are served; the first one answers calls that name none."""
+
+    object: Literal["list"] = "list"
+    data: list[ServedModel]
 
 
 class ModelCard(_Response):
-    """The served model: its origin, the limits in force and, if requested, its evaluation."""
+    """A served model: its origin, the limits in force and, if requested, its evaluation."""
 
-    name: str
+    name: str = Field(description="The name by which calls ask for it.")
     version: str
     sha256: str = Field(description="Names the bundle's whole content.")
     service_version: str = Field(description="The version of the service.", examples=["0.1.0"])

@@ -62,11 +62,17 @@ class Settings(BaseSettings):
         description='The bundle to serve: a folder, the tag of a stored one (name:version), "production", or "default" '
         "for the one that ships with the project.",
     )
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Several bundles to serve in place of SENTIMENT_MODEL, separated by commas, each as there or as "
+        'name=bundle: "default, reviews=production, ./tickets". Calls choose one by its name; the first answers those '
+        "that name none.",
+    )
     model_sha256: str | None = Field(
         default=None,
         pattern="^[0-9a-f]{64}$",
-        description="The SHA-256 that the bundle's manifest.json must have, as GET /v1/model gives it; another "
-        "stops the start. By default any. All workers serve the one that was verified at the start.",
+        description="The SHA-256 that the manifest.json of the (first) bundle must have, as GET /v1/model gives it; "
+        "another is not served. By default any.",
     )
     device: Literal["cpu", "cuda"] = Field(
         default="cpu",
@@ -198,7 +204,7 @@ class Settings(BaseSettings):
         description='The form of these lines. "json": one object a line, with client, key name, texts, tokens, bytes.',
     )
 
-    @field_validator("api_keys", "cors_origins", mode="before")
+    @field_validator("models", "api_keys", "cors_origins", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -225,6 +231,13 @@ class Settings(BaseSettings):
     def working_bytes(self) -> int:
         """Memory of all runs of the model at the same time: one of 5,000 tokens, or one of 600 for each thread."""
         return max(128 * 1024 * 1024, self.threads * 12 * 1024 * 1024)
+
+    @model_validator(mode="after")
+    def _models_are_named_once(self) -> "Settings":
+        if {"model", "models"} <= self.model_fields_set:
+            message = f"{PREFIX}MODEL and {PREFIX}MODELS are both set: put the first one at the beginning of the second"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _one_request_fits(self) -> "Settings":

@@ -6,10 +6,10 @@ in ``PROMETHEUS_MULTIPROC_DIR``; a reply adds them up.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -23,12 +23,17 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue
 
-from model_store import Manifest, Prediction
+from model_store import Prediction
 from service.monitoring.processes import WorkerProcesses
-from service.schemas import ErrorCode, LineErrorCode
+from service.schemas import ErrorCode, LineErrorCode, ModelCard
+
+MetricT = TypeVar("MetricT", Counter, Histogram)
 
 Stage = Literal["queue", "tokenize", "inference", "encode"]
 """The stages of a request, in order."""
+
+Exchange = Literal["exchanged", "refused", "failed"]
+"""A worker serves the new bundle; it cannot be verified, so that no worker loads it; a worker cannot load it."""
 
 CloseReason = Literal["head_too_slow", "not_read", "close_too_slow", "gave_way", "too_many"]
 """Why the service cuts off a connection."""
@@ -37,6 +42,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 POWERS_OF_TWO = tuple(2.0**power for power in range(18))
 SHARES = tuple(step / 20 for step in range(1, 21))
 
+EXCHANGES_HELP = "Bundles that were to take the place of a served one, by what came of it."
 WORKER_DEATHS_HELP = "Workers that ended without being told to."
 REQUESTS = Counter("sentiment_requests", "Requests answered.", ["endpoint", "status"])
 REQUEST_SECONDS = Histogram(
@@ -58,17 +64,23 @@ STAGE_SECONDS = Histogram(
 )
 TEXTS_A_REQUEST = Histogram("sentiment_texts_per_batch", "Texts given to the model together.", buckets=POWERS_OF_TWO)
 TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buckets=POWERS_OF_TWO)
-TEXTS = Counter("sentiment_texts", "Texts answered, by label.", ["label"])
-CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", buckets=SHARES)
-UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose answer is not confident.")
-UNREAD = Counter("sentiment_unread_texts", "Texts with so many unknown tokens that the answer is not confident.")
-TOKENS = Counter("sentiment_tokens", "Tokens read.")
-UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.")
-TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.")
+TEXTS = Counter("sentiment_texts", "Texts answered, by model and label.", ["model", "label"])
+CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", ["model"], buckets=SHARES)
+UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose answer is not confident.", ["model"])
+UNREAD = Counter("sentiment_unread_texts", "Texts whose answer is not confident for unknown tokens.", ["model"])
+TOKENS = Counter("sentiment_tokens", "Tokens read.", ["model"])
+UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.", ["model"])
+TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.", ["model"])
 WORKER_DEATHS = Counter("sentiment_worker_deaths", WORKER_DEATHS_HELP)
 OPEN_CONNECTIONS = Gauge("sentiment_open_connections", "Connections of clients.", multiprocess_mode="livesum")
 CLOSED_CONNECTIONS = Counter("sentiment_closed_connections", "Connections that the service cut off.", ["reason"])
-MODEL = Gauge("sentiment_model_info", "1 for the model served.", ["name", "version", "sha256"], multiprocess_mode="max")
+MODEL = Gauge(
+    "sentiment_model_info",
+    "1 for a model that a worker serves, 0 once it serves another in its place.",
+    ["name", "version", "sha256"],
+    multiprocess_mode="livemax",
+)
+EXCHANGES = Counter("sentiment_model_exchanges", EXCHANGES_HELP, ["model", "outcome"])
 PROCESSES = WorkerProcesses()
 REGISTRY.register(PROCESSES)
 
@@ -86,25 +98,54 @@ def render() -> bytes:
     return generate_latest(registry)
 
 
-def worker_death_counter(folder: Path) -> Callable[[], None]:
-    """What the supervisor calls to count a death, in a file among those of the workers.
+class SupervisorMetrics:
+    """What the supervisor counts, in a file among those of the workers: the other metrics of its process are in none.
 
-    The other metrics of its process are not in files.
+    Args:
+        folder: of the files.
     """
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    value = MultiProcessValue()(  # type: ignore[no-untyped-call]
-        "counter", "sentiment_worker_deaths", "sentiment_worker_deaths_total", [], [], WORKER_DEATHS_HELP
-    )
-    return lambda: value.inc(1)
+
+    def __init__(self, folder: Path) -> None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        self._value = MultiProcessValue()  # type: ignore[no-untyped-call]
+        self._deaths = self._value(
+            "counter", "sentiment_worker_deaths", "sentiment_worker_deaths_total", [], [], WORKER_DEATHS_HELP
+        )
+
+    def worker_died(self) -> None:
+        """Count a death."""
+        self._deaths.inc(1)
+
+    def exchanged(self, model: str, outcome: Exchange) -> None:
+        """Count an attempt to exchange a model."""
+        name = "sentiment_model_exchanges"
+        labels = ["model", "outcome"]
+        self._value("counter", name, f"{name}_total", labels, [model, outcome], EXCHANGES_HELP).inc(1)
 
 
-def serving(manifest: Manifest, sha256: str) -> None:
-    """Name the model, and let series start at 0 that would be absent until their first event."""
-    MODEL.labels(manifest.name, manifest.version, sha256).set(1)
-    for label in manifest.label_names:
-        TEXTS.labels(label)
+def serving(card: ModelCard, *, before: ModelCard | None) -> None:
+    """Name a model, and let series start at 0 that would be absent until their first event."""
+    if before:
+        not_serving(before)
+    MODEL.labels(card.name, card.version, card.sha256).set(1)
+    for label in card.labels:
+        TEXTS.labels(card.name, label.name)
+    for metric in (CONFIDENCE, UNCONFIDENT, UNREAD, TOKENS, UNKNOWN_TOKENS, TRUNCATED):
+        metric.labels(card.name)
+    for outcome in get_args(Exchange):
+        EXCHANGES.labels(card.name, outcome)
     for reason in get_args(CloseReason):
         CLOSED_CONNECTIONS.labels(reason)
+
+
+def not_serving(card: ModelCard) -> None:
+    """Say that a model is not served any more."""
+    MODEL.labels(card.name, card.version, card.sha256).set(0)
+
+
+def exchanged(model: str, outcome: Exchange) -> None:
+    """Count an attempt to exchange a model."""
+    EXCHANGES.labels(model, outcome).inc()
 
 
 @cache  # finding the series of a label costs more than counting in it
@@ -123,8 +164,13 @@ def _stage_seconds(stage: Stage) -> Histogram:
 
 
 @cache
-def _texts(label: str) -> Counter:
-    return TEXTS.labels(label)
+def _texts(model: str, label: str) -> Counter:
+    return TEXTS.labels(model, label)
+
+
+@cache
+def _of_model(metric: MetricT, model: str) -> MetricT:
+    return metric.labels(model)
 
 
 def requested(endpoint: str, status: int, *, seconds: float | None = None, error: ErrorCode | None = None) -> None:
@@ -136,27 +182,28 @@ def requested(endpoint: str, status: int, *, seconds: float | None = None, error
         REJECTIONS.labels(error).inc()
 
 
-def answered(predictions: Sequence[Prediction]) -> None:
-    """Count texts that the model was given in one call."""
+def answered(model: str, predictions: Sequence[Prediction]) -> None:
+    """Count texts that a model was given in one call."""
     tokens = 0
+    confidence = _of_model(CONFIDENCE, model)
     by_label: dict[str, int] = {}
     for prediction in predictions:
         tokens += prediction.token_count
         by_label[prediction.label] = by_label.get(prediction.label, 0) + 1
-        CONFIDENCE.observe(prediction.score)
+        confidence.observe(prediction.score)
     for label, count in by_label.items():
-        _texts(label).inc(count)
+        _texts(model, label).inc(count)
     TEXTS_A_REQUEST.observe(len(predictions))
     TOKENS_A_REQUEST.observe(tokens)
-    TOKENS.inc(tokens)
+    _of_model(TOKENS, model).inc(tokens)
     if unknown := sum(prediction.unknown_count for prediction in predictions):
-        UNKNOWN_TOKENS.inc(unknown)
+        _of_model(UNKNOWN_TOKENS, model).inc(unknown)
     if unconfident := sum(prediction.confident is False for prediction in predictions):
-        UNCONFIDENT.inc(unconfident)
+        _of_model(UNCONFIDENT, model).inc(unconfident)
     if unread := sum("unknown_tokens" in prediction.reasons for prediction in predictions):
-        UNREAD.inc(unread)
+        _of_model(UNREAD, model).inc(unread)
     if truncated := sum(prediction.truncated for prediction in predictions):
-        TRUNCATED.inc(truncated)
+        _of_model(TRUNCATED, model).inc(truncated)
 
 
 def unanswered(reasons: Iterable[LineErrorCode]) -> None:

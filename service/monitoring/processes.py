@@ -10,7 +10,7 @@ from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-FILE_OF_WORKER = re.compile(r"gauge_max_(\d+)\.db")
+FILE_OF_WORKER = re.compile(r"gauge_livemax_(\d+)\.db")
 """The file in which a worker that has loaded its model keeps ``sentiment_model_info``."""
 
 GAUGES = {

@@ -43,13 +43,6 @@ class OpenInferenceModel:
         self._card = card
         self._max_numbers = max_numbers
 
-    def check_name(self, name: str, version: str | None) -> None:
-        """Raise ``RequestError`` for a model or a version that is not the one served."""
-        if name != self._card.name or version not in (None, self._card.version):
-            requested = name if version is None else f"{name} {version}"
-            message = f"There is no model {requested}; this server has {self._card.name} {self._card.version}."
-            raise RequestError("not_found", message)
-
     def metadata(self) -> ModelMetadata:
         """The tensors and their columns."""
         labels = [label.name for label in self._card.labels]

@@ -45,7 +45,7 @@ async def server(_: Request) -> Response:
 
     Name and extensions of the server, as KServe's and Triton's clients ask for them.
     """
-    return _json(ServerMetadata(name="sentiment", version="1", extensions=["binary_tensor_data"]))
+    return _json(ServerMetadata(name="sentiment", version="1", extensions=["binary_tensor_data", "model_repository"]))
 
 
 async def live(_: Request) -> Response:
@@ -140,14 +140,14 @@ ENDPOINTS = (
                 path=path,
                 handler=model,
                 metric=MODEL,
-                operation=_operation(f"model{suffix}", ModelMetadata, "not_found"),
+                operation=_operation(f"model{suffix}", ModelMetadata, "unknown_model"),
             ),
             Endpoint(
                 method="GET",
                 path=f"{path}/ready",
                 handler=model_ready,
                 metric=MODEL,
-                operation=_operation(f"model_ready{suffix}", ModelReady, "not_found"),
+                operation=_operation(f"model_ready{suffix}", ModelReady, "unknown_model"),
             ),
             Endpoint(
                 method="POST",
@@ -158,7 +158,12 @@ ENDPOINTS = (
                 media_types=("application/json", "application/octet-stream"),
                 metric=f"{MODEL}/infer",
                 operation=_operation(
-                    f"infer{suffix}", InferResponse, "bad_request", "not_found", request=InferRequest, examples=EXAMPLES
+                    f"infer{suffix}",
+                    InferResponse,
+                    "bad_request",
+                    "unknown_model",
+                    request=InferRequest,
+                    examples=EXAMPLES,
                 ),
             ),
         )
@@ -176,9 +181,11 @@ def _json_length(headers: Headers) -> int | None:
 
 
 def _model(request: Request) -> OpenInferenceModel:
-    """The served model; raises ``RequestError`` if the path names another one."""
-    served: OpenInferenceModel = request.app.state.served.open_inference
-    served.check_name(request.path_params["name"], request.path_params.get("version"))
+    """The model that the path names; raises ``RequestError`` if there is none."""
+    name, version = request.path_params["name"], request.path_params.get("version")
+    served: OpenInferenceModel = request.app.state.served.models.get(
+        name if version is None else f"{name}:{version}"
+    ).open_inference
     return served
 
 

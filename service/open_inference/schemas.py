@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    RootModel,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -153,3 +154,16 @@ class ModelReady(_Object):
 
     name: str
     ready: bool
+
+
+class RepositoryModel(_Object):
+    """A model of this server, loaded or not (extension model_repository)."""
+
+    name: str
+    version: str | None = None
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str | None = None
+
+
+class RepositoryIndex(RootModel[list[RepositoryModel]]):
+    """All models of this server."""

@@ -11,11 +11,12 @@ import logging
 import shutil
 import signal
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import bentoml.serving
 from bentoml._internal.utils import circus as bentoml_circus
@@ -28,6 +29,9 @@ from service.monitoring import metrics
 LOOK_SECONDS = 1.0
 """How often the supervisor looks for dead workers."""
 
+STAGES_SECONDS = 2.0
+"""How often it looks whether a stage has another model."""
+
 MAX_FAILURES = 5
 """Failures of each worker within ``FAILURES_SECONDS`` after which the service ends instead of starting others."""
 
@@ -37,12 +41,18 @@ FAILURES_SECONDS = 300.0
 logger = logging.getLogger("bentoml.supervisor")  # under "bentoml", whose lines BentoML writes out
 
 
-def install_supervisor(*, drain_seconds: float, grace_seconds: float) -> None:
+def install_supervisor(
+    *,
+    drain_seconds: float,
+    grace_seconds: float,
+    renewal: "Callable[[metrics.SupervisorMetrics], Renewal]",
+) -> None:
     """Make ``bentoml serve`` in this process use ``Supervisor``; without effect in other processes.
 
     Args:
         drain_seconds: time from the signal to a worker until it stops listening.
         grace_seconds: time after that for its requests to end. A worker that is not gone then is killed soon after.
+        renewal: makes what finds the models again; what it is given counts for the metrics.
     """
 
     def create_arbiter(
@@ -54,21 +64,64 @@ def install_supervisor(*, drain_seconds: float, grace_seconds: float) -> None:
         if threaded:
             message = "the service runs in the main thread of a process of its own, which `bentoml serve` starts"
             raise RuntimeError(message)
-        folder = _private_folder()
+        folder = private_folder()
+        counts = metrics.SupervisorMetrics(folder / "metrics")
         for watcher in watchers:
             watcher.args = [*watcher.args, "--timeout-graceful-shutdown", str(max(1, round(grace_seconds)))]
             watcher.graceful_timeout = drain_seconds + grace_seconds + 10
             watcher.respawn = True  # BentoML leaves it out in containers, where one of several workers would be missed
-            watcher.hooks["after_reap"] = DeathRecord(folder / "metrics")
+            watcher.hooks["after_reap"] = DeathRecord(folder / "metrics", counts)
         endpoints = {name: f"ipc://{folder / name}" for name in ("endpoint", "pubsub_endpoint")}
-        return Supervisor(watchers, check_delay=LOOK_SECONDS, **endpoints, **options)
+        supervisor = Supervisor(watchers, check_delay=LOOK_SECONDS, **endpoints, **options)
+        supervisor.renewal = RenewalThread(renewal(counts))
+        supervisor.renewal.start()
+        return supervisor
 
     bentoml_circus.create_standalone_arbiter = create_arbiter
     bentoml.serving.ensure_prometheus_dir = _metrics_folder
 
 
+class Renewal(Protocol):
+    """Finds the models again that the workers serve."""
+
+    def renew(self) -> None:
+        """Find all of them again."""
+
+    def renew_stages(self) -> None:
+        """Find those again whose stage has another model than the one that is served."""
+
+
+class RenewalThread(threading.Thread):
+    """Renews the models when it is asked to, and looks at the stages in between."""
+
+    def __init__(self, renewal: Renewal) -> None:
+        super().__init__(name="renewal", daemon=True)
+        self._renewal = renewal
+        self._asked = threading.Event()
+
+    def ask(self) -> None:
+        """Renew all models soon."""
+        self._asked.set()
+
+    def run(self) -> None:
+        """Go on until the process ends."""
+        while True:
+            is_asked = self._asked.wait(STAGES_SECONDS)
+            self._asked.clear()
+            try:
+                self._renewal.renew() if is_asked else self._renewal.renew_stages()
+            except Exception:  # whatever it is, the next attempt may succeed, and what is served stays
+                logger.exception("the models cannot be renewed")
+
+
 class Supervisor(bentoml_circus.Arbiter):
     """BentoML's supervisor, which says in one message why it cannot go on, and holds no socket while it stops."""
+
+    renewal: RenewalThread
+
+    def reload(self, graceful: bool = True, sequential: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - of circus
+        """Renew the models at SIGHUP, where circus would start other workers."""
+        self.renewal.ask()
 
     def start(self, cb: Callable[[Any], Any] | None = None) -> None:
         """Serve until the end."""
@@ -102,9 +155,9 @@ class Supervisor(bentoml_circus.Arbiter):
 class DeathRecord:
     """Called when a worker has ended. One that was not told to is logged and counted; its gauges go."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, counts: metrics.SupervisorMetrics) -> None:
         self._folder = folder
-        self._count = metrics.worker_death_counter(folder)
+        self._counts = counts
         self._failures: deque[float] = deque()
 
     def __call__(
@@ -114,7 +167,7 @@ class DeathRecord:
         mark_process_dead(process_pid, str(self._folder))  # type: ignore[no-untyped-call]
         if watcher.is_stopping() or watcher.is_stopped():
             return
-        self._count()
+        self._counts.worker_died()
         logger.error("worker %d died (%s); another one is started", process_pid, _reason(exit_code))
         if exit_code is not None and exit_code > 0:  # it ended by itself; one that was killed could serve
             self._failed(watcher, arbiter)
@@ -140,7 +193,7 @@ def _reason(exit_code: int | None) -> str:
 _folders: list[Path] = []
 
 
-def _private_folder() -> Path:
+def private_folder() -> Path:
     """This process's folder, which no other user can enter; it is removed when the process ends."""
     if not _folders:
         folder = Path(tempfile.mkdtemp(prefix="sentiment-serve-"))
@@ -150,6 +203,6 @@ def _private_folder() -> Path:
 
 
 def _metrics_folder(*_: object, **__: object) -> str:
-    folder = _private_folder() / "metrics"
+    folder = private_folder() / "metrics"
     folder.mkdir(exist_ok=True)
     return str(folder)

@@ -47,7 +47,7 @@ def test_every_answer_says_whether_it_reaches_the_threshold(http, sure, expected
 def test_a_text_that_was_not_read_is_not_confident_says_why_and_is_counted(http):
     def unread():
         text = http.get("/metrics").text
-        return float(text.partition("\nsentiment_unread_texts_total ")[2].split()[0])
+        return float(text.partition('\nsentiment_unread_texts_total{model="tiny"} ')[2].split()[0])
 
     before = unread()
     (result,) = http.post("/v1/predict", json={"texts": ["привет мир 日本"]}).json()["results"]
@@ -85,7 +85,7 @@ def test_the_protocol_has_a_tensor_of_truth_values(http, expected):
 def test_answers_below_the_threshold_are_counted(http):
     def counted():
         text = http.get("/metrics").text
-        return float(text.partition("\nsentiment_unconfident_texts_total ")[2].split()[0])
+        return float(text.partition('\nsentiment_unconfident_texts_total{model="tiny"} ')[2].split()[0])
 
     before = counted()
     http.post("/v1/predict", json={"texts": TEXTS})

@@ -45,15 +45,16 @@ def test_texts_are_counted_as_they_were_answered(client, model):
     answered = model.predict(texts[:3])
     grown = added(client, lambda: client.post("/v1/predict", json={"texts": texts}))
     assert grown['sentiment_requests_total{endpoint="/v1/predict",status="200"}'] == 1
-    assert grown["sentiment_tokens_total"] == sum(prediction.token_count for prediction in answered)
-    assert grown["sentiment_unknown_tokens_total"] == sum(prediction.unknown_count for prediction in answered) >= 2
-    assert grown["sentiment_truncated_texts_total"] == 1
-    assert grown["sentiment_confidence_count"] == 3
+    assert grown['sentiment_tokens_total{model="tiny"}'] == sum(prediction.token_count for prediction in answered)
+    unknown = sum(prediction.unknown_count for prediction in answered)
+    assert grown['sentiment_unknown_tokens_total{model="tiny"}'] == unknown >= 2
+    assert grown['sentiment_truncated_texts_total{model="tiny"}'] == 1
+    assert grown['sentiment_confidence_count{model="tiny"}'] == 3
     assert grown['sentiment_text_errors_total{reason="empty_text"}'] == 1
     assert grown['sentiment_text_errors_total{reason="too_many_characters"}'] == 1
     for label in model.manifest.label_names:
         count = sum(prediction.label == label for prediction in answered)
-        assert grown[f'sentiment_texts_total{{label="{label}"}}'] == count
+        assert grown[f'sentiment_texts_total{{label="{label}",model="tiny"}}'] == count
 
 
 def test_a_request_without_an_answer_is_counted_by_its_reason(client):

@@ -167,7 +167,7 @@ def test_the_metadata_fits_what_infer_gives(client, path):
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/v2", {"name": "sentiment", "version": "1", "extensions": ["binary_tensor_data"]}),
+        ("/v2", {"name": "sentiment", "version": "1", "extensions": ["binary_tensor_data", "model_repository"]}),
         ("/v2/health/live", {"live": True}),
         ("/v2/health/ready", {"ready": True}),
         ("/v2/models/tiny/ready", {"name": "tiny", "ready": True}),
@@ -257,7 +257,7 @@ def test_a_body_that_is_no_json_or_another_kind(client):
 @pytest.mark.usefixtures("inside")
 def test_a_tensor_that_would_be_mostly_padding_is_refused(client, monkeypatch):
     served = importlib.import_module("service.app").state.served
-    monkeypatch.setattr(served.open_inference, "_max_numbers", 4 * 300 * 24 - 1)
+    monkeypatch.setattr(served.models.get().open_inference, "_max_numbers", 4 * 300 * 24 - 1)
     texts = ["fine " * 300, "fine", "fine", "fine"]
     response = client.post(INFER, json={"inputs": [tensor(*texts)], "outputs": [{"name": "representations"}]})
     status, message = error_of(response)

@@ -93,7 +93,7 @@ def test_the_evaluation_comes_only_when_asked_for(client):
 
 
 def test_the_shipped_models_answer_is_kilobytes():
-    card = model_card(SentimentModel.load(), Settings())
+    card = model_card("a", SentimentModel.load(), Settings())
     assert len(model_summary(card)) < 10_000 < len(card.model_dump_json())
 
 

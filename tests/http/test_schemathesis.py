@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from service.endpoints import Body
 from service.routes import ENDPOINTS
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,7 @@ CASES = 200
 """Of each operation, valid ones and as many invalid ones."""
 
 OPERATIONS = [(endpoint.path, endpoint.method) for endpoint in ENDPOINTS if endpoint.operation]
+WITH_BODY = [(endpoint.path, endpoint.method) for endpoint in ENDPOINTS if endpoint.body is not Body.NONE]
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -63,7 +65,7 @@ def api(server):
     ("path", "method", "mode"),
     [
         *((*operation, GenerationMode.POSITIVE) for operation in OPERATIONS),
-        *((*operation, GenerationMode.NEGATIVE) for operation in OPERATIONS if operation[1] == "POST"),
+        *((*operation, GenerationMode.NEGATIVE) for operation in WITH_BODY),
     ],
 )
 def test_the_service_does_what_its_document_says(api, server, path, method, mode):

@@ -49,13 +49,13 @@ def test_every_setting_can_be_set(monkeypatch):
         "api_keys": ("0123456789abcdef", "fedcba9876543210"),
         "cors_origins": ("https://a.example", "http://localhost:8000"),
     }
-    assert set(values) | set(lists) == set(Settings.model_fields)
+    assert set(values) | set(lists) | {"models"} == set(Settings.model_fields)
     for name, value in values.items():
         monkeypatch.setenv(f"SENTIMENT_{name.upper()}", str(value))
     for name, parts in lists.items():
         monkeypatch.setenv(f"SENTIMENT_{name.upper()}", " , ".join(parts))
     settings = read_settings()
-    assert settings.model_dump(exclude=set(lists)) == values
+    assert settings.model_dump(exclude={*lists, "models"}) == values
     assert tuple(key.get_secret_value() for key in settings.api_keys) == lists["api_keys"]
     assert settings.cors_origins == lists["cors_origins"]
 
@@ -175,4 +175,12 @@ def test_variables_that_kubernetes_sets_for_a_service_of_this_name_are_no_settin
 def test_a_hash_that_is_none_is_refused(monkeypatch, value):
     monkeypatch.setenv("SENTIMENT_MODEL_SHA256", value)
     with pytest.raises(SettingsError, match=f"SENTIMENT_MODEL_SHA256={value}: "):
+        read_settings()
+
+
+def test_several_models_take_the_place_of_one(monkeypatch):
+    monkeypatch.setenv("SENTIMENT_MODELS", " default, reviews=production ,./tickets ")
+    assert read_settings().models == ("default", "reviews=production", "./tickets")
+    monkeypatch.setenv("SENTIMENT_MODEL", "default")
+    with pytest.raises(SettingsError, match="SENTIMENT_MODEL and SENTIMENT_MODELS are both set"):
         read_settings()

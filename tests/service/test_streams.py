@@ -47,7 +47,7 @@ def stream(answers, client, *, query=b""):
 
     async def run():
         executor = InferenceExecutor(1)
-        await BulkHandler(answers, executor, max_line_bytes=1000, stall_seconds=0.2, idle_seconds=0.5)(
+        await BulkHandler(lambda _: answers, executor, max_line_bytes=1000, stall_seconds=0.2, idle_seconds=0.5)(
             scope, client.receive, client.send
         )
         executor.close()

@@ -9,11 +9,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind
 from starlette.testclient import TestClient
 
-from model_store import SentimentModel
 from service.middleware.limits import RequestLimitMiddleware
 from service.middleware.stack import build_middleware
 from service.routes import TABLE, create_app, serve
 from service.settings import Settings
+from tests.support.served import served_models
 
 STAGES = ["queue", "tokenize", "inference", "encode"]
 SETTINGS = Settings()
@@ -25,7 +25,7 @@ def traced(tiny_bundle, *, sampler=None):
     provider = TracerProvider(sampler=sampler)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     app = create_app(SETTINGS, tracer=provider.get_tracer("sentiment"))
-    app.state.served = serve(SentimentModel.load(tiny_bundle), SETTINGS)
+    app.state.served = serve(served_models(tiny_bundle, settings=SETTINGS), SETTINGS)
     return TestClient(OpenTelemetryMiddleware(app, tracer_provider=provider)), exporter
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import threading
 from types import SimpleNamespace
 
 import bentoml.serving
@@ -9,11 +10,13 @@ import pytest
 from _bentoml_impl.server import serving
 from bentoml._internal.utils import circus as bentoml_circus
 from circus.arbiter import Arbiter
+from circus.sighandler import SysHandler
 from circus.watcher import Watcher
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue
 
+from service.monitoring.metrics import SupervisorMetrics
 from service.server import supervisor
 from service.server.supervisor import MAX_FAILURES, DeathRecord, Supervisor, install_supervisor
 
@@ -39,11 +42,14 @@ def test_circus_calls_the_hook_with_these_arguments():
     source = inspect.getsource(Watcher.reap_process)
     assert 'call_hook("after_reap", process_status=' in source
     assert all(f'"{name}"' in source for name in ("process_pid", "exit_code"))
+    assert "self.reload()" in inspect.getsource(SysHandler.handle_hup)
     assert "self.sockets.close_all()" in inspect.getsource(Arbiter.stop_controller_and_close_sockets)
 
 
 def test_workers_are_stopped_in_time_replaced_and_recorded(tmp_path):
-    install_supervisor(drain_seconds=2, grace_seconds=30)
+    renewed = threading.Event()
+    renewal = SimpleNamespace(renew=renewed.set, renew_stages=lambda: None)
+    install_supervisor(drain_seconds=2, grace_seconds=30, renewal=lambda _: renewal)
     assert bentoml.serving.ensure_prometheus_dir() == str(tmp_path / "metrics")
     watcher = bentoml.serving.create_watcher(name="service", args=["-m", "worker"])
     arbiter = bentoml_circus.create_standalone_arbiter([watcher], sockets=[])
@@ -55,6 +61,8 @@ def test_workers_are_stopped_in_time_replaced_and_recorded(tmp_path):
         assert watcher.graceful_timeout > 32
         assert watcher.respawn
         assert isinstance(watcher.hooks["after_reap"], DeathRecord)
+        arbiter.reload(graceful=True, sequential=False)  # as circus does at SIGHUP
+        assert renewed.wait(10)
     finally:
         arbiter.ctrl.sys_hdl.stop()
 
@@ -72,7 +80,7 @@ def series(folder):
 def test_a_death_is_logged_and_counted_and_its_gauges_go(tmp_path, caplog):
     gauge = MultiProcessValue(lambda: 4711)("gauge", "busy", "busy", [], [], "", multiprocess_mode="livesum")
     gauge.set(3)
-    record = DeathRecord(tmp_path)
+    record = DeathRecord(tmp_path, SupervisorMetrics(tmp_path))
     assert series(tmp_path) == {"busy": 3, "sentiment_worker_deaths_total": 0}
     record(watcher=watcher(), arbiter=None, process_pid=4711, exit_code=-9, process_status=2, time=0)
     assert series(tmp_path) == {"sentiment_worker_deaths_total": 1}
@@ -80,7 +88,7 @@ def test_a_death_is_logged_and_counted_and_its_gauges_go(tmp_path, caplog):
 
 
 def test_an_end_that_was_asked_for_is_no_death(tmp_path, caplog):
-    record = DeathRecord(tmp_path)
+    record = DeathRecord(tmp_path, SupervisorMetrics(tmp_path))
     record(watcher=watcher(stopping=True), arbiter=None, process_pid=4711, exit_code=0)
     assert series(tmp_path) == {"sentiment_worker_deaths_total": 0}
     assert caplog.messages == []
@@ -90,7 +98,7 @@ def test_a_service_whose_workers_fail_one_after_the_other_ends(tmp_path, caplog)
     caplog.set_level(logging.CRITICAL)
     asked = []
     arbiter = SimpleNamespace(loop=SimpleNamespace(add_callback=asked.append), give_up="give up")
-    record = DeathRecord(tmp_path)
+    record = DeathRecord(tmp_path, SupervisorMetrics(tmp_path))
     for _ in range(MAX_FAILURES - 1):
         record(watcher=watcher(), arbiter=arbiter, process_pid=1, exit_code=3)
         record(watcher=watcher(), arbiter=arbiter, process_pid=1, exit_code=-9)  # killed, which is not its failure

@@ -1,0 +1,1 @@
+"""The models that are served: which ones, loaded, exchanged under load."""

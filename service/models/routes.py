@@ -1,0 +1,101 @@
+"""The endpoints about the models themselves: which there are, and how they are exchanged."""
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.endpoints import Endpoint, Operation
+from service.errors import RequestError
+from service.models.exchange import ModelExchange
+from service.models.served import ServedModels
+from service.open_inference.schemas import RepositoryIndex, RepositoryModel
+from service.schemas import ErrorCode, ModelList, ProtocolError
+
+REPOSITORY = "/v2/repository"
+MODEL = f"{REPOSITORY}/models/{{name}}"
+
+KEY_NEEDED = "Without API keys nobody may load or unload models: set SENTIMENT_API_KEYS."
+
+
+async def models(request: Request) -> Response:
+    """Models.
+
+    The models that are served, in the form of OpenAI's list. A call chooses one by the member `model`; the first one
+    answers calls that name none.
+    """
+    return _json(_served(request).list())
+
+
+async def index(request: Request) -> Response:
+    """Open Inference Protocol: repository.
+
+    The models that this server was given, loaded or not.
+    """
+    return _json(_served(request).index())
+
+
+async def load(request: Request) -> Response:
+    """Open Inference Protocol: load.
+
+    Finds the model's bundle again, verifies it, loads it beside the one that is served, and exchanges them; requests
+    under way end with the one before. A bundle that cannot be served changes nothing. Other workers follow within a
+    second. Needs an API key, also where other calls need none.
+    """
+    name = request.path_params["name"]
+    await _exchange(request).load(name)
+    return _json(_served(request).state(name))
+
+
+async def unload(request: Request) -> Response:
+    """Open Inference Protocol: unload.
+
+    The model answers no more calls until it is loaded again. Other workers follow within a second. Needs an API key,
+    also where other calls need none.
+    """
+    name = request.path_params["name"]
+    await _exchange(request).unload(name)
+    return _json(_served(request).state(name))
+
+
+def _operation(identifier: str, response: type[BaseModel], *errors: ErrorCode) -> Operation:
+    return Operation(id=f"protocol_repository_{identifier}", response=response, errors=errors, error=ProtocolError)
+
+
+ENDPOINTS = (
+    Endpoint(method="GET", path="/v1/models", handler=models, operation=Operation(id="models", response=ModelList)),
+    Endpoint(
+        method="POST",
+        path=f"{REPOSITORY}/index",
+        handler=index,
+        operation=_operation("index", RepositoryIndex),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{MODEL}/load",
+        handler=load,
+        operation=_operation("load", RepositoryModel, "unknown_model", "bad_model"),
+    ),
+    Endpoint(
+        method="POST",
+        path=f"{MODEL}/unload",
+        handler=unload,
+        operation=_operation("unload", RepositoryModel, "unknown_model"),
+    ),
+)
+
+
+def _served(request: Request) -> ServedModels:
+    served: ServedModels = request.app.state.served.models
+    return served
+
+
+def _exchange(request: Request) -> ModelExchange:
+    """What exchanges models; raises ``RequestError`` where no API keys protect it."""
+    exchange: ModelExchange | None = request.app.state.served.exchange
+    if exchange is None:
+        raise RequestError("unauthorized", KEY_NEEDED)
+    return exchange
+
+
+def _json(answer: BaseModel) -> Response:
+    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
