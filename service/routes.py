@@ -1,7 +1,7 @@
 """The endpoints of the service in one table, and the application made from it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -17,6 +17,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from model_store import SentimentModel
+from service.adapters.adapted_model import AdaptedModel
+from service.adapters.table import adapter_endpoints
 from service.answers import Answer, response
 from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
@@ -227,6 +229,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 TABLE = EndpointTable(ENDPOINTS)
 
 
+def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """All endpoints, with those of the adapters that are switched on."""
+    return (*ENDPOINTS, *adapter_endpoints(settings.adapters))
+
+
 @dataclass(frozen=True)
 class Served:
     """The objects that the handlers use, made once the model is loaded."""
@@ -235,6 +242,7 @@ class Served:
     executor: InferenceExecutor
     bulk: BulkHandler
     open_inference: OpenInferenceModel
+    adapted: AdaptedModel
     shutdown: GracefulShutdown
     card: bytes
     summary: bytes
@@ -262,17 +270,17 @@ def serve(model: SentimentModel, settings: Settings) -> Served:
             idle_seconds=settings.stream_idle_seconds,
         ),
         open_inference=OpenInferenceModel(predictor, card, max_numbers=settings.max_request_numbers),
+        adapted=AdaptedModel(predictor, card, settings),
         shutdown=GracefulShutdown(settings.drain_seconds),
         card=card.model_dump_json().encode(),
         summary=model_summary(card),
-        openapi=openapi(card, ENDPOINTS),
+        openapi=openapi(card, endpoints_of(settings)),
     )
 
 
-def create_app(
-    settings: Settings, *, endpoints: Sequence[Endpoint] = ENDPOINTS, tracer: Tracer | None = None
-) -> Starlette:
+def create_app(settings: Settings, *, tracer: Tracer | None = None) -> Starlette:
     """The application with its layers; ``app.state.served`` has to be set before the first request."""
+    endpoints = endpoints_of(settings)
     app = Starlette(
         routes=[Route(endpoint.path, endpoint.handler, methods=[endpoint.method]) for endpoint in endpoints],
         middleware=build_middleware(settings, EndpointTable(endpoints), tracer=tracer),
