@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from model_store import BundleError, DeviceError, require_device
 from service import routes
+from service.adapters.table import adapter_endpoints
 from service.middleware.stack import service_class
 from service.models.exchange import ModelExchange, PinRenewal, load_pinned
 from service.models.loaded import ModelLoader
@@ -29,6 +30,7 @@ from service.settings import SettingsError, read_settings
 try:
     settings = read_settings()
     requested = references(settings)
+    adapter_endpoints(settings.adapters)
     require_device(settings.device)
 except (SettingsError, DeviceError) as error:
     raise SystemExit(str(error)) from None
@@ -85,7 +87,7 @@ class SentimentService:
         file = PinFile.of_supervisor()
         pins = file.read() if file else pinned(read_all(requested))
         loader = ModelLoader(settings)
-        models = load_pinned(pins, loader, routes.ENDPOINTS)
+        models = load_pinned(pins, loader, routes.endpoints_of(settings))
         self._exchange = ModelExchange(dict(zip(pins, requested, strict=True)), models, loader, file)
         state.served = routes.serve(models, settings, exchange=self._exchange)
 

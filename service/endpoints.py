@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.routing import compile_path
 from starlette.types import Scope
 
+from service.errors import ErrorForm, envelope
 from service.schemas import ErrorCode, ErrorResponse
 
 
@@ -63,6 +64,7 @@ class Endpoint:
         needs_key: whether an API key is needed if the operator has set some.
         metric: the label ``endpoint`` in the metrics; the path by default.
         logged: whether a request leaves a line in the access log.
+        error_form: how its errors are written.
         is_page: whether the answers are files of the pages, which browsers may keep.
         operation: what the OpenAPI document says; None leaves the endpoint out of it.
     """
@@ -75,6 +77,7 @@ class Endpoint:
     needs_key: bool = True
     metric: str = ""
     logged: bool = True
+    error_form: ErrorForm = envelope
     is_page: bool = False
     operation: Operation | None = None
 
@@ -89,21 +92,23 @@ UNLISTED = Endpoint(method="GET", path="", handler=_unlisted, metric="elsewhere"
 
 
 class EndpointTable:
-    """Finds the endpoint at a path."""
+    """Finds the endpoint of a method at a path."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
-        self._fixed: dict[str, Endpoint] = {}
+        self._methods: dict[tuple[str, str], Endpoint] = {}
+        self._fixed: dict[str, Endpoint] = {}  # for methods that a path does not take
         self._patterns: list[tuple[re.Pattern[str], Endpoint]] = []
         for endpoint in self.endpoints:
             if "{" in endpoint.path:
                 self._patterns.append((compile_path(endpoint.path)[0], endpoint))
             else:
-                self._fixed[endpoint.path] = endpoint
+                self._methods[endpoint.method, endpoint.path] = endpoint
+                self._fixed.setdefault(endpoint.path, endpoint)
 
-    def at(self, path: str) -> Endpoint:
-        """The endpoint at a path, ``UNLISTED`` if there is none."""
-        if endpoint := self._fixed.get(path):
+    def at(self, path: str, method: str = "GET") -> Endpoint:
+        """The endpoint at a path, if possible of this method; ``UNLISTED`` if there is none."""
+        if endpoint := self._methods.get((method, path)) or self._fixed.get(path):
             return endpoint
         return next((endpoint for pattern, endpoint in self._patterns if pattern.match(path)), UNLISTED)
 

@@ -1,6 +1,6 @@
 """One table from error to status, and one envelope for every response that is not a 2xx."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -79,6 +79,15 @@ class RequestError(Exception):
     def response(self) -> Response:
         """A response for ``ErrorEnvelopeMiddleware``, which writes the body on the way out."""
         return _ErrorResponse(self)
+
+
+ErrorForm = Callable[[RequestError, int, str], tuple[int, bytes]]
+"""From an error, its status and the request's id to the status and the body that are sent."""
+
+
+def envelope(error: RequestError, status: int, request_id: str) -> tuple[int, bytes]:
+    """The form of all errors but those of protocols that have one of their own."""
+    return status, error.body(request_id)
 
 
 class ClientGoneError(Exception):

@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.bulk import NDJSON
 from service.endpoints import Body, Endpoint, Operation
-from service.errors import ERRORS
+from service.errors import ERRORS, RequestError
 from service.open_inference.schemas import InferRequest
 from service.request_body import POSITIONAL
 from service.schemas import ErrorCode, ModelCard, PredictRequest, RepresentRequest
@@ -190,7 +190,8 @@ def _error_responses(endpoint: Endpoint, operation: Operation) -> dict[str, Any]
     codes += ["internal_error", *BODY_ERRORS[endpoint.body], *operation.errors]
     by_status: dict[int, list[ErrorCode]] = {}
     for code in codes:
-        by_status.setdefault(ERRORS[code].status, []).append(code)
+        status, _ = endpoint.error_form(RequestError(code), ERRORS[code].status, "")
+        by_status.setdefault(status, []).append(code)
     return {
         str(status): {
             "description": "\n".join(f"`{code}`: {ERRORS[code].message}" for code in by_status[status]),

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sys import getsizeof
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
+from model_store.model import pooled
+from model_store.scoring.groups import token_groups
 from service import sentences as splitter
 from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
@@ -39,6 +41,13 @@ class UnansweredTextError(Exception):
         self.code = code
         self.message = message
         metrics.TEXT_ERRORS.labels(code).inc()
+
+
+class Embeddings(NamedTuple):
+    """Vectors, (texts, 2 * width), and the number of tokens that the model read for them."""
+
+    vectors: NDArray[np.float32]
+    token_count: int
 
 
 class Predictor:
@@ -127,18 +136,41 @@ class Predictor:
 
         return Answer(self._name, Lazy(len(indices), build), errors)
 
-    def predict_all(self, texts: Sequence[str], *, layers: Sequence[int] = ()) -> list[Prediction]:
+    def predict_all(
+        self, texts: Sequence[str], *, layers: Sequence[int] = (), truncate: Truncation = "never"
+    ) -> list[Prediction]:
         """Predictions for a caller that cannot leave a text without an answer.
 
         Raises:
             RequestError: as ``represent``; ``bad_request`` for the first text that cannot be answered.
         """
-        tokenized, errors = self._tokenize_all(texts, "never")
+        tokenized = self._answerable(texts, truncate)
+        layers = self._layers(layers)
+        self._check_numbers(tokenized, layers)
+        return self._run(tokenized, layers=layers)
+
+    def embed_all(self, texts: Sequence[str], *, truncate: Truncation = "never") -> Embeddings:
+        """One vector for each text, as ``SentimentModel.embed``, for such a caller.
+
+        Representations are pooled group by group, so that a group's are in memory and not all.
+
+        Raises:
+            RequestError: as ``predict_all``, without its limit on numbers.
+        """
+        tokenized = self._answerable(texts, truncate)
+        groups = list(token_groups(tokenized))
+        numbers = 2 * self._model.manifest.architecture.representation_size * len(texts)
+        largest = max(self._bytes_of(group, explain=False, layers=[-1]) for group in groups)
+        current_request().reserve(largest + numbers * BYTES_PER_NUMBER)
+        vectors = [pooled(one.representations[-1]) for group in groups for one in self._compute(group, layers=[-1])]
+        return Embeddings(np.stack(vectors), sum(map(len, tokenized)))
+
+    def _answerable(self, texts: Sequence[str], truncate: Truncation) -> list[TokenizedText]:
+        """All texts as tokens; raises ``RequestError`` for the first that cannot be answered."""
+        tokenized, errors = self._tokenize_all(texts, truncate)
         if errors:
             raise RequestError("bad_request", f"text {errors[0].index}: {errors[0].message}")
-        layers = self._layers(layers)
-        self._check_numbers(tokenized.values(), layers)
-        return self._run(list(tokenized.values()), layers=layers)
+        return list(tokenized.values())
 
     def _tokenize_all(
         self, texts: Sequence[str], truncate: Truncation
@@ -174,9 +206,15 @@ class Predictor:
     def _run(
         self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
     ) -> list[Prediction]:
+        """Reserve memory, and run the model."""
+        current_request().reserve(self._bytes_of(texts, explain=explain, layers=layers))
+        return self._compute(texts, explain=explain, layers=layers)
+
+    def _compute(
+        self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
+    ) -> list[Prediction]:
         """Run the model. It stops between two batches once the request is over."""
         context = current_request()
-        context.reserve(self._bytes_of(texts, explain=explain, layers=layers))
         with context.stage("inference"):
             predictions = self._model.predict_tokenized(
                 texts, explain=explain, layers=layers, before_each_run=context.check

@@ -1,7 +1,7 @@
 """The endpoints of the service in one table, and the application made from it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from service.adapters.table import adapter_endpoints
 from service.answers import Answer, response
 from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
@@ -232,6 +233,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 TABLE = EndpointTable(ENDPOINTS)
 
 
+def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """All endpoints, with those of the adapters that are switched on."""
+    return (*ENDPOINTS, *adapter_endpoints(settings.adapters))
+
+
 @dataclass(frozen=True)
 class Served:
     """The objects that the handlers use, made once the models are loaded.
@@ -270,10 +276,9 @@ def serve(models: ServedModels, settings: Settings, *, exchange: ModelExchange |
     )
 
 
-def create_app(
-    settings: Settings, *, endpoints: Sequence[Endpoint] = ENDPOINTS, tracer: Tracer | None = None
-) -> Starlette:
+def create_app(settings: Settings, *, tracer: Tracer | None = None) -> Starlette:
     """The application with its layers; ``app.state.served`` has to be set before the first request."""
+    endpoints = endpoints_of(settings)
     app = Starlette(
         routes=[Route(endpoint.path, endpoint.handler, methods=[endpoint.method]) for endpoint in endpoints],
         middleware=build_middleware(settings, EndpointTable(endpoints), tracer=tracer),

@@ -48,6 +48,10 @@ def _cores_per_worker(values: dict[str, Any]) -> int:
     return max(1, usable_cores() // workers)
 
 
+AdapterName = Literal["tei", "huggingface", "vllm", "infinity", "openai"]
+"""Servers whose APIs can be switched on, see ``service.adapters``."""
+
+
 class SettingsError(ValueError):
     """An invalid setting; the message names the variable, its value and what was expected."""
 
@@ -195,6 +199,11 @@ class Settings(BaseSettings):
         default=(),
         description="Origins whose pages may call the service, separated by commas, or *. None by default.",
     )
+    adapters: Annotated[tuple[AdapterName, ...], NoDecode] = Field(
+        default=(),
+        description="Other servers whose APIs are answered, too, separated by commas: tei, huggingface, vllm or "
+        "infinity, openai. None by default.",
+    )
     access_log: bool = Field(
         default=True,
         description="Whether every request leaves a line in the log: its id, path, status and time, never its text.",
@@ -204,7 +213,7 @@ class Settings(BaseSettings):
         description='The form of these lines. "json": one object a line, with client, key name, texts, tokens, bytes.',
     )
 
-    @field_validator("models", "api_keys", "cors_origins", mode="before")
+    @field_validator("models", "api_keys", "cors_origins", "adapters", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

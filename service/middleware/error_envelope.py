@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class ErrorEnvelopeMiddleware:
-    """Gives every request an id, finds its endpoint, and gives every error the same form. It never raises."""
+    """Gives every request an id, finds its endpoint, and gives every error its endpoint's form. It never raises."""
 
     def __init__(self, app: ASGIApp, *, table: EndpointTable, access_log: bool = True) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class ErrorEnvelopeMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        set_endpoint(scope, self._table.at(scope["path"]))
+        set_endpoint(scope, self._table.at(scope["path"], scope["method"]))
         record = RequestRecord()
         reply = _Reply(scope, send, record)
 
@@ -89,7 +89,9 @@ class _Reply:
         self.record = record
         self._send = send
         self._has_body = scope["method"] != "HEAD"
-        self._is_open_inference = scope["path"].startswith("/v2")
+        # Also what is not in the table has the protocol's form there.
+        is_open_inference = scope["path"].startswith("/v2")
+        self._form = open_inference_error if is_open_inference else endpoint_of(scope).error_form
         self._started = False
 
     async def send(self, message: Message) -> None:
@@ -112,9 +114,8 @@ class _Reply:
         if self._started:
             return
         self._started = True
-        self.status = status or error.status
+        self.status, body = self._form(error, status or error.status, self.request_id)
         self.error = error.code
-        body = open_inference_error(error) if self._is_open_inference else error.body(self.request_id)
         start: Message = {"type": "http.response.start", "status": self.status, "headers": []}
         outgoing = MutableHeaders(scope=start)
         outgoing.update(headers or {})
@@ -128,9 +129,9 @@ class _Reply:
         await self._send({"type": "http.response.body", "body": sent})
 
 
-def open_inference_error(error: RequestError) -> bytes:
+def open_inference_error(error: RequestError, status: int, _: str) -> tuple[int, bytes]:
     """The error as the clients of the Open Inference Protocol expect it."""
-    return ProtocolError(error=error.message).model_dump_json().encode()
+    return status, ProtocolError(error=error.message).model_dump_json().encode()
 
 
 def _request_id(headers: Headers) -> str:

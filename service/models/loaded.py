@@ -6,6 +6,7 @@ from pathlib import Path
 
 from model_store import BundleError, SentimentModel, bundle
 from model_store.working_memory import WorkingMemory
+from service.adapters.adapted_model import AdaptedModel
 from service.model_card import model_card, model_summary
 from service.open_inference.model import OpenInferenceModel
 from service.predictor import Predictor
@@ -19,13 +20,14 @@ class LoadedModel:
 
     Attributes:
         name: by which calls ask for it.
-        predictor, open_inference: what answers calls.
+        predictor, open_inference, adapted: what answers calls.
         card: all that is known of it.
     """
 
     name: str
     predictor: Predictor
     open_inference: OpenInferenceModel
+    adapted: AdaptedModel
     card: ModelCard
 
     @cached_property
@@ -78,4 +80,4 @@ class ModelLoader:
         card = model_card(name, model, self._settings)
         predictor = Predictor(model, self._settings, name=name)
         served = OpenInferenceModel(predictor, card, max_numbers=self._settings.max_request_numbers)
-        return LoadedModel(name, predictor, served, card)
+        return LoadedModel(name, predictor, served, AdaptedModel(predictor, card, self._settings), card)

@@ -9,7 +9,7 @@ from service.errors import RequestError
 from service.models.exchange import ModelExchange
 from service.models.served import ServedModels
 from service.open_inference.schemas import RepositoryIndex, RepositoryModel
-from service.schemas import ErrorCode, ModelList, ProtocolError
+from service.schemas import ErrorCode, ModelList, ProtocolError, ServedModel
 
 REPOSITORY = "/v2/repository"
 MODEL = f"{REPOSITORY}/models/{{name}}"
@@ -24,6 +24,14 @@ async def models(request: Request) -> Response:
     answers calls that name none.
     """
     return _json(_served(request).list())
+
+
+async def model(request: Request) -> Response:
+    """Model of the list.
+
+    One of them.
+    """
+    return _json(_served(request).get(request.path_params["name"]).entry())
 
 
 async def index(request: Request) -> Response:
@@ -63,6 +71,12 @@ def _operation(identifier: str, response: type[BaseModel], *errors: ErrorCode) -
 
 ENDPOINTS = (
     Endpoint(method="GET", path="/v1/models", handler=models, operation=Operation(id="models", response=ModelList)),
+    Endpoint(
+        method="GET",
+        path="/v1/models/{name}",
+        handler=model,
+        operation=Operation(id="model_entry", response=ServedModel, errors=("unknown_model",)),
+    ),
     Endpoint(
         method="POST",
         path=f"{REPOSITORY}/index",

@@ -1,8 +1,9 @@
-"""The interpreter that has the clients, which do not belong to the project's environment.
+"""The interpreter that has the clients: the project's own, or one that has those which would clash with it.
 
-``CLIENTS_PYTHON`` names it:
+``CLIENTS_PYTHON`` names the other one:
 
-    python -m venv clients && clients/bin/pip install kserve 'tritonclient[http]' openapi-python-client
+    python -m venv clients && clients/bin/pip install kserve openapi-python-client langchain-openai \\
+        llama-index-embeddings-text-embeddings-inference
     CLIENTS_PYTHON=clients/bin/python python -m pytest tests/clients
 """
 
@@ -26,5 +27,6 @@ def python(*arguments: str, folder: Path | None = None) -> subprocess.CompletedP
 
 def skip_without(package: str) -> None:
     """Skip the test if that interpreter lacks a package."""
-    if python("-c", f"import {package}").returncode:
+    # Found, not imported, which takes some of them seconds.
+    if python("-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{package}') is None)").returncode:
         pytest.skip(f"{PYTHON} does not have {package}; set CLIENTS_PYTHON to one that does")

@@ -17,6 +17,7 @@ PATHS = {
     "/v1/bulk",
     "/v1/model",
     "/v1/models",
+    "/v1/models/{name}",
     "/v2/repository/index",
     "/v2/repository/models/{name}/load",
     "/v2/repository/models/{name}/unload",

@@ -48,6 +48,7 @@ def test_every_setting_can_be_set(monkeypatch):
     lists = {
         "api_keys": ("0123456789abcdef", "fedcba9876543210"),
         "cors_origins": ("https://a.example", "http://localhost:8000"),
+        "adapters": ("tei", "openai"),
     }
     assert set(values) | set(lists) | {"models"} == set(Settings.model_fields)
     for name, value in values.items():
@@ -58,6 +59,7 @@ def test_every_setting_can_be_set(monkeypatch):
     assert settings.model_dump(exclude={*lists, "models"}) == values
     assert tuple(key.get_secret_value() for key in settings.api_keys) == lists["api_keys"]
     assert settings.cors_origins == lists["cors_origins"]
+    assert settings.adapters == lists["adapters"]
 
 
 def test_the_processors_are_divided_among_the_workers(monkeypatch):

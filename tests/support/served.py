@@ -8,7 +8,7 @@ from service.models.loaded import ModelLoader
 from service.models.pins import pinned
 from service.models.references import ModelReference, read_all
 from service.models.served import ServedModels
-from service.routes import ENDPOINTS
+from service.routes import endpoints_of
 from service.settings import Settings
 
 
@@ -16,4 +16,4 @@ def served_models(*folders: Path, settings: Settings, names: Sequence[str] = ())
     """The models in these folders, under these names or their own."""
     named = [*names, *[None] * (len(folders) - len(names))]
     requested = [ModelReference(name, str(folder)) for name, folder in zip(named, folders, strict=True)]
-    return load_pinned(pinned(read_all(requested)), ModelLoader(settings), ENDPOINTS)
+    return load_pinned(pinned(read_all(requested)), ModelLoader(settings), endpoints_of(settings))

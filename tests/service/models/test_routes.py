@@ -61,6 +61,11 @@ def test_the_models_are_listed_in_openais_form(http):
     ]
 
 
+def test_one_of_the_list(http):
+    assert http.get("/v1/models/second").json()["labels"] == ["negative", "neutral", "positive"]
+    assert http.get("/v1/models/third").status_code == 404
+
+
 def test_a_model_is_exchanged_by_a_call(http, renew):
     renew("2")
     assert http.post(LOAD).json() == {"name": "first", "version": "2", "state": "READY"}
