@@ -66,7 +66,8 @@ class TextFile:
         try:
             return number, line.decode(self._encoding), None
         except UnicodeDecodeError as error:
-            reason = f"byte {error.start + 1:,} of the line (0x{line[error.start]:02X}) is not {self._encoding}"
+            byte = f"byte {error.start + 1:,} of the line (0x{line[error.start]:02X})"
+            reason = f"{byte} is not {self._encoding}; name the file's encoding with --encoding, such as cp1252"
             # Delimiters and quotes are ASCII, so the record that the line belongs to can still be found.
             return number, line.decode("ascii", errors="replace"), BadRow(number, "invalid_text", reason)
 
@@ -179,19 +180,19 @@ def csv_header(file: TextFile, *, text_column: str) -> tuple[list[str], str]:
     Raises:
         ScoreError: the header cannot be read, lacks the column, or has a name twice.
     """
-    names: list[str] = []
+    found: list[str] = []
     for delimiter in DELIMITERS:
         _, fields, problem = next(_records(_Lines(file), delimiter), (1, [], None))
         if problem is not None:
             message = f"{file.path}, line 1: {problem.reason}. Every row is read by this header: mend it."
             raise ScoreError(message)
-        names = names or fields
+        found = max(found, fields, key=len)
         if text_column in fields:
             if twice := [name for name in dict.fromkeys(fields) if fields.count(name) > 1]:
                 message = f"{file.path}, line 1: the header has a column twice: {listed(twice)}. Rename one of them."
                 raise ScoreError(message)
             return fields, delimiter
-    raise missing_column(file.path, names, column=text_column)
+    raise missing_column(file.path, found, column=text_column)
 
 
 @dataclass

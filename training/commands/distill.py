@@ -8,9 +8,9 @@ from typing import Literal
 
 from model_store import BundleError
 from model_store.plain_console import plain_console
+from model_store.progress import working
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError, Example, SkippedRows
-from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import Files, paths
 
@@ -155,7 +155,7 @@ def ngrams(
         message = f"--to is {to}, but the name of an n-gram file ends in {SUFFIX}: pass {to}{SUFFIX}"
         raise UsageError(message)
     examples = _labeled(train, reading)
-    with plain_console(stderr=True).status(f"Fitting {len(examples):,} texts"):
+    with working(f"Fitting {len(examples):,} texts"):
         classifier = fit_ngrams(examples, longest=longest, least_texts=least_texts, regularization=regularization)
     save_ngrams(classifier, to)
     summary = f"{classifier.weights.shape[1]:,} n-grams; its labels are {', '.join(classifier.labels)}"
@@ -221,11 +221,7 @@ def score(
 
 def _labeled(files: Files, reading: ReadingOptions) -> list[Example]:
     bad_rows = SkippedRows(reading.on_bad_row)
-    examples = [
-        example
-        for path in paths(files)
-        for example in watched(read_examples(path, reading, bad_rows=bad_rows), f"Reading {path.name}")
-    ]
+    examples = [example for path in paths(files) for example in read_examples(path, reading, bad_rows=bad_rows)]
     if bad_rows.count:
         plain_console(stderr=True).print(bad_rows.summary())
     return examples
