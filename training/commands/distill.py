@@ -196,20 +196,16 @@ def score(
         bfloat16: about twice as fast on processors and GPUs with bfloat16 units; scores differ in the third digit.
         seed: of the variants.
     """
-    from training.distillation.augmentation import augmented
-    from training.distillation.counterfactuals import read_groups, with_counterfactuals
+    from training.distillation.scored_texts import texts_to_score
     from training.distillation.scorers import InferenceOptions, ensemble, load_teacher_scorer, merge_labels
     from training.distillation.scoring import agreement, score_texts
-    from training.distillation.texts import read_texts
 
     names = [teacher] if isinstance(teacher, str) else teacher
     inference = InferenceOptions(max_tokens=max_tokens, tokens_per_batch=tokens_per_batch, bfloat16=bfloat16)
     scorer = ensemble([merge_labels(load_teacher_scorer(name, inference), merge or {}) for name in names])
-    scored = [text for path in paths(texts) for text in read_texts(path, reading, labeled=labelled)]
-    if variants:
-        scored = list(augmented(scored, variants=variants, seed=seed))
-    if counterfactuals is not None:
-        scored = list(with_counterfactuals(scored, read_groups(counterfactuals), seed=seed))
+    scored = texts_to_score(
+        paths(texts), reading, labeled=labelled, variants=variants, counterfactuals=counterfactuals, seed=seed
+    )
     to.parent.mkdir(parents=True, exist_ok=True)
     score_texts(scored, scorer, to=to, teachers=", ".join(names))
     console = plain_console(stderr=True)
