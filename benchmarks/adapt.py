@@ -1,13 +1,15 @@
 """What adapting a bundle gives: airline tweets and product reviews, several draws, beside TF-IDF and the bundle itself.
 
     python -m benchmarks.adapt DATA [--tasks tweets cr-1000 cr-64] [--start default] [--draws 5] [--to figures.json]
+    python -m benchmarks.adapt DATA --tasks tweets --teacher pretrained/all-mpnet-base-v2
 
 DATA has airline_tweets/tweets.csv.gz (three classes; 3,000 to learn from, 5,000 others to measure on) and
 cr/custrev.txt (two classes; 1,000 or 64 to learn from, all others to measure on). Texts that differ only in case,
 spacing and punctuation are one. Every draw runs the command adapt as it is, on the training texts alone, with its
 defaults and the draw's number as seed; for reviews with --class_weights none, since they are measured by accuracy.
-The measured texts choose nothing. Prints a line after each draw, and in the end a Markdown table with mean and spread
-(sample standard deviation) over draws. The seconds are those of adapt, without the start of Python.
+The measured texts choose nothing. With --teacher, a transformer teaches too, and scores the tweets that are neither
+learned from nor measured on, without their labels. Prints a line after each draw, and in the end a Markdown table with
+mean and spread (sample standard deviation) over draws. The seconds are those of adapt, without the start of Python.
 """
 
 import argparse
@@ -16,9 +18,10 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from training.adaptation.baselines import linear_scores
 from training.adaptation.measuring import ordered_scores
@@ -84,14 +87,17 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder of labeled data")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--start", default="default", help="the bundle to begin with")
+    parser.add_argument("--teacher", help="a transformer's folder, which teaches on labeled and unlabeled texts")
+    parser.add_argument("--bfloat16", action="store_true", help="the teacher computes in bfloat16")
     parser.add_argument("--draws", type=int, default=0, help="draws of each task; 0 for 3 of tweets and 5 of reviews")
     parser.add_argument("--to", type=Path, help="also write every figure as JSON to this file")
     options = parser.parse_args()
+    teaching = {"teacher": options.teacher, "bfloat16": options.bfloat16}
     measured = []
     for name in options.tasks:
         examples = list(distinct(read_examples(options.data / TASKS[name].path, TASKS[name].reading)))
         for draw in range(1, (options.draws or TASKS[name].draws) + 1):
-            measured.append(measure(name, examples, draw=draw, start=options.start))
+            measured.append(measure(name, examples, draw=draw, start=options.start, teaching=teaching))
             print(json.dumps(asdict(measured[-1])), flush=True)
             if options.to is not None:
                 options.to.write_text(json.dumps([asdict(entry) for entry in measured], indent=2) + "\n")
@@ -108,17 +114,21 @@ def distinct(examples: Iterator[Example]) -> Iterator[Example]:
             yield example
 
 
-def measure(name: str, examples: Sequence[Example], *, draw: int, start: str) -> Measured:
-    """Draw, adapt, and measure on the texts that were not drawn."""
+def measure(name: str, examples: Sequence[Example], *, draw: int, start: str, teaching: Mapping[str, Any]) -> Measured:
+    """Draw, adapt, and measure on texts that were not drawn."""
     task = TASKS[name]
     shuffled = list(examples)
     random.Random(draw).shuffle(shuffled)  # noqa: S311 - not for cryptography
     train = shuffled[: task.train]
     test = shuffled[task.train :][: task.test or None]
+    further = shuffled[task.train + len(test) :] if teaching["teacher"] else []
     labels = sorted({example.label for example in examples})
     with tempfile.TemporaryDirectory(prefix="benchmark-adapt-") as folder:
         file = Path(folder) / "train.jsonl"
         write_json_lines(file, train)
+        unlabelled = Path(folder) / "further.jsonl" if further else None
+        if unlabelled is not None:
+            write_json_lines(unlabelled, (replace(example, label="") for example in further))
         bundle = Path(folder) / "adapted"
         began = time.perf_counter(), time.process_time()
         adapt(
@@ -126,6 +136,8 @@ def measure(name: str, examples: Sequence[Example], *, draw: int, start: str) ->
                 train=file,
                 to=bundle,
                 from_=start,
+                unlabelled=unlabelled,
+                **teaching,
                 class_weights=task.class_weights,
                 run_folder=Path(folder) / "run",
                 seed=draw,

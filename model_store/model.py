@@ -1,6 +1,8 @@
 """Runs a bundle: text in; sentiment, contributions and contextual representations out. No torch, no HTTP."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, overload
 
@@ -15,6 +17,7 @@ from model_store.graph_runner import Device, GraphRunner, Outputs, go_on, requir
 from model_store.manifest import Manifest
 from model_store.results import Match, Prediction, Representations, require_layer
 from model_store.scoring.groups import answer_group, token_groups
+from model_store.sentences import answer_sentences
 from model_store.softmax import softmax
 from model_store.stop_signals import stop_signals_end_at_once
 from model_store.table import ERROR, column_types, columns
@@ -102,12 +105,19 @@ class SentimentModel:
         *,
         explain: bool = False,
         truncate: Truncation = "end",
+        sentences: bool = False,
         errors: Literal["raise"] = "raise",
     ) -> list[Prediction]: ...
 
     @overload
     def predict(
-        self, texts: Iterable[object], *, explain: bool = False, truncate: Truncation = "end", errors: Literal["keep"]
+        self,
+        texts: Iterable[object],
+        *,
+        explain: bool = False,
+        truncate: Truncation = "end",
+        sentences: bool = False,
+        errors: Literal["keep"],
     ) -> list[Prediction | TextError]: ...
 
     def predict(
@@ -116,6 +126,7 @@ class SentimentModel:
         *,
         explain: bool = False,
         truncate: Truncation = "end",
+        sentences: bool = False,
         errors: OnTextError = "raise",
     ) -> Sequence[Prediction | TextError]:
         """The sentiment of each text, in order; with ``explain``, what every token contributes to every label.
@@ -126,6 +137,7 @@ class SentimentModel:
             texts: a list, a column of a data frame, a generator: anything that gives texts one by one.
             explain: give contributions.
             truncate: what to do with a text that is too long.
+            sentences: also answer each sentence of the text by itself.
             errors: what an empty, missing (None, NaN) or otherwise unanswerable text does. ``raise`` ends the call
                 before anything is run; with ``keep`` its ``TextError`` stands in its place in the list.
 
@@ -134,7 +146,9 @@ class SentimentModel:
         """
         tokenized: Sequence[TokenizedText | TextError]
         tokenized = self._tokenize_all(texts, truncate) if errors == "raise" else list(self._tokenized(texts, truncate))
-        return answer_group(tokenized, lambda group: self.predict_tokenized(group, explain=explain))
+        return answer_group(
+            tokenized, lambda group: self.predict_tokenized(group, explain=explain, sentences=sentences)
+        )
 
     def represent(
         self, texts: Iterable[object], *, layers: Sequence[int] = (-1,), truncate: Truncation = "end"
@@ -161,6 +175,7 @@ class SentimentModel:
         explain: bool = False,
         layers: Sequence[int] = (),
         truncate: Truncation = "end",
+        sentences: bool = False,
     ) -> Iterator[Prediction | TextError]:
         """The answer to each text, in order, while texts are still being read; memory is bounded.
 
@@ -172,12 +187,13 @@ class SentimentModel:
             explain: give contributions.
             layers: give these layers' representations, as ``represent``.
             truncate: what to do with a text that is too long.
+            sentences: also answer each sentence of the text by itself.
 
         Raises:
             ModelError: a layer the model does not have.
         """
         self.layer_numbers(layers)  # before the first text is read
-        return self._stream(texts, explain=explain, layers=layers, truncate=truncate)
+        return self._stream(texts, explain=explain, layers=layers, truncate=truncate, sentences=sentences)
 
     def embed(
         self,
@@ -264,6 +280,7 @@ class SentimentModel:
         *,
         explain: bool = False,
         layers: Sequence[int] = (),
+        sentences: bool = False,
         before_each_run: Callable[[], None] = go_on,
     ) -> list[Prediction]:
         """Run texts that are already tokenized, for callers that answer bad texts one by one.
@@ -273,7 +290,11 @@ class SentimentModel:
         numbers = self.layer_numbers(layers)
         names = ["logits", *(["contributions"] if explain else []), *(f"layer_{number}" for number in numbers)]
         results = self.runner.run(texts, names, before_each_run=before_each_run)
-        return list(self._predictions(texts, results, numbers))
+        predictions = list(self._predictions(texts, results, numbers))
+        if not sentences:
+            return predictions
+        answers = answer_sentences(texts, predictions, partial(self.predict_tokenized, before_each_run=before_each_run))
+        return [replace(whole, sentences=tuple(parts)) for whole, parts in zip(predictions, answers, strict=True)]
 
     def layer_numbers(self, layers: Sequence[int]) -> list[int]:
         """Resolve negative layers and drop repeats; raises ``ModelError`` for a layer the model does not have."""
@@ -303,12 +324,11 @@ class SentimentModel:
             yield tokenized
 
     def _stream(
-        self, texts: Iterable[object], *, explain: bool, layers: Sequence[int], truncate: Truncation
+        self, texts: Iterable[object], *, truncate: Truncation, explain: bool, layers: Sequence[int], sentences: bool
     ) -> Iterator[Prediction | TextError]:
+        run = partial(self.predict_tokenized, explain=explain, layers=layers, sentences=sentences)
         for group in token_groups(self._tokenized(texts, truncate)):
-            yield from answer_group(
-                group, lambda tokenized: self.predict_tokenized(tokenized, explain=explain, layers=layers)
-            )
+            yield from answer_group(group, run)
 
     def _predictions(
         self, texts: Sequence[TokenizedText], outputs: Sequence[Outputs], layers: Sequence[int]

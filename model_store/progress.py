@@ -1,7 +1,9 @@
 """How far long work is: a bar in a terminal; in a log file a plain line every half minute, at once on the disk."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -95,7 +97,8 @@ class Progress:
         if self._outer is not None:
             self._outer._within = ""  # noqa: SLF001 - of this class
         elif self._lines and finished:
-            self._print(f"{self.title}: {self.done:,} {self.unit} in {in_words(self._clock() - self._started)}.")
+            counted = f"{self.done:,} {self.unit} in " if self.done or self.total else ""
+            self._print(f"{self.title}: {counted}{in_words(self._clock() - self._started)}.")
 
     def advance(self, count: int = 1) -> None:
         """Count work as done."""
@@ -122,6 +125,8 @@ class Progress:
         elapsed = self._clock() - self._started
         rate = (self.done - self._before) / elapsed if elapsed > 0 else 0.0
         counted = f"{self.done:,} {self.unit}"
+        if not self.done and not self.total:  # work of one call, which cannot be counted
+            counted = f"{in_words(elapsed)} so far"
         if self.total:
             counted = f"{self.done:,} of {self.total:,} {self.unit} ({self.done / self.total:.0%})"
         parts = [counted]
@@ -173,6 +178,29 @@ def track(
         for count, item in enumerate(items, start=1):
             yield item
             progress.update(count)
+
+
+@contextmanager
+def working(title: str) -> Iterator[None]:
+    """Shows that work goes on, and for how long, while one call does all of it.
+
+    Args:
+        title: of the work, which shows no progress of its own.
+    """
+    ended = threading.Event()
+    with Progress(title) as progress:
+
+        def look() -> None:
+            while not ended.wait(LOOK_EVERY):
+                progress.update(0)
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 def in_words(seconds: float) -> str:

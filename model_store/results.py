@@ -94,6 +94,8 @@ class Prediction:
             asked for.
         representations: layer to (tokens, directions * hidden), [forward; backward], read by any number that names
             the layer, such as -1 for the top one. Empty unless asked for.
+        sentences: the text's sentences in order, each answered by itself, with its place in ``text.starts`` and
+            ``text.ends``. None unless asked for.
     """
 
     label: str
@@ -106,6 +108,7 @@ class Prediction:
     text: TokenizedText
     contributions: NDArray[np.float32] | None
     representations: Representations
+    sentences: "tuple[Prediction, ...] | None" = None
 
     @property
     def tokens(self) -> tuple[Token, ...]:

@@ -21,7 +21,7 @@ EXAMPLES = """\b
 Examples:
   python -m model_store score reviews.csv --to scored.csv
   python -m model_store score tickets.jsonl.gz --text_column body --to scored.parquet --vectors text
-  python -m model_store score lines.txt --to scored.jsonl --model my-model
+  python -m model_store score lines.txt --to scored.jsonl --model my-model --sentences
 
 To continue a run that was stopped or killed, give the same command again.
 """
@@ -46,6 +46,9 @@ STOPPED = 130
 )
 @click.option("--layer", default=-1, show_default=True, help="Whose representations; -1 is the top layer.")
 @click.option(
+    "--sentences", is_flag=True, help="Also answer each sentence: a list of records in Parquet and JSON Lines."
+)
+@click.option(
     "--truncate",
     type=click.Choice(get_args(Truncation)),
     default="end",
@@ -64,6 +67,7 @@ def score(
     prefix: str,
     vectors: Vectors,
     layer: int,
+    sentences: bool,
     truncate: Truncation,
     encoding: str,
     workers: int | None,
@@ -82,7 +86,13 @@ def score(
         message = f"{encoding!r} is not an encoding; try utf-8, cp1252 or latin-1"
         raise click.BadParameter(message, param_hint="--encoding") from None
     options = ScoreOptions(
-        text_column=text_column, prefix=prefix, truncate=truncate, vectors=vectors, layer=layer, encoding=encoding
+        text_column=text_column,
+        prefix=prefix,
+        truncate=truncate,
+        vectors=vectors,
+        layer=layer,
+        sentences=sentences,
+        encoding=encoding,
     )
     begin = monotonic()
     before = signal.signal(signal.SIGTERM, _stop)

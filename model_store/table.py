@@ -20,6 +20,12 @@ COLUMN_TYPES: Final[dict[str, type]] = {
 }
 """The columns that do not depend on the model's labels. For each label there is a column ``score_LABEL`` besides."""
 
+SENTENCES: Final = "sentences"
+"""The column, where it is asked for, with a list of the text's sentences: records of ``sentence_types``."""
+
+OF_WHOLE_TEXTS: Final = {"token_count", "unknown_count", "truncated"}
+"""The columns that sentences do not have."""
+
 ERROR: Final = "error"
 """The column with the reason why a text has no answer."""
 
@@ -44,6 +50,30 @@ def cells(prediction: Prediction) -> list[Cell]:
         prediction.unknown_count,
         prediction.truncated,
     ]
+
+
+def sentence_types(labels: Sequence[str]) -> dict[str, type]:
+    """The fields of a sentence, in order: the text, its place in the whole text in characters, and its answer."""
+    answer = {name: kind for name, kind in column_types(labels).items() if name not in OF_WHOLE_TEXTS}
+    return {"text": str, "start": int, "end": int, **answer}
+
+
+def sentence_records(prediction: Prediction) -> list[dict[str, Cell]]:
+    """The sentences of an answer, which were asked for, each with the fields of ``sentence_types``."""
+    names = list(column_types(list(prediction.scores)))
+    records: list[dict[str, Cell]] = []
+    for sentence in prediction.sentences or ():
+        start, end = int(sentence.text.starts[0]), int(sentence.text.ends[-1])
+        answer = zip(names, cells(sentence), strict=True)
+        records.append(
+            {
+                "text": sentence.text.text[start:end],
+                "start": start,
+                "end": end,
+                **{name: cell for name, cell in answer if name not in OF_WHOLE_TEXTS},
+            }
+        )
+    return records
 
 
 def rows(

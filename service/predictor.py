@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
 from model_store.model import pooled
 from model_store.scoring.groups import token_groups
-from service import sentences as splitter
+from model_store.sentences import answer_sentences, split
 from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
 from service.middleware.request_context import current_request
@@ -77,12 +77,14 @@ class Predictor:
     def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> Sequence[PredictResult]:
         """The sentiment of tokenized texts, each under its index."""
         predictions = self._run(list(texts.values()), explain=options.explain)
-        parts = self._sentences(list(texts.values()), predictions) if options.sentences else None
+        parts = None
+        if options.sentences:
+            parts = answer_sentences(list(texts.values()), predictions, self._run, cut=self._split)
         indices = list(texts)
 
         def build(row: int) -> PredictResult:
             prediction = predictions[row]
-            sentences = None if parts is None else [_sentence(text, sentiment) for text, sentiment in parts[row]]
+            sentences = None if parts is None else [_sentence(sentiment) for sentiment in parts[row]]
             return PredictResult(
                 **_sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
             )
@@ -239,22 +241,10 @@ class Predictor:
         numbers += len(layers) * manifest.architecture.representation_size
         return sum(map(len, texts)) * (BYTES_PER_TOKEN + numbers * BYTES_PER_NUMBER)
 
-    def _sentences(
-        self, texts: Sequence[TokenizedText], predictions: Sequence[Prediction]
-    ) -> list[list[tuple[TokenizedText, Prediction]]]:
-        """Each text's sentences, run together; the only sentence of a text keeps the prediction of the text."""
-        split = [self._split(text) for text in texts]
-        several = [sentence for sentences in split if len(sentences) > 1 for sentence in sentences]
-        separate = iter(self._run(several))
-        return [
-            [(sentence, next(separate) if len(sentences) > 1 else prediction) for sentence in sentences]
-            for sentences, prediction in zip(split, predictions, strict=True)
-        ]
-
     def _split(self, text: TokenizedText) -> list[TokenizedText]:
         context = current_request()
         context.check()
-        sentences = list(splitter.split(text))
+        sentences = list(split(text))
         context.reserve(BYTES_PER_TEXT * len(sentences))
         return sentences
 
@@ -303,8 +293,8 @@ def _scored(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _sentence(sentence: TokenizedText, prediction: Prediction) -> Sentence:
-    return Sentence(start=int(sentence.starts[0]), end=int(sentence.ends[-1]), **_scored(prediction))
+def _sentence(prediction: Prediction) -> Sentence:
+    return Sentence(start=int(prediction.text.starts[0]), end=int(prediction.text.ends[-1]), **_scored(prediction))
 
 
 def _explained_tokens(

@@ -76,7 +76,8 @@ def score_file(
         watch: told of every part: its rows, and its share of the input, from 0 to 1.
 
     Raises:
-        ScoreError: the file cannot be scored, or the output cannot be written; the message says what to do.
+        ScoreError: the file cannot be scored, or the output cannot be written or hold what is asked for; the message
+            says what to do.
         BundleError: the model cannot be used.
         ModelError: the model lacks the layer.
         OSError: a file cannot be read or written.
@@ -85,6 +86,9 @@ def score_file(
     bundle = bundles.read(bundles.resolve(model))
     require_layer(options.layer, depth=bundle.manifest.architecture.layers)
     output = output_format_of(to)
+    if options.sentences and output == "csv":
+        message = f"{to}: a text's sentences are a list, which CSV cannot hold. Write .jsonl or .parquet with --to."
+        raise ScoreError(message)
     if to.resolve() == source.resolve():
         message = f"{to}: the output would replace the input. Give another name with --to."
         raise ScoreError(message)
@@ -97,7 +101,9 @@ def score_file(
     )
     files = PartFiles(to)
     answers = list(column_types(bundle.manifest.label_names, prefix=options.prefix))
-    _require_free_names(source, input_, [*answers, *([options.vector_column] if options.vectors != "none" else [])])
+    lists = [options.vector_column] if options.vectors != "none" else []
+    lists += [options.sentence_column] if options.sentences else []
+    _require_free_names(source, input_, [*answers, *lists])
     report = ScoreReport(to)
     with part_folder(files, _job(source, bundle, output, options), overwrite=overwrite):
         make = {"options": options, "columns": input_.columns, "output": output, "files": files}

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,37 @@ ARROW_TYPES: Mapping[Kind | type, Any] = {
     float: pa.float64(),
     bool: pa.bool_(),
 }
+
+
+class ListColumn(Protocol):
+    """A column of lists, made only once it is written."""
+
+    @property
+    def name(self) -> str:
+        """The column's."""
+
+    def array(self) -> Any:  # noqa: ANN401 - an Arrow array
+        """Its values."""
+
+
+@dataclass(frozen=True)
+class SentenceColumn:
+    """A list column of sentences, each a record.
+
+    Attributes:
+        name: the column's.
+        types: of a record's fields.
+        rows: a list of records a row.
+    """
+
+    name: str
+    types: Mapping[str, type]
+    rows: Sequence[Sequence[Mapping[str, Any]]]
+
+    def array(self) -> Any:  # noqa: ANN401 - an Arrow array
+        """A list of records a row."""
+        record = pa.struct([(name, ARROW_TYPES[kind]) for name, kind in self.types.items()])
+        return pa.array(self.rows, pa.list_(record))
 
 
 @dataclass(frozen=True)
@@ -125,7 +156,7 @@ def write_parquet(
     fields: Mapping[str, list[Any]],
     answers: Mapping[str, list[Any]],
     types: Mapping[str, type],
-    vectors: "VectorColumn | None",
+    lists: Sequence[ListColumn],
 ) -> None:
     """Write a part as one Parquet file.
 
@@ -137,7 +168,7 @@ def write_parquet(
         fields: the input's columns of the rows with an answer, if the part has no batch.
         answers: the columns of the answers.
         types: their types.
-        vectors: one more column.
+        lists: further columns.
     """
     if part.batch is None:
         arrays = {name: pa.array(fields[name], ARROW_TYPES[kind]) for name, kind in columns.items()}
@@ -145,8 +176,7 @@ def write_parquet(
         kept = part.batch.take(pa.array(answered, pa.int64()))
         arrays = dict(zip(part.batch.schema.names, kept.columns, strict=True))
     arrays |= {name: pa.array(values, ARROW_TYPES[types[name]]) for name, values in answers.items()}
-    if vectors is not None:
-        arrays[vectors.name] = vectors.array()
+    arrays |= {column.name: column.array() for column in lists}
     parquet.write_table(pa.table(arrays), path, compression="zstd")
 
 

@@ -1,22 +1,20 @@
 """CSV, TSV, JSON Lines and plain text as rows: also gzipped; one line at a time, so that a bad line costs one row."""
 
 import codecs
-import csv
 import gzip
 import io
 import json
 import zlib
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model_store.csv_records import Lines, Record, read_records
 from model_store.scoring.records import BadRow, Kind, Row, ScoreError, listed, missing_column
 
 MAX_LINE = 1 << 24
-"""Bytes of a line, and characters of a CSV field. A longer one is a bad row; without a limit it would fill memory."""
+"""Bytes of a line. A longer one is a bad row; without a limit it would fill memory."""
 
 DELIMITERS = (",", ";", "\t")
 """Of a CSV file: the first under which the header has the column of texts."""
@@ -66,7 +64,8 @@ class TextFile:
         try:
             return number, line.decode(self._encoding), None
         except UnicodeDecodeError as error:
-            reason = f"byte {error.start + 1:,} of the line (0x{line[error.start]:02X}) is not {self._encoding}"
+            byte = f"byte {error.start + 1:,} of the line (0x{line[error.start]:02X})"
+            reason = f"{byte} is not {self._encoding}; name the file's encoding with --encoding, such as cp1252"
             # Delimiters and quotes are ASCII, so the record that the line belongs to can still be found.
             return number, line.decode("ascii", errors="replace"), BadRow(number, "invalid_text", reason)
 
@@ -160,17 +159,27 @@ def read_csv(file: TextFile, *, text_column: str, columns: list[str], delimiter:
 
     After a row with wrong quotes, reading resumes at the line below the one it starts on.
     """
-    records = _records(_Lines(file), delimiter)
+    lines = Lines(file.lines())
+    records = read_records(lines, delimiter)
     next(records)  # the header
-    for line, fields, problem in records:
-        if problem is None and len(fields) != len(columns):
-            reason = f"the row has {len(fields):,} fields where the header has {len(columns):,}"
-            yield BadRow(line, "wrong_fields", reason)
-        elif problem is not None:
+    for record in records:
+        if problem := _problem(record):
             yield problem
+        elif len(record.fields) != len(columns):
+            reason = f"the row has {len(record.fields):,} fields where the header has {len(columns):,}"
+            yield BadRow(record.line, "wrong_fields", reason)
         else:
-            content = dict(zip(columns, fields, strict=True))
-            yield Row(line, content[text_column], content)
+            content = dict(zip(columns, record.fields, strict=True))
+            yield Row(record.line, content[text_column], content)
+        if record.malformed:
+            lines.reread()
+
+
+def _problem(record: Record[BadRow]) -> BadRow | None:
+    if not record.malformed:
+        return record.problem
+    reach = "" if record.line == record.last else f", read up to line {record.last:,}"
+    return BadRow(record.line, "invalid_csv", f"the row has a wrong quote{reach} ({record.malformed})")
 
 
 def csv_header(file: TextFile, *, text_column: str) -> tuple[list[str], str]:
@@ -179,62 +188,17 @@ def csv_header(file: TextFile, *, text_column: str) -> tuple[list[str], str]:
     Raises:
         ScoreError: the header cannot be read, lacks the column, or has a name twice.
     """
-    names: list[str] = []
+    found: list[str] = []
     for delimiter in DELIMITERS:
-        _, fields, problem = next(_records(_Lines(file), delimiter), (1, [], None))
-        if problem is not None:
+        record = next(read_records(Lines(file.lines()), delimiter), Record[BadRow](1, 1, []))
+        fields = record.fields
+        if problem := _problem(record):
             message = f"{file.path}, line 1: {problem.reason}. Every row is read by this header: mend it."
             raise ScoreError(message)
-        names = names or fields
+        found = max(found, fields, key=len)
         if text_column in fields:
             if twice := [name for name in dict.fromkeys(fields) if fields.count(name) > 1]:
                 message = f"{file.path}, line 1: the header has a column twice: {listed(twice)}. Rename one of them."
                 raise ScoreError(message)
             return fields, delimiter
-    raise missing_column(file.path, names, column=text_column)
-
-
-@dataclass
-class _Lines:
-    """Lines for the ``csv`` module, which may be read again from a record's second line on."""
-
-    file: TextFile
-    taken: list[tuple[int, str, BadRow | None]] = field(default_factory=list)
-    _again: deque[tuple[int, str, BadRow | None]] = field(default_factory=deque)
-
-    def __post_init__(self) -> None:
-        self._lines = self.file.lines()
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        self.taken.append(self._again.popleft() if self._again else next(self._lines))
-        return self.taken[-1][1]
-
-    def reread(self) -> None:
-        """Read the record's lines again, without the first."""
-        self._again.extendleft(reversed(self.taken[1:]))
-        self.taken.clear()
-
-
-def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str], BadRow | None]]:
-    """First line, fields, and problem of each record; blank lines are passed over."""
-    csv.field_size_limit(MAX_LINE)
-    # strict: without it a quote that is never closed takes the rest of the file into one field, in silence.
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        lines.taken.clear()
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            first, last = lines.taken[0][0], lines.taken[-1][0]
-            reach = "" if first == last else f", read up to line {last:,}"
-            yield first, [], BadRow(first, "invalid_csv", f"the row has a wrong quote{reach} ({error})")
-            lines.reread()
-        else:
-            problem = next((problem for _, _, problem in lines.taken if problem is not None), None)
-            if fields or problem:
-                yield lines.taken[0][0], fields, problem
+    raise missing_column(file.path, found, column=text_column)

@@ -27,7 +27,7 @@ from model_store.results import Prediction
 from model_store.scoring.part_files import PartFiles
 from model_store.scoring.records import BadRow, Kind, Part, Row, ScoreError
 from model_store.scoring.sources import OutputFormat, Vectors
-from model_store.table import Cell, cells, column_types
+from model_store.table import SENTENCES, Cell, cells, column_types, sentence_records, sentence_types
 from model_store.tokenization import Truncation
 
 
@@ -41,6 +41,7 @@ class ScoreOptions:
         truncate: what to do with a text that is too long.
         vectors: what to keep besides the answers.
         layer: whose representations they are.
+        sentences: also answer each sentence of a text, in one more column of lists, which CSV cannot hold.
         encoding: of text files.
     """
 
@@ -49,12 +50,18 @@ class ScoreOptions:
     truncate: Truncation = "end"
     vectors: Vectors = "none"
     layer: int = -1
+    sentences: bool = False
     encoding: str = "utf-8"
 
     @property
     def vector_column(self) -> str:
         """Name of the Parquet column of vectors."""
         return self.prefix + ("vector" if self.vectors == "text" else "representations")
+
+    @property
+    def sentence_column(self) -> str:
+        """Name of the column of sentences."""
+        return self.prefix + SENTENCES
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class _Answered:
     positions: list[int] = field(default_factory=list)
     cells: list[list[Cell]] = field(default_factory=list)
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
+    sentences: list[list[dict[str, Cell]]] = field(default_factory=list)
 
 
 class Scorer:
@@ -123,7 +131,8 @@ class Scorer:
         options = self._options
         layers = () if options.vectors == "none" else (options.layer,)
         answered, bad = _Answered(), list(part.bad)
-        answers = self._model.stream((row.text for row in part.rows), layers=layers, truncate=options.truncate)
+        texts = (row.text for row in part.rows)
+        answers = self._model.stream(texts, layers=layers, truncate=options.truncate, sentences=options.sentences)
         for position, answer in enumerate(answers):
             if isinstance(answer, TextError):
                 bad.append(BadRow(part.rows[position].line, answer.code, answer.message))
@@ -132,6 +141,8 @@ class Scorer:
             answered.cells.append(cells(answer))
             if options.vectors != "none":
                 answered.vectors.append(self._vector(answer))
+            if options.sentences:
+                answered.sentences.append(sentence_records(answer))
         return answered, sorted(bad, key=lambda row: row.line)
 
     def _vector(self, answer: Prediction) -> NDArray[np.float32]:
@@ -148,20 +159,32 @@ class Scorer:
         return buffer.getvalue()
 
     def _json_lines(self, part: Part, answered: _Answered) -> str:
-        return "".join(
-            json.dumps({**fields, **dict(zip(self._types, values, strict=True))}, default=str) + "\n"
-            for fields, values in _pairs(part.rows, answered)
-        )
+        lines = []
+        for index, (fields, values) in enumerate(_pairs(part.rows, answered)):
+            content = {**fields, **dict(zip(self._types, values, strict=True))}
+            if self._options.sentences:
+                content[self._options.sentence_column] = answered.sentences[index]
+            lines.append(json.dumps(content, default=str) + "\n")
+        return "".join(lines)
 
     def _write_parquet(self, part: Part, answered: _Answered) -> None:
-        from model_store.scoring.parquet import VectorColumn, write_parquet  # noqa: PLC0415 - pyarrow is optional
+        from model_store.scoring.parquet import (  # noqa: PLC0415 - pyarrow is optional
+            ListColumn,
+            SentenceColumn,
+            VectorColumn,
+            write_parquet,
+        )
 
         rows = [part.rows[position].fields for position in answered.positions]
-        options, vectors = self._options, None
+        options = self._options
+        lists: list[ListColumn] = []
+        if options.sentences:
+            types = sentence_types(self._model.manifest.label_names)
+            lists.append(SentenceColumn(options.sentence_column, types, answered.sentences))
         if options.vectors != "none":
             width = vector_width(self._model.manifest.architecture, options.vectors)
             per_token = options.vectors == "token"
-            vectors = VectorColumn(options.vector_column, width, answered.vectors, per_token)
+            lists.append(VectorColumn(options.vector_column, width, answered.vectors, per_token))
         with atomic_path(self._files.rows(part.number)) as path:
             write_parquet(
                 path,
@@ -174,7 +197,7 @@ class Scorer:
                 },
                 answers={name: [row[index] for row in answered.cells] for index, name in enumerate(self._types)},
                 types=self._types,
-                vectors=vectors,
+                lists=lists,
             )
 
 

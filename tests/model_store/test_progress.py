@@ -1,12 +1,13 @@
 """Progress: a bar where somebody watches, a line every half minute in a log, nothing for short work."""
 
 import io
+import time
 
 import pytest
 from rich.console import Console
 
 from model_store import progress
-from model_store.progress import Progress, in_words, track
+from model_store.progress import Progress, in_words, track, working
 
 
 class Clock:
@@ -119,3 +120,14 @@ def test_durations_are_in_words():
         "1 h 0 min",
         "3 h 20 min",
     ]
+
+
+def test_work_of_one_call_is_shown_by_how_long_it_takes(monkeypatch):
+    console = log()
+    monkeypatch.setattr(progress, "plain_console", lambda **_: console)
+    monkeypatch.setattr(progress, "FIRST_LINE_AFTER", 0.0)
+    monkeypatch.setattr(progress, "LOOK_EVERY", 0.01)
+    with working("Fitting"):
+        while not console.file.getvalue():
+            time.sleep(0.01)
+    assert console.file.getvalue().splitlines() == ["Fitting: 0 s so far", "Fitting: 0 s."]

@@ -9,6 +9,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from model_store.bundle import Bundle
+from model_store.progress import working
 from training.adaptation import report as reports
 from training.adaptation.baselines import linear_scores, majority_scores
 from training.adaptation.label_errors import Suspicion, likely_label_errors
@@ -27,6 +28,9 @@ from training.fit.run_files import METRICS
 from training.fit.task import SentimentTask
 from training.fit.warm_start import start_from
 
+ASKED = 60
+"""Characters of the text in the command that asks the model, about."""
+
 
 def measure(
     options: AdaptOptions, plan: Plan, source: Bundle, parts: Parts, *, notes: Sequence[str]
@@ -43,7 +47,7 @@ def measure(
         System("majority", reports.figures(majority_scores(parts.train, texts, labels=labels), true)),
         System(
             "TF-IDF + logistic regression",
-            reports.figures(linear_scores(parts.train, texts, labels=labels, balanced=balanced), true),
+            reports.figures(_linear(parts, texts, balanced=balanced), true),
             "words and word pairs of the same training texts",
         ),
         System(f"{options.from_}, before", None if before is None else reports.figures(before, true), note),
@@ -65,10 +69,15 @@ def measure(
         notes=[*notes, *_notes(plan)],
         commands={
             "Serve it": f"SENTIMENT_MODEL={shlex.quote(str(options.to))} make serve",
-            "Ask it": f"python -m model_store predict {shlex.quote(str(options.to))} {shlex.quote(texts[0][:80])}",
+            "Ask it": f"python -m model_store predict {shlex.quote(str(options.to))} {_to_ask(texts)}",
         },
         seconds=json.loads((options.folder / "fit" / METRICS).read_text(encoding="utf-8")).get("seconds"),
     )
+
+
+def _linear(parts: Parts, texts: Sequence[str], *, balanced: bool) -> Scores:
+    with working("Fitting TF-IDF + logistic regression"):
+        return linear_scores(parts.train, texts, labels=parts.labels, balanced=balanced)
 
 
 def _notes(plan: Plan) -> list[str]:
@@ -78,6 +87,13 @@ def _notes(plan: Plan) -> list[str]:
     if not plan.calibrates:
         notes.append("There are too few validation texts to calibrate scores, so they are not, and none is confident.")
     return notes
+
+
+def _to_ask(texts: Sequence[str]) -> str:
+    """A text of some words, quoted for a shell: without line breaks and, if there is one, without quotes inside."""
+    quoted = [shlex.quote(" ".join(text.split())) for text in texts]
+    plain = [text for text in quoted if "'" not in text.strip("'")]
+    return min(plain or quoted, key=lambda text: abs(len(text) - ASKED))
 
 
 def _before(start: str, labels: list[str], texts: Sequence[str]) -> tuple[Scores | None, str]:
@@ -107,4 +123,5 @@ def _suspicions(source: Bundle, examples: Sequence[Example], labels: list[str]) 
     ids = list(tokenization.encode_all(pipeline, (example.text for example in examples), max_tokens=512))
     kept = [row for row, tokens in enumerate(ids) if tokens]
     encoded = TokenizedExamples.of([ids[row] for row in kept], [labels.index(examples[row].label) for row in kept])
-    return likely_label_errors(task, [examples[row] for row in kept], encoded)
+    with working("Looking for wrong labels"):
+        return likely_label_errors(task, [examples[row] for row in kept], encoded)

@@ -13,6 +13,10 @@ The last one is kept then, where the learning rate has come down to 0, and nothi
 FEWEST_TO_CALIBRATE = 50
 """With fewer validation texts, a temperature says more about them than about the model."""
 
+TEACHER_BATCH_SIZE = 16
+TEACHER_LEARNING_RATE = 5e-5
+"""With these a transformer is fine-tuned, small or of base size."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -24,6 +28,7 @@ class Plan:
         learning_rate: of the head.
         chooses: whether the validation texts choose the best epoch and stop the training.
         calibrates: whether scores are calibrated on the validation texts.
+        teacher_epochs: passes of a teacher over the training texts.
     """
 
     epochs: int
@@ -31,6 +36,7 @@ class Plan:
     learning_rate: float
     chooses: bool
     calibrates: bool
+    teacher_epochs: int
 
     @classmethod
     def of(cls, texts: int, *, validation: int) -> "Plan":
@@ -45,6 +51,7 @@ class Plan:
             learning_rate=1e-3 * min(1.0, texts / 1000),
             chooses=validation >= FEWEST_TO_CHOOSE,
             calibrates=validation >= FEWEST_TO_CALIBRATE,
+            teacher_epochs=min(8, max(2, round(160 / math.sqrt(max(1, texts))))),
         )
 
 

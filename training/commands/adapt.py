@@ -20,7 +20,7 @@ from training.adaptation.fit_config import fit_config
 from training.adaptation.measuring import measure
 from training.adaptation.options import AdaptOptions
 from training.adaptation.parts import read_parts, unlabeled, write_parts
-from training.adaptation.plan import Plan
+from training.adaptation.plan import TEACHER_BATCH_SIZE, TEACHER_LEARNING_RATE, Plan
 from training.adaptation.report import AdaptationReport
 from training.commands.adapt_options import RUN
 from training.commands.distill import score
@@ -39,7 +39,7 @@ from training.export.read_back import storage_of
 from training.fit.callbacks.resume import EXIT_CODE, INTERRUPTED, LAST
 from training.fit.run_files import CHECKPOINTS, CURVES, METRICS
 
-DECISIVE = ("class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher")
+DECISIVE = ("class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher", "bfloat16")
 """Options that change the model, in addition to the files and how they are read."""
 
 ERRORS = (*EXPORT_ERRORS, ScoringError, TeacherError)
@@ -62,7 +62,7 @@ def adapt(options: AdaptOptions, *, command: str) -> AdaptationReport:
     console.print("Labels: " + ", ".join(f"{label} ({counts[label]:,})" for label in parts.labels))
     run = options.folder / "fit"
     if not _is_fitted(run):
-        learned = [files["train"]] if options.teacher is None else _distill(options, files)
+        learned = [files["train"]] if options.teacher is None else _distill(options, plan, files)
         _fit(options, plan, files, run, learned=learned, labels=parts.labels, resume=not is_fresh)
     if not options.to.exists() or is_fresh:
         _export(options, plan, source, files, run, labels=parts.labels, command=command)
@@ -103,25 +103,46 @@ def _is_fitted(run: Path) -> bool:
     return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["finished"] is True
 
 
-def _distill(options: AdaptOptions, files: dict[str, Path]) -> list[Path]:
+def _distill(options: AdaptOptions, plan: Plan, files: dict[str, Path]) -> list[Path]:
     """Fine-tune the teacher and let it score the training texts and the unlabeled ones; what is done is kept.
 
     Returns:
         The files of scores, which the model learns from.
     """
-    folder = options.folder / "teacher"
-    written = ReadingOptions(format="jsonl")
-    fine_tune_teacher(
-        str(options.teacher), train=str(files["train"]), validation=str(files["validation"]), to=folder, reading=written
-    )
-    scored = [options.folder / "scores" / "train.parquet"]
-    score(str(folder), str(files["train"]), to=scored[0], reading=written, seed=options.seed)
+    parts = {"train": files["train"]}
     if options.unlabelled is not None:
-        texts = options.folder / "data" / "unlabelled.jsonl"
-        write_json_lines(texts, unlabeled(options, files))
-        scored.append(options.folder / "scores" / "unlabelled.parquet")
-        score(str(folder), str(texts), to=scored[1], labelled=False, reading=written, seed=options.seed)
-    return scored
+        parts["unlabelled"] = options.folder / "data" / "unlabelled.jsonl"
+    scored = {part: options.folder / "scores" / f"{part}.parquet" for part in parts}
+    if all(path.is_file() for path in scored.values()):
+        return list(scored.values())
+    if options.unlabelled is not None:
+        write_json_lines(parts["unlabelled"], unlabeled(options, files))
+    written = ReadingOptions(format="jsonl")
+    folder = options.folder / "teacher"
+    fine_tune_teacher(
+        str(options.teacher),
+        train=str(files["train"]),
+        validation=str(files["validation"]),
+        to=folder,
+        reading=written,
+        epochs=plan.teacher_epochs,
+        batch_size=TEACHER_BATCH_SIZE,
+        learning_rate=TEACHER_LEARNING_RATE,
+        precision="bf16-mixed" if options.bfloat16 else "32",
+        seed=options.seed,
+    )
+    for part, path in parts.items():
+        if not scored[part].is_file():
+            score(
+                str(folder),
+                str(path),
+                to=scored[part],
+                labelled=part == "train",
+                reading=written,
+                bfloat16=options.bfloat16,
+                seed=options.seed,
+            )
+    return list(scored.values())
 
 
 def _fit(

@@ -58,6 +58,9 @@ def check(options: AdaptOptions) -> None:
     if options.unlabelled is not None and options.teacher is None:
         message = "--unlabelled needs a teacher that scores its texts; pass --teacher with a transformer's folder"
         raise UsageError(message)
+    if options.bfloat16 and options.teacher is None:
+        message = "--bfloat16 is about the teacher; pass --teacher with a transformer's folder"
+        raise UsageError(message)
     if options.epochs < 0:
         message = f"--epochs is {options.epochs}; expected 0, which chooses by the number of texts, or more"
         raise UsageError(message)

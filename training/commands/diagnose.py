@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
 from model_store.plain_console import plain_console
+from model_store.progress import Progress
 from model_store.usable_cores import usable_cores
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError
@@ -145,24 +144,17 @@ def _check(settings: "Settings") -> None:
 def _run(names: list[str], settings: "Settings", *, workers: int) -> "list[Finding]":
     from training.lecture import experiments
 
-    progress = Progress(
-        SpinnerColumn(finished_text=" "),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=plain_console(stderr=True),
-    )
-    lines: dict[str, TaskID] = {}
-    with progress:
-        whole = progress.add_task("all claims", total=len(names))
-
-        def started(name: str) -> None:
-            lines[name] = progress.add_task(experiments.EXPERIMENTS[name].claim.title, total=None)
+    running: list[str] = []
+    with Progress("Measuring", total=len(names), unit="claims") as progress:
 
         def finished(name: str, finding: "Finding") -> None:
-            title = f"{finding.claim.title}: {finding.verdict}"
-            progress.update(lines[name], description=title, total=1, completed=1)
-            progress.advance(whole)
+            running.remove(name)
+            progress.message(f"{finding.claim.title}: {finding.verdict}")
+            progress.advance()
 
-        return experiments.run_all(names, settings, workers=workers, started=started, finished=finished)
+        def waiting() -> None:
+            progress.update(progress.done, lambda: f"at work: {', '.join(running)}")
+
+        return experiments.run_all(
+            names, settings, workers=workers, started=running.append, finished=finished, waiting=waiting
+        )

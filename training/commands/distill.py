@@ -8,9 +8,9 @@ from typing import Literal
 
 from model_store import BundleError
 from model_store.plain_console import plain_console
+from model_store.progress import working
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError, Example, SkippedRows
-from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import Files, paths
 
@@ -155,7 +155,7 @@ def ngrams(
         message = f"--to is {to}, but the name of an n-gram file ends in {SUFFIX}: pass {to}{SUFFIX}"
         raise UsageError(message)
     examples = _labeled(train, reading)
-    with plain_console(stderr=True).status(f"Fitting {len(examples):,} texts"):
+    with working(f"Fitting {len(examples):,} texts"):
         classifier = fit_ngrams(examples, longest=longest, least_texts=least_texts, regularization=regularization)
     save_ngrams(classifier, to)
     summary = f"{classifier.weights.shape[1]:,} n-grams; its labels are {', '.join(classifier.labels)}"
@@ -196,20 +196,16 @@ def score(
         bfloat16: about twice as fast on processors and GPUs with bfloat16 units; scores differ in the third digit.
         seed: of the variants.
     """
-    from training.distillation.augmentation import augmented
-    from training.distillation.counterfactuals import read_groups, with_counterfactuals
+    from training.distillation.scored_texts import texts_to_score
     from training.distillation.scorers import InferenceOptions, ensemble, load_teacher_scorer, merge_labels
     from training.distillation.scoring import agreement, score_texts
-    from training.distillation.texts import read_texts
 
     names = [teacher] if isinstance(teacher, str) else teacher
     inference = InferenceOptions(max_tokens=max_tokens, tokens_per_batch=tokens_per_batch, bfloat16=bfloat16)
     scorer = ensemble([merge_labels(load_teacher_scorer(name, inference), merge or {}) for name in names])
-    scored = [text for path in paths(texts) for text in read_texts(path, reading, labeled=labelled)]
-    if variants:
-        scored = list(augmented(scored, variants=variants, seed=seed))
-    if counterfactuals is not None:
-        scored = list(with_counterfactuals(scored, read_groups(counterfactuals), seed=seed))
+    scored = texts_to_score(
+        paths(texts), reading, labeled=labelled, variants=variants, counterfactuals=counterfactuals, seed=seed
+    )
     to.parent.mkdir(parents=True, exist_ok=True)
     score_texts(scored, scorer, to=to, teachers=", ".join(names))
     console = plain_console(stderr=True)
@@ -221,11 +217,7 @@ def score(
 
 def _labeled(files: Files, reading: ReadingOptions) -> list[Example]:
     bad_rows = SkippedRows(reading.on_bad_row)
-    examples = [
-        example
-        for path in paths(files)
-        for example in watched(read_examples(path, reading, bad_rows=bad_rows), f"Reading {path.name}")
-    ]
+    examples = [example for path in paths(files) for example in read_examples(path, reading, bad_rows=bad_rows)]
     if bad_rows.count:
         plain_console(stderr=True).print(bad_rows.summary())
     return examples

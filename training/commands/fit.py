@@ -3,7 +3,6 @@
 import errno
 import json
 import shlex
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from training.fit.callbacks.resume import Resume, last_checkpoint, steps_taken
 from training.fit.callbacks.run_record import RunRecord
 from training.fit.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from training.fit.head_start import fit_head
+from training.fit.lightning_messages import drop_irrelevant_messages
 from training.fit.task import SentimentTask
 from training.fit.warm_start import start_from
 from training.network.validation import OptionError
@@ -66,7 +66,16 @@ class FitParser(StrictParser, LightningArgumentParser):
 
 
 class SentimentCLI(LightningCLI):
-    """LightningCLI with one command, which links the model's arguments to the data."""
+    """LightningCLI with one command, which links the model's arguments to the data.
+
+    Args:
+        export_next: see ``print_summary``.
+        **options: LightningCLI's.
+    """
+
+    def __init__(self, *, export_next: bool, **options: Any) -> None:  # noqa: ANN401 - Lightning's signature
+        self._export_next = export_next
+        super().__init__(**options)  # which also trains
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -182,7 +191,7 @@ class SentimentCLI(LightningCLI):
                 self.model.load_state_dict(best.task.state_dict())
             self.trainer.test(self.model, datamodule=self.datamodule)
         if self.trainer.is_global_zero:
-            print_summary(self.trainer, self.datamodule, counts=counts)
+            print_summary(self.trainer, self.datamodule, counts=counts, export_next=self._export_next)
 
 
 GPUS: Mapping[str, tuple[type[Accelerator], ...]] = {
@@ -231,20 +240,17 @@ def fit(arguments: Sequence[str], *, command: str = "fit", other_keys: Sequence[
 
     Args:
         arguments: options for fit.
-        command: the command that errors name.
+        command: the command that errors name; any other than fit goes on by itself when the run ends.
         other_keys: options of that command in addition to those of fit.
 
     Raises:
         SystemExit: with 1 for invalid data, an unusable checkpoint, a full disk or diverged training, with 2 for an
             invalid argument, with 143 after SIGTERM; 1 and 2 with a plain message.
     """
-    # LightningCLI warns whenever it is handed its arguments by a program that has some of its own.
-    warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
-    # It only knows resumable loaders; here the data module restores the position of the sampler.
-    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended")
+    drop_irrelevant_messages()
     with plain_errors(command, *PLAIN_ERRORS, group="data"):
         try:
-            return _run([*bundle_options(arguments), *arguments])
+            return _run([*bundle_options(arguments), *arguments], export_next=command == "fit")
         except UsageError as error:
             raise UsageError(str(error), (*error.keys, *other_keys)) from error
         except (OptionError, MisconfigurationException) as error:
@@ -283,10 +289,11 @@ def bundle_options(arguments: Sequence[str]) -> list[str]:
     return [f"--{name}={value}" for name, value in in_yaml.items()]
 
 
-def _run(arguments: Sequence[str]) -> lightning.Trainer:
+def _run(arguments: Sequence[str], *, export_next: bool) -> lightning.Trainer:
     return SentimentCLI(
-        SentimentTask,
-        SentimentData,
+        export_next=export_next,
+        model_class=SentimentTask,
+        datamodule_class=SentimentData,
         seed_everything_default=0,
         save_config_callback=run_folder.SaveConfig,
         save_config_kwargs={"save_to_log_dir": False},

@@ -29,11 +29,17 @@ def label_counts(trainer: lightning.Trainer, data: SentimentData) -> str:
     return describe_labels(data.labels, loader.dataset.labels)
 
 
-def print_summary(trainer: lightning.Trainer, data: SentimentData, *, counts: str) -> None:
+def print_summary(trainer: lightning.Trainer, data: SentimentData, *, counts: str, export_next: bool) -> None:
     """Print the summary of a finished run on standard error; nothing for a run without a best checkpoint.
 
     The confusion matrix is of the validation files; in a distributed run, whose first process reads only a part of
     them, it is left out.
+
+    Args:
+        trainer: after the run.
+        data: the run's.
+        counts: the labels of the training texts, in words.
+        export_next: end with the command that exports; False where that is done without being asked for.
     """
     keeper = trainer.checkpoint_callback
     if not isinstance(keeper, ModelCheckpoint) or not Path(keeper.best_model_path).is_file():
@@ -42,8 +48,7 @@ def print_summary(trainer: lightning.Trainer, data: SentimentData, *, counts: st
     best = load_checkpoint(path)
     console = plain_console(stderr=True)
     console.print()
-    best_line = f"Best after epoch {best.epochs} of {trainer.current_epoch}, by {_in_words(keeper)}: {path}"
-    console.print(best_line, soft_wrap=True)
+    console.print(_kept(keeper, epoch=best.epochs, of=trainer.current_epoch) + f": {path}", soft_wrap=True)
     if (folder / CURVES).is_file():
         console.print(f"Curves: {folder / CURVES}")
     console.print(f"Training texts. {counts}", soft_wrap=True)
@@ -51,6 +56,8 @@ def print_summary(trainer: lightning.Trainer, data: SentimentData, *, counts: st
         console.print()
         outcomes = validation_outcomes(best.task.to(trainer.strategy.root_device), data)
         console.print(_table(outcomes, data.labels))
+    if not export_next:
+        return
     console.print()
     bundle = shlex.quote(str(folder / "bundle"))
     console.print(f"Next: python -m training export {shlex.quote(str(path))} --to {bundle}", soft_wrap=True)
@@ -75,9 +82,16 @@ def _table(outcomes: Outcomes, labels: Sequence[str]) -> Table:
     return table
 
 
-def _in_words(keeper: ModelCheckpoint) -> str:
+def _kept(keeper: ModelCheckpoint, *, epoch: int, of: int) -> str:
+    """Which epoch was kept, and why: Best after epoch 4 of 6, by validation macro f1 87.2%."""
+    if keeper.monitor is None:
+        return f"Kept the last epoch, {epoch} of {of}"
+    return f"Best after epoch {epoch} of {of}, by {_in_words(keeper, keeper.monitor)}"
+
+
+def _in_words(keeper: ModelCheckpoint, monitor: str) -> str:
     """The figure that chose the checkpoint: validation macro f1 87.2%."""
-    name = (keeper.monitor or "the last").replace("/", " ").replace("_", " ")
+    name = monitor.replace("/", " ").replace("_", " ")
     if keeper.best_model_score is None:
         return name
     value = float(keeper.best_model_score)

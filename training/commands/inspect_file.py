@@ -1,8 +1,9 @@
 """``python -m training inspect``: what is in a labeled file, before anything is trained on it."""
 
 import json
+import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +19,9 @@ from training.commands.parser import run
 from training.data.examples import DataError, SkippedRows
 from training.data.inspection import MAX_LABELS, Inspection, inspect_examples
 from training.data.label_names import labels_alike
-from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.readers.rows import SKIP_BAD_ROWS
+from training.data.readers.stars import WRITTEN
 from training.data.repeated_texts import Repeats
 from training.evaluation.tables import plain_table
 
@@ -41,6 +42,10 @@ MAX_UNKNOWN_SHARE = 0.3
 RARE = 8
 """A label with fewer texts is hardly learned."""
 
+MOST_STARS = 0.9
+"""If so many texts have numbers of stars for labels, the other labels are for such as "n/a"."""
+
+_ENCODING_TO_PASS = re.compile(r"--encoding=(\S+),")
 _LABELS_SHOWN = 20
 _LABEL_LENGTH_SHOWN = 60
 
@@ -96,7 +101,7 @@ def inspect_file(
     bad_rows = SkippedRows(options.on_bad_row)
     limit = bundle.manifest.calibration.max_unknown_share
     found = inspect_examples(
-        watched(read_examples(file, options, bad_rows=bad_rows), f"Reading {file.name}"),
+        read_examples(file, options, bad_rows=bad_rows),
         Tokenizer.from_buffer(bundle.tokenizer),
         unknown_token=bundle.manifest.tokenizer.unknown_token,
         max_unknown_share=MAX_UNKNOWN_SHARE if limit is None else limit,
@@ -108,7 +113,7 @@ def inspect_file(
         first_bad_rows=[error.headline for error in bad_rows.first],
         found=found,
         advice=[*_fixes(bad_rows), *_advice(found, options)],
-        next_command=_next_command(file, found, reading, bad_rows=bad_rows.count),
+        next_command=_next_command(file, found, reading, bad_rows=bad_rows),
     )
     if json:
         _print_json(report)
@@ -131,14 +136,18 @@ def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:
         return
     if len(labels) == 1:
         yield "There is only one label, and a classifier needs two: check --label_column and --label_map."
-    if alike := labels_alike(labels):
+    stars = sum(texts for label, texts in labels.items() if label in WRITTEN)
+    are_stars = stars > MOST_STARS * found.rows and len({WRITTEN[label] for label in labels if label in WRITTEN}) > 2  # noqa: PLR2004 - two are classes
+    if are_stars and not options.stars:
+        others = {label: None for label in labels if label not in WRITTEN}
+        left_out = f"; --label_map {_quoted(others)} leaves the others out" if others else ""
+        yield f"The labels look like stars; --stars makes negative, neutral and positive of them{left_out}."
+    elif alike := labels_alike(labels):
         names = "; ".join(" and ".join(map(repr, group)) for group in alike)
         joined = {label: max(group, key=labels.__getitem__) for group in alike for label in group}
         label_map = {label: joined.get(label, label) for label in labels}  # whole, since others would be bad rows
         yield f"These labels differ only by case or space: {names}. To join them: --label_map {_quoted(label_map)}"
-    if set(labels) <= set("12345") and len(labels) > 2 and not options.stars:  # noqa: PLR2004 - two are classes
-        yield "The labels look like stars; --stars makes negative, neutral and positive of them."
-    elif all(label.lstrip("+-").isdigit() for label in labels):
+    if not are_stars and all(label.lstrip("+-").isdigit() for label in labels):
         label_map = dict.fromkeys(sorted(labels), "NAME")
         yield f"The labels are numbers; to name them: --label_map {_quoted(label_map)}"
     rare = [label for label, texts in labels.items() if texts < RARE]
@@ -156,18 +165,29 @@ def _looks_like_text(found: Inspection) -> bool:
     return len(found.labels) >= MAX_LABELS or (len(found.labels) > few and found.rows < 5 * len(found.labels))
 
 
-def _next_command(file: Path, found: Inspection, reading: dict[str, Any], *, bad_rows: int) -> str | None:
-    """The command that begins with the shipped model, with the options by which the file was read."""
+def _next_command(file: Path, found: Inspection, reading: dict[str, Any], *, bad_rows: SkippedRows) -> str | None:
+    """The command that begins with the shipped model, with the options by which the file was read.
+
+    If the encoding was wrong, everything else may be too, so the file is then to be inspected again.
+    """
+    encoding = next((match[1] for fix in _fixes(bad_rows) if (match := _ENCODING_TO_PASS.search(fix))), None)
+    if encoding is not None:
+        return shlex.join(
+            ["python", "-m", "training", "inspect", str(file), *_words({**reading, "encoding": encoding})]
+        )
     if len(found.labels) < 2 or _looks_like_text(found):  # noqa: PLR2004 - a choice needs two
         return None
-    given = {**({"on_bad_row": "skip"} if bad_rows else {}), **reading}
-    words = ["python", "-m", "training", "adapt", "--train", str(file), "--to", "my-model"]
-    for name, value in given.items():
+    given = {**({"on_bad_row": "skip"} if bad_rows.count else {}), **reading}
+    return shlex.join(["python", "-m", "training", "adapt", "--train", str(file), "--to", "my-model", *_words(given)])
+
+
+def _words(reading: Mapping[str, Any]) -> Iterator[str]:
+    """Reading options as they are given on the command line."""
+    for name, value in reading.items():
         if isinstance(value, bool):
-            words.append(f"--{name}" if value else f"--no_{name}")
+            yield f"--{name}" if value else f"--no_{name}"
         else:
-            words += [f"--{name}", json.dumps(value) if isinstance(value, dict) else str(value)]
-    return shlex.join(words)
+            yield from (f"--{name}", json.dumps(value) if isinstance(value, dict) else str(value))
 
 
 def _print_json(report: FileReport) -> None:
@@ -238,7 +258,7 @@ def _suspicious(found: Inspection, unit: str) -> Iterator[str]:
         yield f"Rows to look at, {kind}: {noted.rows:,} ({unit}{'' if noted.rows == 1 else 's'} {lines}{more})"
 
 
-def _quoted(label_map: dict[str, str]) -> str:
+def _quoted(label_map: Mapping[str, str | None]) -> str:
     return shlex.quote(json.dumps(label_map, ensure_ascii=False))
 
 

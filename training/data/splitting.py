@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from model_store.progress import working
 from training.data.examples import Example
 from training.data.near_duplicates import group_near_duplicates
 from training.data.text_fingerprint import text_fingerprint
@@ -53,7 +54,8 @@ def hold_out(examples: Sequence[Example], share: float, *, seed: int) -> tuple[l
         ValueError: a label has fewer than two different texts; the message is the label.
     """
     groups: dict[str, dict[int, list[Example]]] = {}
-    roots = group_near_duplicates([example.text for example in examples])
+    with working("Looking for near-duplicates"):
+        roots = group_near_duplicates([example.text for example in examples])
     for root, example in zip(roots, examples, strict=True):
         groups.setdefault(examples[root].label, {}).setdefault(root, []).append(example)
     for label in {example.label for example in examples}:

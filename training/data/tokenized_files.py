@@ -18,7 +18,6 @@ from training.data.cache import cached
 from training.data.examples import DataError, Example, LeakPolicy, SkippedRows
 from training.data.flat_arrays import FlatArrayWriter, map_array
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
-from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples, unit_of
 from training.data.readers.files import open_data
 from training.data.tokenized import UNLABELED, TokenizedExamples
@@ -54,12 +53,12 @@ class LabeledFile:
     def examples(
         self, *, allowed_labels: Collection[str] | None, bad_rows: SkippedRows, leaks: SkippedRows
     ) -> Iterator[Example]:
-        """Every usable row whose text is not held out, read now, with progress on the terminal."""
+        """Every usable row whose text is not held out, read now."""
         examples = read_examples(self.path, self.options, allowed_labels=allowed_labels, bad_rows=bad_rows)
         if self.held_out is not None:
             unit = unit_of(self.path, self.options.format)
             examples = drop_leaks(examples, self.held_out, leaks, path=self.path, unit=unit)
-        return watched(examples, f"Reading {self.path.name}")
+        return examples
 
     def fingerprint(self) -> dict[str, object]:
         """Everything that determines the rows. Of the name only the extensions count, which may decide the format."""

@@ -134,9 +134,11 @@ def save_teacher(teacher: Teacher, folder: Path) -> None:
 def _load(name: str, options: dict[str, Any]) -> tuple[Any, Any]:
     try:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: PLC0415 - an extra
+        from transformers.utils import logging  # noqa: PLC0415
     except ImportError as error:
         message = f"A teacher needs the package transformers, which is not installed.\n{INSTALL}"
         raise TeacherError(message) from error
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # of loading, which takes a second
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
         return AutoModelForSequenceClassification.from_pretrained(name, **options), tokenizer

@@ -21,6 +21,7 @@ from training.data.examples import Example
 from training.data.tokenized import Batch, TokenizedExamples
 from training.distillation.teacher import Teacher, load_teacher, read_packed, save_teacher
 from training.fit.callbacks.progress import RunProgress
+from training.fit.lightning_messages import drop_irrelevant_messages
 
 WARM_UP = 0.06
 """Part of all steps in which the learning rate rises (Liu et al. 2019, table 10)."""
@@ -140,6 +141,7 @@ def fine_tune(
         schedule: how.
         to: the teacher's folder.
     """
+    drop_irrelevant_messages()
     lightning.seed_everything(schedule.seed, verbose=False)
     teacher.model.train()  # transformers loads for answering, with dropout off
     teacher.model.get_input_embeddings().requires_grad_(schedule.train_embeddings)
@@ -155,6 +157,7 @@ def fine_tune(
         callbacks=[keeper, LearningRateMonitor(), RunProgress()],
         enable_progress_bar=False,
         logger=CSVLogger(run, name="", version=""),
+        log_every_n_steps=10,  # a few thousand texts are some dozens of steps
         use_distributed_sampler=False,
         enable_model_summary=False,
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training.data.examples import SkippedRows
-from training.data.progress import watched
 from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import read_text_lines
 
@@ -43,6 +42,5 @@ def read_texts(path: Path, options: ReadingOptions, *, labeled: bool) -> Iterato
         return
     if not labeled:
         options = replace(options, label_column=options.text_column, label_map=None)
-    examples = read_examples(path, options, bad_rows=bad_rows)
-    for example in watched(examples, f"Reading {path.name}"):
+    for example in read_examples(path, options, bad_rows=bad_rows):
         yield Text(example.text, example.label if labeled else None)

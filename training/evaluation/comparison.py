@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.progress import track
 from training.data.examples import Example
 from training.evaluation.metrics import COVERAGE, METRICS, RESAMPLES, Estimate, Outcomes, Scores, with_intervals
 
@@ -129,7 +130,7 @@ def differences(first: Outcomes, second: Outcomes, *, seed: int = 0) -> dict[str
     size = len(first)
     tails = [50 * (1 - COVERAGE), 50 * (1 + COVERAGE)]  # percent
     resampled = np.empty((RESAMPLES, len(COMPARED)))
-    for row in range(RESAMPLES):
+    for row in track(range(RESAMPLES), "Computing intervals", unit="resamples"):
         indices = generator.integers(size, size=size)
         resampled[row] = _gaps(first.rows(indices), second.rows(indices))
     low, high = np.percentile(resampled, tails, axis=0)

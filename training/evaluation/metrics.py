@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.evaluation import Measurement
+from model_store.progress import track
 
 CALIBRATION_BINS = 15
 """As in Guo et al. 2017."""
@@ -186,7 +187,10 @@ def with_intervals(outcomes: Outcomes, *, seed: int = 0) -> dict[str, Estimate]:
     """The metrics that apply, with percentile bootstrap intervals (Efron 1979): texts redrawn with replacement."""
     generator = np.random.default_rng(seed)
     size = len(outcomes)
-    resamples = [compute_metrics(outcomes.rows(generator.integers(size, size=size))) for _ in range(RESAMPLES)]
+    resamples = [
+        compute_metrics(outcomes.rows(generator.integers(size, size=size)))
+        for _ in track(range(RESAMPLES), "Computing intervals", unit="resamples")
+    ]
     tails = [50 * (1 - COVERAGE), 50 * (1 + COVERAGE)]  # percent
     estimates = {}
     for name, value in compute_metrics(outcomes).items():

@@ -26,6 +26,7 @@ from model_store.manifest import (
     TokenizerCard,
     Training,
 )
+from model_store.progress import track
 from model_store.softmax import softmax
 from training.data import tokenization
 from training.data.examples import Example
@@ -65,7 +66,7 @@ def check_parity(task: SentimentTask, graph: bytes, batches: Iterable[list[Tenso
     """
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     largest = 0.0
-    for batch in batches:
+    for batch in track(batches, "Comparing the graph with the network", unit="batches"):
         with torch.inference_mode():
             explained = task.network.explain(pack_sequence(batch, enforce_sorted=False))
         outputs = session.run(None, _padded(batch))
@@ -88,7 +89,7 @@ def check_rounding(task: SentimentTask, graph: bytes, batches: Iterable[list[Ten
     """
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     largest = 0.0
-    for batch in batches:
+    for batch in track(batches, "Comparing the graph with the network", unit="batches"):
         with torch.inference_mode():
             expected = task.network(pack_sequence(batch, enforce_sorted=False)).numpy()  # (texts, labels)
         actual = np.concatenate([session.run(["logits"], _padded([text]))[0] for text in batch])  # (texts, labels)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from model_store.progress import track
 from training.data.tokenized import UNLABELED, TokenizedExamples
 from training.fit.task import SentimentTask
 
@@ -76,7 +77,8 @@ def pooled_texts(task: SentimentTask, texts: TokenizedExamples, rows: Tensor) ->
     training, _ = task.training, task.eval()
     pooled = torch.zeros(len(rows), task.network.head.in_features)
     with torch.no_grad():
-        for positions in torch.split(texts.lengths[rows].argsort(stable=True), BATCH_SIZE):
+        batches = torch.split(texts.lengths[rows].argsort(stable=True), BATCH_SIZE)
+        for positions in track(batches, "Fitting the head", unit="batches"):
             pooled[positions] = task.network.pooled(texts[rows[positions].tolist()].ids)
     task.train(training)
     return pooled

@@ -103,6 +103,7 @@ def run_all(
     workers: int,
     started: Callable[[str], None],
     finished: Callable[[str, Finding], None],
+    waiting: Callable[[], None],
 ) -> list[Finding]:
     """Run the experiments, ``workers`` at a time, and return the findings in the order of ``names``.
 
@@ -112,19 +113,21 @@ def run_all(
         workers: processes at a time.
         started: called with each name at its start.
         finished: called with each name and finding at its end.
+        waiting: called several times a second until all are finished.
     """
-    waiting = sorted(names, key=lambda name: LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(names))
+    left = sorted(names, key=lambda name: LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(names))
     findings: dict[str, Finding] = {}
     running: dict[Future[Finding], str] = {}
     # A forked process would inherit torch's threads in whatever state they are.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
-            while waiting or running:
-                while waiting and len(running) < workers:
-                    name = waiting.pop(0)
+            while left or running:
+                while left and len(running) < workers:
+                    name = left.pop(0)
                     running[pool.submit(run_one, name, settings)] = name
                     started(name)
                 done, _ = wait(running, timeout=_LOOK_EVERY, return_when=FIRST_COMPLETED)
+                waiting()
                 for future in done:
                     name = running.pop(future)
                     findings[name] = future.result()

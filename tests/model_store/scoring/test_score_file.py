@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -219,6 +220,7 @@ def test_many_parts_in_two_processes_give_the_bytes_of_one_process(tmp_path, tin
     ("name", "content", "to", "message"),
     [
         ("in.csv", "body\nx\n", "out.csv", r'no column "text" \(columns found: body\).*--text_column'),
+        ("in.csv", "id;body\n1;x\n", "out.csv", r'no column "text" \(columns found: id, body\)'),
         ("in.csv", "text,text\nx,y\n", "out.csv", "has a column twice: text"),
         ("in.csv", "", "out.csv", "the file is empty"),
         ("in.csv", "text,predicted_label\nx,y\n", "out.csv", "already has the columns.*predicted_label.*--prefix"),
@@ -278,3 +280,49 @@ def test_parts_of_another_job_are_not_mixed_in(tmp_path, tiny_bundle):
     report = score_file(source, to=to, model=tiny_bundle, workers=1)
     assert (report.kept_parts, report.rows, report.bad) == (1, 5001 - seen[0], 1)
     assert not (tmp_path / "out.csv.parts").exists()
+
+
+SENTENCES = ["text,id", "fine soup. cold!,1", ",2", "cold,3", '"fine. ""cold"" soup. fine",4', "soup.,5"]
+
+
+@pytest.mark.parametrize("to", ["out.jsonl", "out.parquet"])
+def test_sentences_are_a_list_of_records_with_the_librarys_answers(score, model, to):
+    output, report = score("in.csv", "\n".join(SENTENCES), to, sentences=True)
+    assert report.bad == 1
+    if to == "out.jsonl":
+        rows = read_jsonl(output)
+    else:
+        rows = pytest.importorskip("pyarrow.parquet").read_table(output).to_pylist()
+    assert [len(row["predicted_sentences"]) for row in rows] == [2, 1, 3, 1]
+    assert [(part["text"], part["start"], part["end"]) for part in rows[2]["predicted_sentences"]] == [
+        ("fine.", 0, 5),
+        ('"cold" soup.', 6, 18),
+        ("fine", 19, 23),
+    ]
+    for part, answer in zip(rows[0]["predicted_sentences"], model.predict(["fine soup.", "cold!"]), strict=True):
+        assert part["label"] == answer.label
+        assert part["score_neutral"] == pytest.approx(answer.scores["neutral"], abs=1e-5)
+        assert part["polarity"] == pytest.approx(answer.polarity, abs=1e-5)
+
+
+@pytest.mark.parametrize("to", ["out.jsonl", "out.parquet"])
+def test_a_stopped_job_with_sentences_resumes_to_the_same_bytes(tiny_bundle, tmp_path, monkeypatch, to):
+    monkeypatch.setattr(records, "PART_ROWS", 2)
+    source = tmp_path / "in.csv"
+    source.write_text("\n".join(SENTENCES))
+    run = partial(score_file, source, model=tiny_bundle, options=ScoreOptions(sentences=True), workers=1)
+    run(to=tmp_path / f"whole-{to}")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(to=tmp_path / to, watch=stop)
+    assert run(to=tmp_path / to).kept_parts == 1
+    assert (tmp_path / to).read_bytes() == (tmp_path / f"whole-{to}").read_bytes()
+
+
+def test_a_csv_file_of_sentences_is_refused(score, tmp_path):
+    with pytest.raises(ScoreError, match=r"out\.csv: a text's sentences are a list, which CSV cannot hold"):
+        score("in.csv", "\n".join(SENTENCES), "out.csv", sentences=True)
+    assert not (tmp_path / "out.csv").exists()

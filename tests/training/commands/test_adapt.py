@@ -82,7 +82,11 @@ def test_other_labels_give_a_bundle_and_a_report(folder, source, capsys):
     page = (folder / "runs" / "topics" / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 2
     assert "SENTIMENT_MODEL=topics make serve" in page
-    assert "SENTIMENT_MODEL=topics make serve" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "SENTIMENT_MODEL=topics make serve" in shown.out
+    assert "Kept the last epoch, 3 of 3: runs/topics/fit/checkpoints/best.ckpt" in shown.err
+    assert "training export" not in shown.err  # it is exported already
+    assert "litlogger" not in shown.err
 
 
 def test_labels_of_the_source_are_measured_before_and_after_and_keep_their_polarity(folder, source):

@@ -76,6 +76,8 @@ def test_the_next_command_reads_the_file_in_the_same_way(capsys, write):
     ("content", "advice"),
     [
         (rows("1", "3", "5"), "The labels look like stars; --stars makes"),
+        (rows("1 Star", "2 stars", "4/5", "\N{BLACK STAR}" * 5), "The labels look like stars; --stars makes"),
+        (rows("1", "3", "5") + "x,n/a\n", """--label_map '{"n/a": null}' leaves the others out"""),
         (rows("0", "1"), "The labels are numbers; to name them: --label_map"),
         (rows("good", "bad") + "x,rare\n", "Fewer than 8 texts each: rare."),
         (rows("good", "bad") + "fish &amp; chips,good\n", "--html reads them"),
@@ -100,6 +102,8 @@ def test_rows_in_another_encoding_come_with_a_guess_of_it(capsys, write):
     report = inspected(capsys, write(content, encoding="cp1252"))
     assert report["bad_rows"] == 2
     assert report["advice"][0] == "The file looks like cp1252: pass --encoding=cp1252, or save it as UTF-8."
+    assert report["next_command"].startswith("python -m training inspect ")
+    assert report["next_command"].endswith("my.csv --encoding cp1252")
     assert inspected(capsys, write(content, encoding="cp1252"), "--encoding", "cp1252")["bad_rows"] == 0
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from training.data.examples import DataError, Example, SkippedRows, Unit
+from training.data.progress import watched
 from training.data.readers.checks import RowChecker
 from training.data.readers.formats import Format, ReadingOptions, format_of
 from training.data.readers.rows import Row
@@ -19,7 +20,7 @@ def read_examples(
     allowed_labels: Collection[str] | None = None,
     bad_rows: SkippedRows | None = None,
 ) -> Iterator[Example]:
-    """Read a file's examples one at a time, in the file's order.
+    """Read a file's examples one at a time, in the file's order, and show how far that is.
 
     Any file may be gzipped. Blank lines are left out.
 
@@ -43,7 +44,7 @@ def read_examples(
         label_map=with_stars(options.label_map) if options.stars else options.label_map,
         allowed_labels=allowed_labels,
     )
-    return _examples(format_.read(path, options, bad_rows), checker, bad_rows=bad_rows)
+    return watched(_examples(format_.read(path, options, bad_rows), checker, bad_rows=bad_rows), f"Reading {path.name}")
 
 
 def unit_of(path: Path, format: Format = "auto") -> Unit:  # noqa: A002 - the word of the option, --format

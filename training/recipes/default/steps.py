@@ -2,13 +2,15 @@
 
 import json
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
 from model_store.plain_console import plain_console
 from training.data.readers import ReadingOptions
-from training.distillation.counterfactuals import read_groups, with_counterfactuals
-from training.distillation.texts import Text, read_texts
+from training.distillation.scored_texts import texts_to_score
+from training.distillation.texts import Text
 from training.fit.run_files import METRICS
 from training.recipes.default import stored_scores
 from training.recipes.default.recipe import Recipe
@@ -73,19 +75,49 @@ def nothing_to_restore(recipe: Recipe) -> bool:
 def restore_scores(recipe: Recipe) -> None:
     """Use the scores in the repository if they belong to exactly these texts."""
     for path in recipe.scored:
-        restored = stored_scores.restore(texts_to_score(recipe, path.stem), name=path.stem, to=path)
+        restored = stored_scores.restore(scored_file(recipe, path.stem).texts(), name=path.stem, to=path)
         outcome = f"Restored {path}." if restored else f"{path}: other texts than the stored scores have; to be scored."
         plain_console(stderr=True).print(outcome)
 
 
-def texts_to_score(recipe: Recipe, name: str) -> list[Text]:
-    """The texts of ``score``, as the command reads them."""
-    if name == "phrases":
-        reading = ReadingOptions(trees="phrases", label_map=dict(FIVE))
-        return list(read_texts(recipe.training_trees, reading, labeled=True))
-    path = recipe.labeled if name == "labelled" else recipe.unlabeled
-    texts = read_texts(path, ReadingOptions(), labeled=name == "labelled")
-    return list(with_counterfactuals(texts, read_groups(IDENTITY_TERMS), seed=0))
+@dataclass(frozen=True, slots=True)
+class ScoredFile:
+    """A file that the teacher scores, and how ``distill score`` reads it."""
+
+    path: Path
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
+    labeled: bool = True
+    counterfactuals: Path | None = IDENTITY_TERMS
+
+    def texts(self) -> list[Text]:
+        """The texts in the order of their scores."""
+        return texts_to_score(
+            [self.path], self.reading, labeled=self.labeled, counterfactuals=self.counterfactuals, seed=0
+        )
+
+    def arguments(self) -> Iterator[object]:
+        """The same for the command line."""
+        yield self.path
+        for option in fields(ReadingOptions):
+            value = getattr(self.reading, option.name)
+            if value != getattr(ReadingOptions(), option.name):
+                yield from (f"--{option.name}", json.dumps(value) if isinstance(value, dict) else value)
+        if not self.labeled:
+            yield "--no_labelled"
+        if self.counterfactuals is not None:
+            yield from ("--counterfactuals", self.counterfactuals)
+
+
+def scored_file(recipe: Recipe, name: str) -> ScoredFile:
+    """What the file of scores with this name is made of."""
+    files = {
+        "phrases": ScoredFile(
+            recipe.training_trees, ReadingOptions(trees="phrases", label_map=dict(FIVE)), counterfactuals=None
+        ),
+        "labelled": ScoredFile(recipe.labeled),
+        "unlabelled": ScoredFile(recipe.unlabeled, labeled=False),
+    }
+    return files[name]
 
 
 def fine_tune(recipe: Recipe) -> None:
@@ -100,18 +132,13 @@ def fine_tune(recipe: Recipe) -> None:
 
 def score(recipe: Recipe, name: str) -> None:
     """The teacher's scores of a file of texts, with their labels if they have any."""
-    swapped = ["--counterfactuals", IDENTITY_TERMS]
-    files: dict[str, list[object]] = {
-        "phrases": [recipe.training_trees, "--trees=phrases", "--label_map", json.dumps(FIVE)],
-        "labelled": [recipe.labeled, *swapped],
-        "unlabelled": [recipe.unlabeled, "--no_labelled", *swapped],
-    }
     speed = [
         "--bfloat16" if recipe.bfloat16 else "--no_bfloat16",
         f"--max_tokens={TEACHER_TOKENS}",
         "--tokens_per_batch=32768",
     ]
-    command("distill", "score", recipe.teacher, *files[name], *speed, "--to", recipe.scores / f"{name}.parquet")
+    texts, to = scored_file(recipe, name).arguments(), recipe.scores / f"{name}.parquet"
+    command("distill", "score", recipe.teacher, *texts, *speed, "--to", to)
 
 
 def student(recipe: Recipe, seed: int) -> list[Step]:

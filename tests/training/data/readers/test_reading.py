@@ -154,10 +154,11 @@ def test_a_label_that_the_model_knows_stays_as_it_is(write, read):
 
 
 def test_stars_are_labels_by_the_documented_map(write, read):
-    written = ["1", "2.0", "3 stars", "4/5", "\N{BLACK STAR}" * 5, "1 star"]
+    written = ["1", "2.0", "3 stars", "4/5", "\N{BLACK STAR}" * 5, "1 star", "5 Stars", "2 out of 5"]
     path = write("a.csv", "text,label\n" + "".join(f"fine,{label}\n" for label in written))
     found = [label for _, label, _ in read(path, stars=True)]
-    assert found == ["negative", "negative", "neutral", "positive", "positive", "negative"]
+    signs = ["negative", "negative", "neutral", "positive", "positive", "negative", "positive", "negative"]
+    assert found == signs
 
 
 def test_the_map_of_a_file_goes_before_that_of_stars(write, read):

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 from model_store import bundle as bundles
+from training.commands import distill
 from training.commands import reproduce as reproduce_command
 from training.commands.main import main
+from training.commands.parser import parse
+from training.data.readers.files import paths
+from training.distillation.scored_texts import texts_to_score
 from training.recipes.default import steps as steps_module
 from training.recipes.default import stored_scores
 from training.recipes.default.measured_sets import MEASURED
@@ -122,13 +126,24 @@ def test_stored_scores_take_the_place_of_the_teacher(recipe, commands, monkeypat
     prepare(recipe)
     (recipe.texts / "done").touch()
     for name in ("phrases", "labelled", "unlabelled"):
-        scored = steps_module.texts_to_score(recipe, name)
+        scored = steps_module.scored_file(recipe, name).texts()
         scores = np.log(np.full((len(scored), 2), 0.5, dtype=np.float32))
         stored_scores.store(scored, scores, ["negative", "positive"], name=name, folder=tmp_path / "stored")
     monkeypatch.setattr(stored_scores.restore, "__kwdefaults__", {"folder": tmp_path / "stored"})
     reproduce(recipe)
     assert commands.called == [*["fit", "export"] * 2, *ATTACHED]
     assert all(path.is_file() for path in recipe.scored)
+
+
+def test_the_command_scores_the_texts_that_stored_scores_belong_to(recipe):
+    prepare(recipe)
+    for name in ("phrases", "labelled", "unlabelled"):
+        scored = steps_module.scored_file(recipe, name)
+        words = ["teacher", *map(str, scored.arguments()), "--to", "scores.parquet"]
+        given = parse(distill.score, words, command="distill score", description="")
+        read = {option: given[option] for option in ("counterfactuals", "seed")}
+        files = paths(given["texts"])
+        assert texts_to_score(files, given["reading"], labeled=given["labelled"], **read) == scored.texts()
 
 
 def _after(option, words):

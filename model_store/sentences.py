@@ -1,4 +1,4 @@
-"""Sentence boundaries of a text.
+"""Sentence boundaries of a text, and an answer to each sentence.
 
 The splitter is sentencex, Wikimedia's: rules and abbreviations, nothing to download. It knows punctuation. What
 reviews use in its place is added here: line breaks, HTML line breaks, bullets and headings such as "Pros:".
@@ -7,13 +7,14 @@ reviews use in its place is added here: line breaks, HTML line breaks, bullets a
 import logging
 import re
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import sentencex
 
-from model_store import TokenizedText
+from model_store.tokenization import TokenizedText
 
 LANGUAGE = "en"
 """Whose abbreviations do not end a sentence. Sentence marks of other scripts are known to every language."""
@@ -40,6 +41,8 @@ marks, and it holds the interpreter's lock: 20 ms for a window of nothing else."
 
 logger = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 
 def split(text: TokenizedText) -> Iterator[TokenizedText]:
     """The sentences of the tokens that the model reads, in order; every token is in exactly one.
@@ -61,6 +64,29 @@ def split(text: TokenizedText) -> Iterator[TokenizedText]:
             known=text.known[tokens],
             truncated=False,
         )
+
+
+def answer_sentences(
+    texts: Sequence[TokenizedText],
+    answers: Sequence[Answer],
+    run: Callable[[Sequence[TokenizedText]], Sequence[Answer]],
+    *,
+    cut: Callable[[TokenizedText], Iterable[TokenizedText]] = split,
+) -> list[list[Answer]]:
+    """Each text's sentences, each answered as if it had come alone; ``run`` gets those of all texts together.
+
+    Args:
+        texts: in any number.
+        answers: to the texts; the only sentence of a text has the answer to that text.
+        run: answers sentences.
+        cut: from a text to its sentences.
+    """
+    sentences = [list(cut(text)) for text in texts]
+    separate = iter(run([sentence for of_text in sentences if len(of_text) > 1 for sentence in of_text]))
+    return [
+        [next(separate) for _ in of_text] if len(of_text) > 1 else [answer]
+        for of_text, answer in zip(sentences, answers, strict=True)
+    ]
 
 
 def _ends(text: str) -> list[int]:
