@@ -1,6 +1,6 @@
 """A model's answer to a text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -76,6 +76,19 @@ def from_lowest(layer: int, *, depth: int) -> int:
     return depth + 1 + layer if layer < 0 else layer
 
 
+MIXED_POLARITY = 0.5
+"""A text is mixed if one of its sentences has at least this polarity and another at most its negative.
+
+Chosen on documents composed of validation sentences; ``python -m benchmarks.mixed`` measures it.
+"""
+
+
+def is_mixed(sentences: Iterable[float | None], threshold: float = MIXED_POLARITY) -> bool | None:
+    """Whether a text praises and blames, from the polarities of its sentences; None if the model's labels have none."""
+    polarities = [polarity for polarity in sentences if polarity is not None]
+    return min(polarities) <= -threshold and max(polarities) >= threshold if polarities else None
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """One text's sentiment and, if asked for, each token's contribution to it and contextual representation.
@@ -109,6 +122,11 @@ class Prediction:
     contributions: NDArray[np.float32] | None
     representations: Representations
     sentences: "tuple[Prediction, ...] | None" = None
+
+    @property
+    def mixed(self) -> bool | None:
+        """Whether the text praises and blames, see ``is_mixed``; None unless its sentences were asked for."""
+        return None if self.sentences is None else is_mixed(sentence.polarity for sentence in self.sentences)
 
     @property
     def tokens(self) -> tuple[Token, ...]:

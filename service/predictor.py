@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
 from model_store.model import pooled
+from model_store.results import is_mixed
 from model_store.scoring.groups import token_groups
 from model_store.sentences import answer_sentences, split
 from service.answers import Answer, Lazy, Matrix, Represented
@@ -86,7 +87,10 @@ class Predictor:
             prediction = predictions[row]
             sentences = None if parts is None else [_sentence(sentiment) for sentiment in parts[row]]
             return PredictResult(
-                **_sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
+                **_sentiment(indices[row], prediction),
+                tokens=self._explained(prediction),
+                mixed=None if parts is None else is_mixed(sentiment.polarity for sentiment in parts[row]),
+                sentences=sentences,
             )
 
         return Lazy(len(indices), build)

@@ -240,6 +240,10 @@ class PredictResult(_Sentiment):
     tokens: list[ExplainedToken] | None = Field(
         description="What the model read, in order, and what each token adds. Null unless `explain` was asked for.",
     )
+    mixed: bool | None = Field(
+        description="Whether the text praises and blames: one of its sentences has a polarity of at least 0.5 and "
+        "another of at most -0.5. Null unless `sentences` was asked for, or if a label of the model has no polarity.",
+    )
     sentences: list[Sentence] | None = Field(
         description="The text's sentences in order; every token the model read is in exactly one. Of a text that is "
         "too long, only the part that was read has sentences. Null unless `sentences` was asked for.",

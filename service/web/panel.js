@@ -91,8 +91,9 @@ export class Panel {
   }
 
   showSentences() {
-    const { sentences } = this.result;
+    const { sentences, mixed } = this.result;
     this.part(".by-sentence").hidden = sentences.length < 2; // one sentence is the whole text
+    this.part(".mixed").hidden = !mixed;
     this.part(".sentences").replaceChildren(...sentences.map((sentence) => sentenceRow(this.text, sentence)));
   }
 

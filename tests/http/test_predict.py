@@ -29,6 +29,7 @@ def test_the_answer_is_the_models_answer(client, model):
             "unknown_count": direct.unknown_count,
             "truncated": False,
             "tokens": None,
+            "mixed": None,
             "sentences": None,
         }
     assert answer["errors"] == []
@@ -53,6 +54,7 @@ def test_every_sentence_has_a_sentiment_of_its_own(client, model):
     (result,) = predict(client, texts=[text], sentences=True)["results"]
     surfaces = [text[sentence["start"] : sentence["end"]] for sentence in result["sentences"]]
     assert surfaces[1] == "The soup was cold."
+    assert result["mixed"] is model.predict([text], sentences=True)[0].mixed
     for surface, sentence in zip(surfaces, result["sentences"], strict=True):
         assert sentence["scores"] == pytest.approx(model.predict([surface])[0].scores, abs=1e-5)
 

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model_store import SentimentModel, TextError, sentences
+from model_store.results import is_mixed
 
 # Every character, and more of what a splitter looks at.
 PIECES = st.one_of(
@@ -165,3 +166,24 @@ def test_windows_have_the_sentences_of_the_whole(monkeypatch):
     assert len(whole) > 100
     monkeypatch.setattr(sentences, "WINDOW", 400)
     assert list(sentences._punctuation_ends(text)) == whole
+
+
+@pytest.mark.parametrize(
+    ("polarities", "expected"),
+    [
+        ([0.9, -0.6, 0.0], True),
+        ([0.5, -0.5], True),
+        ([0.9, -0.49], False),
+        ([0.9, 0.8], False),
+        ([-0.9], False),
+        ([None, None], None),
+    ],
+)
+def test_a_text_is_mixed_if_some_of_it_is_praise_and_some_blame(polarities, expected):
+    assert is_mixed(polarities) is expected
+
+
+def test_a_model_says_whether_a_text_is_mixed(shipped):
+    both, praise = "The food was wonderful. The waiter was rude.", "The food was wonderful. The waiter was kind!"
+    assert [answer.mixed for answer in shipped.predict([both, praise], sentences=True)] == [True, False]
+    assert shipped.predict([both])[0].mixed is None
