@@ -130,7 +130,7 @@ def _operation(endpoint: Endpoint, operation: Operation, cards: Sequence[ModelCa
         content = {"text/plain": {"schema": {"type": "string"}}}
         return {**described, "responses": {"200": {"description": text, "content": content}}}
     described["description"] = text
-    parameters = [*_path_parameters(endpoint, cards), *_query_parameters(operation)]
+    parameters = [*_path_parameters(endpoint, cards), *_query_parameters(operation, cards)]
     if parameters:
         described["parameters"] = parameters
     if operation.request:
@@ -153,11 +153,18 @@ def _path_parameters(endpoint: Endpoint, cards: Sequence[ModelCard]) -> list[dic
     ]
 
 
-def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _query_parameters(operation: Operation, cards: Sequence[ModelCard]) -> list[dict[str, Any]]:
     if operation.query is None:
         return []
+    names = [card.name for card in cards]
+    models = {"type": "string", "default": names[0], "examples": names}  # or one of them with its version
     return [
-        {"name": name, "in": "query", "description": schema.pop("description"), "schema": schema}
+        {
+            "name": name,
+            "in": "query",
+            "description": schema.pop("description"),
+            "schema": models if name == "model" else schema,
+        }
         for name, schema in operation.query.model_json_schema()["properties"].items()
     ]
 

@@ -234,17 +234,14 @@ TABLE = EndpointTable(ENDPOINTS)
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
-    """All endpoints, with those of the adapters that are switched on."""
-    return (*ENDPOINTS, *adapter_endpoints(settings.adapters))
+    """All endpoints, with those that exchange models if there are keys, and of the adapters that are switched on."""
+    exchange = model_routes.EXCHANGE if settings.api_keys else ()
+    return (*ENDPOINTS, *exchange, *adapter_endpoints(settings.adapters))
 
 
 @dataclass(frozen=True)
 class Served:
-    """The objects that the handlers use, made once the models are loaded.
-
-    Attributes:
-        exchange: None if clients may not exchange models.
-    """
+    """The objects that the handlers use, made once the models are loaded."""
 
     models: ServedModels
     exchange: ModelExchange | None
@@ -263,7 +260,7 @@ def serve(models: ServedModels, settings: Settings, *, exchange: ModelExchange |
     shorten_pauses()
     return Served(
         models=models,
-        exchange=exchange if settings.api_keys else None,
+        exchange=exchange,
         executor=executor,
         bulk=BulkHandler(
             lambda name: models.get(name).predictor,

@@ -5,7 +5,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.endpoints import Endpoint, Operation
-from service.errors import RequestError
 from service.models.exchange import ModelExchange
 from service.models.served import ServedModels
 from service.open_inference.schemas import RepositoryIndex, RepositoryModel
@@ -13,8 +12,6 @@ from service.schemas import ErrorCode, ModelList, ProtocolError, ServedModel
 
 REPOSITORY = "/v2/repository"
 MODEL = f"{REPOSITORY}/models/{{name}}"
-
-KEY_NEEDED = "Without API keys nobody may load or unload models: set SENTIMENT_API_KEYS."
 
 
 async def models(request: Request) -> Response:
@@ -47,7 +44,7 @@ async def load(request: Request) -> Response:
 
     Finds the model's bundle again, verifies it, loads it beside the one that is served, and exchanges them; requests
     under way end with the one before. A bundle that cannot be served changes nothing. Other workers follow within a
-    second. Needs an API key, also where other calls need none.
+    second.
     """
     name = request.path_params["name"]
     await _exchange(request).load(name)
@@ -57,8 +54,7 @@ async def load(request: Request) -> Response:
 async def unload(request: Request) -> Response:
     """Open Inference Protocol: unload.
 
-    The model answers no more calls until it is loaded again. Other workers follow within a second. Needs an API key,
-    also where other calls need none.
+    The model answers no more calls until it is loaded again. Other workers follow within a second.
     """
     name = request.path_params["name"]
     await _exchange(request).unload(name)
@@ -83,6 +79,10 @@ ENDPOINTS = (
         handler=index,
         operation=_operation("index", RepositoryIndex),
     ),
+)
+"""What is there in any case."""
+
+EXCHANGE = (
     Endpoint(
         method="POST",
         path=f"{MODEL}/load",
@@ -96,6 +96,7 @@ ENDPOINTS = (
         operation=_operation("unload", RepositoryModel, "unknown_model"),
     ),
 )
+"""What is there only where API keys protect it."""
 
 
 def _served(request: Request) -> ServedModels:
@@ -104,10 +105,7 @@ def _served(request: Request) -> ServedModels:
 
 
 def _exchange(request: Request) -> ModelExchange:
-    """What exchanges models; raises ``RequestError`` where no API keys protect it."""
-    exchange: ModelExchange | None = request.app.state.served.exchange
-    if exchange is None:
-        raise RequestError("unauthorized", KEY_NEEDED)
+    exchange: ModelExchange = request.app.state.served.exchange
     return exchange
 
 

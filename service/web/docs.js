@@ -100,7 +100,7 @@ function trial(method, path, queries, mediaType, examples) {
 
 // A query parameter to choose: one of its values, or none, which means its default.
 function choice({ name, schema }) {
-  const values = schema.type === "boolean" ? ["true", "false"] : schema.enum;
+  const values = schema.type === "boolean" ? ["true", "false"] : schema.enum ?? schema.examples;
   const select = element("select", { attributes: { name }, children: ["", ...values].map((value) => element("option", { text: value, attributes: { value } })) });
   select.options[0].textContent = `by default ${schema.default}`;
   return { select, label: element("label", { className: "choice", children: [element("code", { text: name }), select] }) };
