@@ -8,11 +8,11 @@ BIN    := $(VENV)/bin
 
 VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' model_store/version.py)
 
-.PHONY: help serve test test-fast test-bento coverage check docs lock container manifests pretrained train-sample \
-  pipeline clean
+.PHONY: help serve test test-fast test-bento coverage check docs lock lock-arm sbom audit release-check container \
+  training-container manifests pretrained train-sample pipeline clean
 
 help: ## Show what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 serve: $(VENV)/.serving ## Install what serving needs and serve the shipped model with its page on port 3000
 	PATH="$(CURDIR)/$(BIN):$$PATH" BENTOML_DO_NOT_TRACK=true $(BIN)/bentoml serve . --host $(HOST) --port $(PORT)
@@ -48,15 +48,45 @@ lock: $(VENV)/.everything ## Write requirements.lock anew: what the image instal
 	$(BIN)/uv pip compile pyproject.toml --constraint constraints.txt --universal --python-version 3.11 --quiet \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock
 
+# manylinux_2_28 is that of Debian 10, Ubuntu 20.04 and Amazon Linux 2023; onnxruntime and hf-xet have no older wheels.
+lock-arm: $(VENV)/.everything ## Check that every package of requirements.lock has a wheel for 64-bit Arm; needs an index
+	for python in 3.11 3.12; do \
+	  $(BIN)/uv pip install --quiet --dry-run --target build/arm --python-platform aarch64-manylinux_2_28 \
+	    --python-version $$python --only-binary :all: --require-hashes --no-deps --requirement requirements.lock || exit 1; \
+	done
+
+sbom: $(VENV)/.everything ## Write build/sbom/: what the image's packages are (CycloneDX) and their licences; needs an index
+	rm -rf build/sbom && mkdir -p build/sbom
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/sbom/packages
+	VIRTUAL_ENV=build/sbom/packages $(BIN)/uv pip install --quiet --only-binary :all: --require-hashes --no-deps \
+	  --requirement requirements.lock
+	$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.* cyclonedx-py environment build/sbom/packages/bin/python \
+	  --pyproject pyproject.toml --output-reproducible --of JSON --output-file build/sbom/sbom.cdx.json
+	$(BIN)/uv tool run --quiet pip-licenses --python build/sbom/packages/bin/python --from mixed --with-urls \
+	  --format markdown --output-file build/sbom/licenses.md
+	rm -rf build/sbom/packages
+
+audit: $(VENV)/.everything ## Look for known vulnerabilities of the image's packages; needs pypi.org
+	$(BIN)/uv tool run --quiet pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+
+release-check: $(VENV)/.everything ## Build wheel and sdist, serve from the wheel elsewhere, check changelog and version; needs an index
+	$(BIN)/python .ci/release_check.py
+
+container: CONTAINERFILE = deploy/Containerfile
 container: ## Build the image IMAGE with docker, podman or buildah, whichever works; BUILD_FLAGS go to it
+training-container: CONTAINERFILE = deploy/training.Containerfile
+training-container: IMAGE = sentiment-training:latest
+training-container: ## Build the image for training, sentiment-training, in the same way
+
+container training-container:
 	@for builder in $${BUILDERS:-docker podman buildah}; do \
 	  $$builder info >/dev/null 2>&1 || continue; \
 	  case $$builder in docker) format= ;; *) format='--format docker' ;; esac; \
 	  echo "building $(IMAGE) with $$builder"; \
-	  exec $$builder build $$format --file deploy/Containerfile --tag $(IMAGE) \
+	  exec $$builder build $$format --file $(CONTAINERFILE) --tag $(IMAGE) \
 	    --build-arg VERSION=$(VERSION) $(BUILD_FLAGS) .; \
 	done; \
-	echo 'make container: neither docker, podman nor buildah works here. Install one of them, or start its daemon.' >&2; \
+	echo 'make $@: neither docker, podman nor buildah works here. Install one of them, or start its daemon.' >&2; \
 	exit 1
 
 manifests: $(VENV)/.everything ## Render the Helm chart to deploy/kubernetes/, for clusters without Helm

@@ -7,15 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def atomic_write(path: Path, content: bytes | memoryview) -> None:
+def atomic_write(path: Path, content: bytes | memoryview, *, writer: str = "") -> None:
     """Replace a file's content at once: readers see the old bytes or the new ones, never a part.
 
-    The folder is made if it is missing. Only one process may write a path at a time.
+    The folder is made if it is missing. Only one process may write a path at a time, unless each names itself.
+
+    Args:
+        path: the file.
+        content: its new bytes.
+        writer: tells apart processes, perhaps of several machines, that may write the path at the same time.
 
     Raises:
         OSError: the folder cannot be written to or the disk is full; the file there before is intact.
     """
-    with atomic_path(path) as partial:
+    with atomic_path(path, writer=writer) as partial:
         partial.write_bytes(content)
 
 
@@ -25,14 +30,14 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, writer: str = "") -> Iterator[Path]:
     """Give a path to write to, and move what was written there to ``path`` when the block ends without an error.
 
     For writers that take a path, such as Parquet's. After an error the partial file is removed and ``path`` is
-    unchanged.
+    unchanged. ``writer`` is that of ``atomic_write``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{writer}partial")
     try:
         yield partial
         sync(partial)

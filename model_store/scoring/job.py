@@ -1,31 +1,25 @@
-"""A whole file scored by all usable cores: parts that survive a kill, joined at the end."""
+"""Whole files scored by all usable cores, or by a cluster: parts that survive a kill, joined at the end."""
 
-import multiprocessing
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from model_store import bundle as bundles
-from model_store.atomic_write import atomic_path
 from model_store.bundle import Bundle
-from model_store.hashing import file_sha256
-from model_store.model import SentimentModel
 from model_store.results import require_layer
-from model_store.scoring import part_files, worker
-from model_store.scoring.part_files import PartFiles, part_folder
-from model_store.scoring.records import Part, ScoreError, listed
-from model_store.scoring.sources import OutputFormat, Source, open_source, output_format_of
-from model_store.scoring.worker import PartReport, ScoreOptions, Scorer, csv_header, vector_width
-from model_store.table import column_types
-from model_store.usable_cores import usable_cores
-from model_store.version import __version__
+from model_store.scoring.file_job import FileJob, open_job
+from model_store.scoring.part_files import part_folder
+from model_store.scoring.processes import score_in_processes
+from model_store.scoring.worker import PartReport, ScoreOptions
 
-PARTS_WAITING = 1
-"""Parts read ahead for each worker, so that none waits for the reader."""
+FILES_AT_ONCE = 256
+"""Files whose parts are scored together. Each holds a lock, an open file, of which a process may have 1,024."""
+
+Compute = Callable[[Sequence[FileJob], Bundle, int | None], Generator[tuple[int, PartReport]]]
+"""Where parts are scored: gives the report of every part of every job, with the job's index, in any order."""
 
 
 @dataclass
@@ -51,33 +45,40 @@ def ignore(rows: int, share: float) -> None:
     """Report no progress."""
 
 
-def score_file(
-    source: Path,
+def score_file(source: Path, *, to: Path, **options: Any) -> ScoreReport:  # noqa: ANN401 - those of score_files
+    """Score one file; ``options`` and errors are those of ``score_files``."""
+    (report,) = score_files({source: to}, **options)
+    return report
+
+
+def score_files(
+    outputs: Mapping[Path, Path],
     *,
-    to: Path,
     model: str | Path = "default",
     options: ScoreOptions | None = None,
     workers: int | None = None,
+    compute: Compute = score_in_processes,
     overwrite: bool = False,
     watch: Callable[[int, float], None] = ignore,
-) -> ScoreReport:
-    """Write a file's rows with the answers to their texts.
+) -> list[ScoreReport]:
+    """Write the rows of files with the answers to their texts.
 
-    Finished parts are kept in a folder beside the output until all are there. The same call continues a job that was
-    killed, and the output has the same bytes as if it had not been.
+    Finished parts are kept in a folder beside each output until all are there. The same call continues a job that was
+    killed, and the outputs have the same bytes as if it had not been, wherever parts were scored.
 
     Args:
-        source: CSV, TSV, JSON Lines, Parquet or plain text, all but Parquet also gzipped.
-        to: the output, ``.csv``, ``.jsonl`` or ``.parquet``.
+        outputs: the inputs, CSV, TSV, JSON Lines, Parquet or plain text, all but Parquet also gzipped; each with its
+            output, ``.csv``, ``.jsonl`` or ``.parquet``.
         model: a bundle's folder, or ``default``.
         options: what to read and write.
-        workers: processes; by default one a usable core. 1 is this process.
+        workers: how many score at the same time, at most; by default one a usable core.
+        compute: where.
         overwrite: write an output that is there already anew, and drop parts of another job.
-        watch: told of every part: its rows, and its share of the input, from 0 to 1.
+        watch: told of every part: its rows, and its share of all inputs, from 0 to 1.
 
     Raises:
-        ScoreError: the file cannot be scored, or the output cannot be written or hold what is asked for; the message
-            says what to do.
+        ScoreError: a file cannot be scored, or an output cannot be written or hold what is asked for; the message says
+            what to do.
         BundleError: the model cannot be used.
         ModelError: the model lacks the layer.
         OSError: a file cannot be read or written.
@@ -85,116 +86,25 @@ def score_file(
     options = options or ScoreOptions()
     bundle = bundles.read(bundles.resolve(model))
     require_layer(options.layer, depth=bundle.manifest.architecture.layers)
-    output = output_format_of(to)
-    if options.sentences and output == "csv":
-        message = f"{to}: a text's sentences are a list, which CSV cannot hold. Write .jsonl or .parquet with --to."
-        raise ScoreError(message)
-    if to.resolve() == source.resolve():
-        message = f"{to}: the output would replace the input. Give another name with --to."
-        raise ScoreError(message)
-    input_ = open_source(
-        source,
-        text_column=options.text_column,
-        encoding=options.encoding,
-        output=output,
-        vectors=options.vectors,
-    )
-    files = PartFiles(to)
-    answers = list(column_types(bundle.manifest.label_names, prefix=options.prefix))
-    lists = [options.vector_column] if options.vectors != "none" else []
-    lists += [options.sentence_column] if options.sentences else []
-    _require_free_names(source, input_, [*answers, *lists])
-    report = ScoreReport(to)
-    with part_folder(files, _job(source, bundle, output, options), overwrite=overwrite):
-        make = {"options": options, "columns": input_.columns, "output": output, "files": files}
-        count = 0
-
-        def unfinished() -> Iterator[Part]:
-            nonlocal count
-            for part in input_.parts():
-                count = part.number + 1
-                if files.rows(part.number).exists():
-                    report.kept_parts += 1
-                    watch(0, part.size / max(input_.size, 1))
-                else:
-                    yield part
-
-        with closing(_scored(unfinished(), bundle.path, make, workers or usable_cores())) as reports:
-            for done in reports:
-                report.rows += done.rows
-                watch(done.rows + done.bad, done.size / max(input_.size, 1))
-        if options.vectors == "none" or output == "parquet":
-            files.all_vectors.unlink(missing_ok=True)  # an older run's
-        else:
-            width = vector_width(bundle.manifest.architecture, options.vectors)
-            part_files.join_vectors(files, count, width=width)
-        report.bad = part_files.join_bad(files, count)
-        _join(files, count, output=output, header=csv_header([*input_.columns, *answers]))
-    report.bad_file = files.all_bad if report.bad else None
-    return report
-
-
-def _job(source: Path, bundle: Bundle, output: OutputFormat, options: ScoreOptions) -> dict[str, object]:
-    """What two runs must have in common to write parts of one output."""
-    return {
-        "input": file_sha256(source),
-        "model": bundle.sha256,
-        "output": output,
-        "software": __version__,
-        **asdict(options),
-    }
-
-
-def _require_free_names(source: Path, input_: Source, names: list[str]) -> None:
-    if taken := [name for name in names if name in input_.columns]:
-        message = (
-            f"{source}: it already has the columns that the answers would get: {listed(taken)}. "
-            "Pass another --prefix for the answers."
-        )
-        raise ScoreError(message)
-
-
-def _scored(parts: Iterator[Part], bundle: Path, make: dict[str, Any], workers: int) -> Generator[PartReport]:
-    """The reports of the parts, as they are finished; few parts are in memory at a time.
-
-    Processes and not threads: ONNX Runtime and the tokenizer let other threads run, but what is left to Python would
-    hold back more than a few. One worker is this process itself.
-    """
-    if workers == 1:
-        yield from map(Scorer(SentimentModel.load(bundle), **make), parts)
-        return
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),  # a fork would copy the locks of the parent's threads
-        initializer=worker.start,
-        initargs=(bundle, make),
-    )
-    running: set[Future[PartReport]] = set()
-    try:
-        for part in parts:
-            running.add(pool.submit(worker.score, part))
-            while len(running) >= workers * (1 + PARTS_WAITING):
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in finished)
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
-    except BrokenProcessPool as error:
-        message = (
-            "A worker process ended, perhaps for lack of memory. The finished parts are kept: run the same command "
-            "again to go on, with fewer --workers if memory is short."
-        )
-        raise ScoreError(message) from error
-    finally:
-        with suppress(BrokenProcessPool):
-            pool.shutdown(cancel_futures=True)  # parts at hand are finished, and kept
-
-
-def _join(files: PartFiles, count: int, *, output: OutputFormat, header: bytes) -> None:
-    if output != "parquet":
-        part_files.join_text(files, count, header=header if output == "csv" else b"")
-        return
-    from model_store.scoring.parquet import join_parquet  # noqa: PLC0415 - pyarrow is optional, and 60 MB
-
-    with atomic_path(files.output) as path:
-        join_parquet(path, [files.rows(number) for number in range(count)])
+    total = sum(max(source.stat().st_size, 1) for source in outputs)
+    reports: list[ScoreReport] = []
+    waiting = iter(outputs.items())
+    while group := list(islice(waiting, FILES_AT_ONCE)):
+        jobs = [open_job(source, to=to, bundle=bundle, options=options) for source, to in group]
+        weights = [max(job.bytes, 1) / total / max(job.input.size, 1) for job in jobs]
+        done = [ScoreReport(job.files.output) for job in jobs]
+        counts = [0] * len(jobs)
+        with ExitStack() as folders:
+            for job in jobs:
+                folders.enter_context(part_folder(job.files, job.identity, overwrite=overwrite))
+            with closing(compute(jobs, bundle, workers)) as parts:
+                for index, part in parts:
+                    counts[index] += 1
+                    done[index].rows += part.rows
+                    done[index].kept_parts += part.is_kept
+                    watch(part.rows + part.bad, part.size * weights[index])
+            for job, report, count in zip(jobs, done, counts, strict=True):
+                report.bad = job.join(count)
+                report.bad_file = job.files.all_bad if report.bad else None
+        reports += done
+    return reports

@@ -66,11 +66,21 @@ class ScoreOptions:
 
 @dataclass(frozen=True)
 class PartReport:
-    """How many rows of a part have an answer, how many have none, and what it is of the input's size."""
+    """What became of a part.
 
-    rows: int
-    bad: int
-    size: int
+    Attributes:
+        number: the part's.
+        rows: those that have an answer.
+        bad: those that have none.
+        size: what the part is of the input's size.
+        is_kept: an earlier run had finished it; then ``rows`` and ``bad`` are 0.
+    """
+
+    number: int
+    rows: int = 0
+    bad: int = 0
+    size: int = 0
+    is_kept: bool = False
 
 
 @dataclass
@@ -92,6 +102,7 @@ class Scorer:
         columns: the input's columns, as its ``Source`` names them.
         output: the format.
         files: where parts are written.
+        writer: names this scorer where another may write the same part at the same time.
     """
 
     def __init__(
@@ -102,12 +113,14 @@ class Scorer:
         columns: Mapping[str, Kind],
         output: OutputFormat,
         files: PartFiles,
+        writer: str = "",
     ) -> None:
         self._model = model
         self._options = options
         self._columns = columns
         self._output = output
         self._files = files
+        self._writer = writer
         self._types = column_types(model.manifest.label_names, prefix=options.prefix)
 
     def __call__(self, part: Part) -> PartReport:
@@ -116,16 +129,16 @@ class Scorer:
         number = part.number
         if bad:
             lines = [json.dumps({"line": row.line, "code": row.code, "reason": row.reason}) for row in bad]
-            atomic_write(self._files.bad(number), "".join(f"{line}\n" for line in lines).encode())
+            atomic_write(self._files.bad(number), "".join(f"{line}\n" for line in lines).encode(), writer=self._writer)
         if self._options.vectors != "none" and self._output != "parquet":
             numbers = [vector.astype("<f2").tobytes() for vector in answered.vectors]
-            atomic_write(self._files.vectors(number), b"".join(numbers))
+            atomic_write(self._files.vectors(number), b"".join(numbers), writer=self._writer)
         if self._output == "parquet":
             self._write_parquet(part, answered)
         else:
             content = self._csv(part, answered) if self._output == "csv" else self._json_lines(part, answered)
-            atomic_write(self._files.rows(number), content.encode("utf-8", errors="replace"))
-        return PartReport(len(answered.positions), len(bad), part.size)
+            atomic_write(self._files.rows(number), content.encode("utf-8", errors="replace"), writer=self._writer)
+        return PartReport(number, rows=len(answered.positions), bad=len(bad), size=part.size)
 
     def _answer(self, part: Part) -> tuple[_Answered, list[BadRow]]:
         options = self._options
@@ -185,7 +198,7 @@ class Scorer:
             width = vector_width(self._model.manifest.architecture, options.vectors)
             per_token = options.vectors == "token"
             lists.append(VectorColumn(options.vector_column, width, answered.vectors, per_token))
-        with atomic_path(self._files.rows(part.number)) as path:
+        with atomic_path(self._files.rows(part.number), writer=self._writer) as path:
             write_parquet(
                 path,
                 part=part,
@@ -232,26 +245,30 @@ def vector_width(architecture: Architecture, vectors: Vectors) -> int:
     return architecture.representation_size * (2 if vectors == "text" else 1)
 
 
-_scorers: list[Scorer | ScoreError] = []
-"""The scorer of this process once it is started, or why there is none."""
+_models: list[SentimentModel | ScoreError] = []
+"""The model of this process once it is started, or why there is none."""
 
 
-def start(bundle: Path, make: Mapping[str, Any]) -> None:
+def start(bundle: Path) -> None:
     """Make this process a worker: load the model, leave Ctrl-C to the parent, and end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _scorers.append(Scorer(SentimentModel.load(bundle), **make))
+        _models.append(SentimentModel.load(bundle))
     except (BundleError, OSError) as error:
-        _scorers.append(ScoreError(str(error)))
+        _models.append(ScoreError(str(error)))
 
 
-def score(part: Part) -> PartReport:
-    """Score a part in a process that was started; raises ``ScoreError`` if the model could not be loaded."""
-    scorer = _scorers[0]
-    if isinstance(scorer, ScoreError):
-        raise scorer
-    return scorer(part)
+def score(part: Part, make: Mapping[str, Any]) -> PartReport:
+    """Score a part in a process that was started, with a ``Scorer`` of these arguments.
+
+    Raises:
+        ScoreError: the model could not be loaded.
+    """
+    model = _models[0]
+    if isinstance(model, ScoreError):
+        raise model
+    return Scorer(model, **make)(part)
 
 
 def _end_with_parent() -> None:

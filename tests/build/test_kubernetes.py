@@ -1,6 +1,7 @@
 """The chart renders objects that Kubernetes accepts and that fit the service."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import yaml
 from prometheus_client import REGISTRY
 
 import model_store
+from model_store.score_command import score
 from service.endpoints import UNLISTED
 from service.monitoring import metrics
 from service.routes import TABLE
@@ -24,7 +26,7 @@ MANIFESTS = ROOT / "deploy" / "kubernetes"
 HELM = shutil.which("helm", path=str(Path(sys.executable).parent)) or shutil.which("helm")
 VALUES = {path.stem: path for path in sorted((CHART / "examples").glob("*.yaml"))}
 KUBERNETES = ("1.29", "1.33", "1.37")
-FOREIGN = {"ServiceMonitor", "PrometheusRule", "InferenceService", "PyTorchJob"}
+FOREIGN = {"ServiceMonitor", "PrometheusRule", "InferenceService", "PyTorchJob", "RayJob"}
 """Kinds that operators define; Kubernetes has no schema of them."""
 
 pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not installed; the package helm-binary has it for Linux")
@@ -66,6 +68,21 @@ def test_kubernetes_accepts_every_object(documents):
         if document["kind"] not in FOREIGN:
             for version in KUBERNETES:
                 kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_kubernetes_accepts_the_pods_in_objects_of_operators():
+    seen = set()
+    for name in ("jobs", "kserve"):
+        for document, pod in pods(render(name)):
+            if document["kind"] in FOREIGN:
+                seen.add(document["kind"])
+                fields = {key: value for key, value in pod.items() if key not in {"minReplicas", "maxReplicas"}}
+                kubernetes_validate.validate(
+                    {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": fields},
+                    KUBERNETES[-1],
+                    strict=True,
+                )
+    assert seen == {"InferenceService", "PyTorchJob", "RayJob"}
 
 
 def test_the_plain_manifests_are_what_the_chart_renders():
@@ -155,6 +172,18 @@ def test_each_part_of_a_scoring_job_reads_and_writes_its_own_file():
     assert "scored/$(JOB_COMPLETION_INDEX).parquet" in container["args"]
 
 
+def test_a_ray_job_computes_on_its_nodes_with_the_version_of_ray_that_is_tested():
+    (job,) = [document for document in render("jobs") if document["kind"] == "RayJob"]
+    cluster = job["spec"]["rayClusterSpec"]
+    assert f"ray=={cluster['rayVersion']}" in (ROOT / "constraints.txt").read_text().splitlines()
+    assert cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
+    assert [group["replicas"] for group in cluster["workerGroupSpecs"]] == [3]
+    words = shlex.split(job["spec"]["entrypoint"])
+    assert words[:4] == ["python", "-m", "model_store", "score"]
+    command = score.make_context("score", [str(ROOT / "README.md"), *words[5:]])  # in place of a pattern of names
+    assert command.params["on_ray"] is True
+
+
 def test_gpu_nodes_and_processes_agree():
     (job,) = [document for document in render("jobs") if document["kind"] == "PyTorchJob"]
     replicas = job["spec"]["pytorchReplicaSpecs"]
@@ -171,6 +200,7 @@ def test_gpu_nodes_and_processes_agree():
         (["--set", "replica=3"], "replica"),
         (["--set", "model.path=reviews"], "model.path needs model.volume"),
         (["--set", "jobs.train.enabled=true"], "jobs.train needs arguments"),
+        (["--set", "jobs.ray.enabled=true,jobs.volume.emptyDir.medium="], "jobs.ray needs entrypoint"),
         (["--set", "jobs.score.enabled=true", "--set", "jobs.score.arguments={x}"], "jobs.score needs jobs.volume"),
         (["--set", "image.digest=latest"], "digest"),
     ],

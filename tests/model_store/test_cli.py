@@ -167,3 +167,35 @@ def test_what_is_wrong_with_a_scoring_job_is_told_before_it_starts(options, code
     assert main(["score", str(tmp_path / "in.csv"), "--to", str(to), "--text_column", "body", *options]) == code
     assert message in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_several_files_are_scored_to_an_output_each(tiny_bundle, tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("text\nfine\n")
+    (tmp_path / "b.txt").write_text("cold\n\nsoup\n")
+    inputs = [str(tmp_path / "a.csv"), str(tmp_path / "b.txt")]
+    to = f"{tmp_path}/scored/{{name}}.jsonl"
+    assert main(["score", *inputs, "--to", to, "--model", str(tiny_bundle), "--workers", "1"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("Wrote 2 files: 3 rows in ")
+    assert second.endswith(f"1 row; lines and reasons are in {tmp_path}/scored/b.jsonl.bad.jsonl.")
+    texts = [json.loads(line)["text"] for line in (tmp_path / "scored" / "b.jsonl").read_text().splitlines()]
+    assert texts == ["cold", "soup"]
+    assert (tmp_path / "scored" / "a.jsonl").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("to", ["out.csv", "{name}.csv"])
+def test_two_files_are_never_written_to_one_output(to, tmp_path, capsys):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "in.csv").write_text("text\nfine\n")
+    inputs = [str(tmp_path / folder / "in.csv") for folder in ("x", "y")]
+    assert main(["score", *inputs, "--to", str(tmp_path / to)]) == 1
+    assert f"{inputs[0]} and {inputs[1]} would both be written to" in capsys.readouterr().err
+
+
+def test_a_ray_cluster_without_ray_is_answered_with_what_to_install(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "model_store.scoring.ray_cluster", raising=False)
+    (tmp_path / "in.csv").write_text("text\nfine\n")
+    assert main(["score", str(tmp_path / "in.csv"), "--to", str(tmp_path / "out.csv"), "--ray"]) == 1
+    assert "--ray needs Ray: pip install 'sentiment-encoder[ray]'" in capsys.readouterr().err

@@ -85,7 +85,8 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* The pod of a job: its name, the setting it comes from, arguments, restart policy and further resources. */}}
+{{/* The pod of a job: its name, the setting it comes from, arguments, restart policy and further resources. A pod of a
+     Ray cluster (`ray`) has no arguments: KubeRay starts Ray in it. */}}
 {{- define "sentiment.jobPod" -}}
 {{- $root := .root -}}
 {{- $jobs := $root.Values.jobs -}}
@@ -102,8 +103,10 @@ containers:
     image: {{ include "sentiment.image" (list $jobs.image $root.Chart) }}
     imagePullPolicy: {{ $jobs.image.pullPolicy }}
     workingDir: /work
+    {{- if not .ray }}
     command: [python, -m]
     args: {{- .arguments | default nil | required (printf "%s needs arguments" .setting) | toYaml | nindent 6 }}
+    {{- end }}
     env:
       - {name: HOME, value: /tmp}
       - {name: PYTHONPATH, value: /srv/sentiment} # where the service's image has the project
