@@ -18,14 +18,16 @@ def test_the_notebook_runs_and_its_answers_are_those_on_the_page(tmp_path, monke
     pytest.importorskip("ipykernel")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    labels, contributions, logits, clusters, _ = (printed(cell) for cell in notebook.cells if cell.cell_type == "code")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    labels, contributions, logits, clusters, _, own = map(printed, code)
     client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}})
     client.execute()
-    again = [printed(cell) for cell in notebook.cells if cell.cell_type == "code"]
+    again = [printed(cell) for cell in code]
     assert words(again[0]) == words(labels)
     assert words(again[1]) == words(contributions)
     assert len(again[2].splitlines()) == len(logits.splitlines()) == 4
     assert words(again[3]) == words(clusters)
+    assert words(again[5]) == words(own)
 
 
 def words(table):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from model_store.progress import track
 from training.data.examples import Example
 from training.data.near_duplicates import group_near_duplicates
 from training.data.tokenized import TokenizedExamples
@@ -77,7 +78,7 @@ def likely_label_errors(
 def _held_out_scores(task: SentimentTask, pooled: Tensor, labels: Tensor, folds: Tensor) -> Tensor:
     """(texts, labels) probabilities of heads that were not fitted to the text."""
     scores = torch.full((len(labels), len(task.labels)), 1 / len(task.labels))
-    for fold in range(FOLDS):
+    for fold in track(range(FOLDS), "Looking for wrong labels", unit="folds"):
         held_out = folds == fold
         if held_out.all() or not held_out.any():
             continue

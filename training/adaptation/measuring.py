@@ -123,5 +123,4 @@ def _suspicions(source: Bundle, examples: Sequence[Example], labels: list[str]) 
     ids = list(tokenization.encode_all(pipeline, (example.text for example in examples), max_tokens=512))
     kept = [row for row, tokens in enumerate(ids) if tokens]
     encoded = TokenizedExamples.of([ids[row] for row in kept], [labels.index(examples[row].label) for row in kept])
-    with working("Looking for wrong labels"):
-        return likely_label_errors(task, [examples[row] for row in kept], encoded)
+    return likely_label_errors(task, [examples[row] for row in kept], encoded)

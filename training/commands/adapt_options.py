@@ -6,6 +6,9 @@ from model_store import BundleError
 from training.adaptation.options import AdaptOptions
 from training.commands.export_options import NAME
 from training.commands.parser import UsageError, parse, plain_errors
+from training.data.examples import DataError
+from training.data.readers import read_examples
+from training.distillation.texts import read_texts
 
 DESCRIPTION = """\
 Adapts a bundle to your texts and labels, and writes a new bundle and a report.
@@ -34,7 +37,7 @@ def main(arguments: list[str]) -> None:
     """Run the command."""
     given = parse(AdaptOptions, arguments, command="adapt", description=DESCRIPTION)
     options = AdaptOptions(**given)
-    with plain_errors("adapt", BundleError):
+    with plain_errors("adapt", BundleError, DataError):
         check(options)
     from training.commands.adapt import ERRORS, adapt
 
@@ -47,6 +50,7 @@ def check(options: AdaptOptions) -> None:
 
     Raises:
         BundleError: the bundle's folder exists and is not of this adaptation.
+        DataError: a file is not there, lacks a column, or its first row cannot be used.
         UsageError: a value is not allowed.
     """
     if not NAME.fullmatch(options.model_name):
@@ -66,3 +70,8 @@ def check(options: AdaptOptions) -> None:
         raise UsageError(message)
     if options.to.exists() and not options.overwrite and not (options.folder / RUN).is_file():
         raise BundleError(options.to, "already exists; choose another folder or pass --overwrite")
+    for path in (options.train, options.validation, options.test):
+        if path is not None:
+            next(read_examples(path, options.reading), None)
+    if options.unlabelled is not None:
+        next(read_texts(options.unlabelled, options.reading, labeled=False), None)

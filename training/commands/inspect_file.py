@@ -177,7 +177,11 @@ def _next_command(file: Path, found: Inspection, reading: dict[str, Any], *, bad
         )
     if len(found.labels) < 2 or _looks_like_text(found):  # noqa: PLR2004 - a choice needs two
         return None
-    given = {**({"on_bad_row": "skip"} if bad_rows.count else {}), **reading}
+    found_out = {
+        **({"on_bad_row": "skip"} if bad_rows.count else {}),
+        **({"html": True} if "HTML" in found.suspicious else {}),
+    }
+    given = {**found_out, **reading}
     return shlex.join(["python", "-m", "training", "adapt", "--train", str(file), "--to", "my-model", *_words(given)])
 
 

@@ -78,7 +78,7 @@ def pooled_texts(task: SentimentTask, texts: TokenizedExamples, rows: Tensor) ->
     pooled = torch.zeros(len(rows), task.network.head.in_features)
     with torch.no_grad():
         batches = torch.split(texts.lengths[rows].argsort(stable=True), BATCH_SIZE)
-        for positions in track(batches, "Fitting the head", unit="batches"):
+        for positions in track(batches, "Reading the training texts", unit="batches"):
             pooled[positions] = task.network.pooled(texts[rows[positions].tolist()].ids)
     task.train(training)
     return pooled

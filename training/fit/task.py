@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import pytorch_lightning as lightning
 import torch
+from lightning_fabric.utilities.data import AttributeDict
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -96,7 +97,7 @@ REGULARIZATION = RegularizationOptions(embedding_dropout=0.2, dropout=0.2)
 OPTIMIZATION = OptimizationOptions()
 
 
-@flat_options(unsaved=("vectors",))
+@flat_options(unsaved=("vectors",), logged=True)
 class SentimentTask(lightning.LightningModule):
     """A sentiment classifier in training.
 
@@ -153,6 +154,12 @@ class SentimentTask(lightning.LightningModule):
         self.label_weights: Tensor | None = None  # (labels,), known when the training texts are
         self.validation_metrics = _metrics(len(labels), "validation/")
         self.test_metrics = _metrics(len(labels), "test/")
+
+    @property
+    def hparams_initial(self) -> AttributeDict:
+        """The hyperparameters that loggers get: without the tokenizer, which has megabytes."""
+        initial = super().hparams_initial
+        return AttributeDict({name: value for name, value in initial.items() if name != "tokenizer_json"})
 
     def forward(self, ids: PackedSequence) -> Tensor:
         """Packed token ids to (texts, labels) logits."""

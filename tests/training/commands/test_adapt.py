@@ -98,6 +98,20 @@ def test_labels_of_the_source_are_measured_before_and_after_and_keep_their_polar
     assert [(label.name, label.polarity) for label in labels] == [("negative", -1), ("neutral", 0), ("positive", 1)]
 
 
+def test_a_file_that_cannot_be_used_is_named_before_any_work(folder, source, capsys):
+    table = folder / "my.csv"
+    table.write_text("Review text,Stars\nfine,5\n")
+    for arguments, said in (
+        (("--train", "none.csv"), "none.csv: there is no such file."),
+        (("--train", table), 'my.csv: it has no column "text" (columns found: Review text, Stars).'),
+        (("--train", SAMPLE / "train.csv", "--test", table), "perhaps --text_column='Review text'"),
+    ):
+        with pytest.raises(SystemExit, match="1"):
+            adapt(*arguments, "--to", "new", "--from", source)
+        assert said in capsys.readouterr().err
+    assert not (folder / "runs").exists()
+
+
 def test_eight_examples_a_label_are_enough(folder, source):
     by_label = {}
     for text, label in read("train"):

@@ -107,6 +107,12 @@ def test_rows_in_another_encoding_come_with_a_guess_of_it(capsys, write):
     assert inspected(capsys, write(content, encoding="cp1252"), "--encoding", "cp1252")["bad_rows"] == 0
 
 
+def test_the_next_command_reads_html_if_there_is_some(capsys, write):
+    path = write(rows("good", "bad") + "fish &amp; chips,good\n")
+    assert inspected(capsys, path)["next_command"].endswith("--to my-model --html")
+    assert inspected(capsys, path, "--no_html")["next_command"].endswith("--to my-model --no_html")
+
+
 def test_a_column_of_texts_is_not_taken_for_labels(capsys, write):
     content = "text,label\n" + "".join(f"good,this is text {index}\n" for index in range(100))
     report = inspected(capsys, write(content))
@@ -116,10 +122,10 @@ def test_a_column_of_texts_is_not_taken_for_labels(capsys, write):
 
 def test_a_missing_column_is_answered_with_a_likely_one(capsys, write):
     with pytest.raises(SystemExit, match="1"):
-        main(["inspect", str(write("tweet;airline_sentiment\nfine;good\n"))])
+        main(["inspect", str(write("Review text;airline_sentiment\nfine;good\n"))])
     error = capsys.readouterr().err
-    assert "columns found: tweet, airline_sentiment" in error
-    assert "perhaps --text_column=tweet" in error
+    assert "columns found: Review text, airline_sentiment" in error
+    assert "perhaps --text_column='Review text'" in error
 
 
 def test_a_bundle_that_does_not_exist_is_refused_first(capsys):

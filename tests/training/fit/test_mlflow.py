@@ -1,4 +1,4 @@
-"""MLflow's logger, with a local file, gets the figures of a run and the options of its data."""
+"""MLflow's logger, with a local file, gets the figures of a run and the options of its model and its data."""
 
 import json
 
@@ -9,7 +9,7 @@ from tests.support.fit_program import run
 pytestmark = pytest.mark.slow
 
 
-def test_mlflow_has_the_figures_of_a_run_and_the_options_of_its_data(tmp_path):
+def test_mlflow_has_the_figures_of_a_run_and_the_options_of_its_model_and_its_data(tmp_path):
     tracking = pytest.importorskip("mlflow.tracking", reason="the extra track is not installed")
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
     logger = ["--trainer.logger=pytorch_lightning.loggers.MLFlowLogger", f"--trainer.logger.tracking_uri={store}"]
@@ -21,4 +21,8 @@ def test_mlflow_has_the_figures_of_a_run_and_the_options_of_its_data(tmp_path):
     figures = client.get_metric_history(recorded.info.run_id, "validation/macro_f1")
     assert max(figure.value for figure in figures) == pytest.approx(metrics["best"]["value"])
     assert recorded.data.params["batch_size"] == "16"
+    assert recorded.data.params["hidden_size"] == "8"
+    assert recorded.data.params["learning_rate"] == "0.005"
+    assert recorded.data.params["labels"] == "['negative', 'neutral', 'positive']"
+    assert "tokenizer_json" not in recorded.data.params  # has megabytes
     assert recorded.info.status == "FINISHED"

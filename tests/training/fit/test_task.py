@@ -129,6 +129,11 @@ def test_hyper_parameters_are_plain_json_and_rebuild_the_task():
     SentimentTask(**saved).load_state_dict(task.state_dict())
 
 
+def test_loggers_get_every_option_but_the_tokenizer_which_is_large():
+    task = make()
+    assert set(task.hparams) - set(task.hparams_initial) == {"tokenizer_json"}
+
+
 def test_a_checkpoint_from_before_the_newer_options_still_loads():
     task = SentimentTask(**OLD_OPTIONS)
     assert set(task.state_dict()) == OLD_WEIGHTS

@@ -59,7 +59,7 @@ def require_columns(path: Path, found: Iterable[str], *, text_column: str, label
 
 
 def _perhaps(option: str, names: list[str]) -> str:
-    likely = [name for name in names if name.strip().casefold() in _USUAL_NAMES[option]]
+    likely = [name for name in names if "_".join(name.casefold().split()) in _USUAL_NAMES[option]]
     return f", perhaps {option}={shlex.quote(likely[0])}" if likely else ""
 
 
