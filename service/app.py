@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from model_store import BundleError, DeviceError, SentimentModel, bundle, require_device
 from service import routes
 from service.adapters.table import adapter_endpoints
+from service.languages import language_detector
 from service.middleware.stack import service_class
 from service.monitoring.access_log import install_access_log
 from service.schemas import EXAMPLE_TEXT
@@ -27,6 +28,7 @@ from service.settings import PREFIX, SettingsError, read_settings
 try:
     settings = read_settings()
     adapter_endpoints(settings.adapters)
+    language_detector(settings)
     require_device(settings.device)
 except (SettingsError, DeviceError) as error:
     raise SystemExit(str(error)) from None

@@ -13,6 +13,7 @@ from model_store.scoring.groups import token_groups
 from service import sentences as splitter
 from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
+from service.languages import language_detector
 from service.middleware.request_context import current_request
 from service.monitoring import metrics
 from service.monitoring.access_log import current_record
@@ -56,6 +57,7 @@ class Predictor:
     def __init__(self, model: SentimentModel, settings: Settings) -> None:
         self._model = model
         self._settings = settings
+        self._languages = language_detector(settings)
         manifest = model.manifest
         self._name = ModelName(name=manifest.name, version=manifest.version, sha256=model.sha256)
         metrics.serving(manifest, model.sha256)
@@ -79,7 +81,7 @@ class Predictor:
             prediction = predictions[row]
             sentences = None if parts is None else [_sentence(text, sentiment) for text, sentiment in parts[row]]
             return PredictResult(
-                **_sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
+                **self._sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
             )
 
         return Lazy(len(indices), build)
@@ -103,7 +105,22 @@ class Predictor:
         except TextError as error:
             raise UnansweredTextError(error.code, error.message) from None
         record.tokens += len(tokenized)
+        self._check_language(text)
         return tokenized
+
+    def _check_language(self, text: str) -> None:
+        """Count a text's language, if languages are detected.
+
+        Raises:
+            UnansweredTextError: the model does not read it, and such texts are refused.
+        """
+        if self._languages is None:
+            return
+        language = self._languages.detect_and_count(text)
+        if self._languages.refuses and not language.supported:
+            known = ", ".join(self._languages.languages)
+            message = f"the text's language is {language.language}, and the model reads {known}"
+            raise UnansweredTextError("unsupported_language", message)
 
     def represent(self, request: RepresentRequest) -> Answer[Represented]:
         """The contextual representations of each text's tokens.
@@ -122,7 +139,7 @@ class Predictor:
         def build(row: int) -> Represented:
             prediction = predictions[row]
             tokens = [Token(**token._asdict()) for token in prediction.tokens]
-            result = RepresentResult(**_sentiment(indices[row], prediction), tokens=tokens, representations=[])
+            result = RepresentResult(**self._sentiment(indices[row], prediction), tokens=tokens, representations=[])
             matrices = [
                 Matrix(layer, matrix[:, columns], request.dtype, request.encoding)
                 for layer, matrix in prediction.representations.items()
@@ -270,20 +287,22 @@ class Predictor:
             raise RequestError("unknown_direction", message, param="direction")
         return slice(-architecture.hidden_size, None)
 
+    def _sentiment(self, index: int, prediction: Prediction) -> dict[str, Any]:
+        """The fields of a text's result, whether or not it has representations."""
+        language = self._languages.detect(prediction.text.text)._asdict() if self._languages else {}
+        return {
+            "index": index,
+            **_scored(prediction),
+            "token_count": prediction.token_count,
+            "unknown_count": prediction.unknown_count,
+            "truncated": prediction.truncated,
+            **language,
+        }
+
     def _explained(self, prediction: Prediction) -> list[ExplainedToken] | None:
         if prediction.contributions is None:
             return None
         return list(_explained_tokens(prediction, prediction.contributions, self._model.manifest.label_names))
-
-
-def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
-    return {
-        "index": index,
-        **_scored(prediction),
-        "token_count": prediction.token_count,
-        "unknown_count": prediction.unknown_count,
-        "truncated": prediction.truncated,
-    }
 
 
 def _scored(prediction: Prediction) -> dict[str, Any]:
