@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.labeled_sets import sets_to_measure
-from service.languages import UNDETERMINED, LanguageDetector
+from service.texts.languages import UNDETERMINED, LanguageDetector
 
 MIN_CHARACTERS = 30
 DECLARATIONS = {

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp
 from model_store import BundleError, DeviceError, SentimentModel, bundle, require_device
 from service import routes
 from service.adapters.table import adapter_endpoints
-from service.languages import language_detector
 from service.middleware.stack import service_class
 from service.monitoring.access_log import install_access_log
 from service.schemas import EXAMPLE_TEXT
@@ -23,6 +22,7 @@ from service.server.descriptors import reserve_descriptors
 from service.server.internals import install_protocol, is_worker
 from service.server.memory import configure_heap
 from service.settings import PREFIX, SettingsError, read_settings
+from service.texts.languages import language_detector
 
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 try:

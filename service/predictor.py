@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from model_store import ModelError, Prediction, SentimentModel, TextError, TokenizedText, Truncation
 from model_store.model import pooled
 from model_store.scoring.groups import token_groups
-from service import sentences as splitter
 from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
-from service.languages import language_detector
 from service.middleware.request_context import current_request
 from service.monitoring import metrics
 from service.monitoring.access_log import current_record
@@ -32,6 +30,8 @@ from service.schemas import (
     UnansweredText,
 )
 from service.settings import BYTES_PER_NUMBER, BYTES_PER_TEXT, BYTES_PER_TOKEN, Settings
+from service.texts import sentences as splitter
+from service.texts.languages import language_detector
 
 
 class UnansweredTextError(Exception):
@@ -81,7 +81,10 @@ class Predictor:
             prediction = predictions[row]
             sentences = None if parts is None else [_sentence(text, sentiment) for text, sentiment in parts[row]]
             return PredictResult(
-                **self._sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
+                **_sentiment(indices[row], prediction),
+                **self._language(prediction),
+                tokens=self._explained(prediction),
+                sentences=sentences,
             )
 
         return Lazy(len(indices), build)
@@ -139,7 +142,9 @@ class Predictor:
         def build(row: int) -> Represented:
             prediction = predictions[row]
             tokens = [Token(**token._asdict()) for token in prediction.tokens]
-            result = RepresentResult(**self._sentiment(indices[row], prediction), tokens=tokens, representations=[])
+            result = RepresentResult(
+                **_sentiment(indices[row], prediction), **self._language(prediction), tokens=tokens, representations=[]
+            )
             matrices = [
                 Matrix(layer, matrix[:, columns], request.dtype, request.encoding)
                 for layer, matrix in prediction.representations.items()
@@ -287,22 +292,24 @@ class Predictor:
             raise RequestError("unknown_direction", message, param="direction")
         return slice(-architecture.hidden_size, None)
 
-    def _sentiment(self, index: int, prediction: Prediction) -> dict[str, Any]:
-        """The fields of a text's result, whether or not it has representations."""
-        language = self._languages.detect(prediction.text.text)._asdict() if self._languages else {}
-        return {
-            "index": index,
-            **_scored(prediction),
-            "token_count": prediction.token_count,
-            "unknown_count": prediction.unknown_count,
-            "truncated": prediction.truncated,
-            **language,
-        }
+    def _language(self, prediction: Prediction) -> dict[str, Any]:
+        """The fields of a result that tell its text's language, if languages are detected."""
+        return self._languages.detect(prediction.text.text)._asdict() if self._languages else {}
 
     def _explained(self, prediction: Prediction) -> list[ExplainedToken] | None:
         if prediction.contributions is None:
             return None
         return list(_explained_tokens(prediction, prediction.contributions, self._model.manifest.label_names))
+
+
+def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
+    return {
+        "index": index,
+        **_scored(prediction),
+        "token_count": prediction.token_count,
+        "unknown_count": prediction.unknown_count,
+        "truncated": prediction.truncated,
+    }
 
 
 def _scored(prediction: Prediction) -> dict[str, Any]:

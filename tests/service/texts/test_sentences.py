@@ -8,10 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model_store import SentimentModel, TextError
-from service import sentences
 from service.predictor import Predictor
 from service.schemas import PredictRequest
 from service.settings import Settings
+from service.texts import sentences
 
 # Every character, and more of what a splitter looks at.
 PIECES = st.one_of(
@@ -133,7 +133,7 @@ def test_a_text_the_splitter_cannot_take_counts_as_one_sentence(model, monkeypat
     def panic(*_arguments):
         raise PanicException
 
-    monkeypatch.setattr("service.sentences.sentencex.get_sentence_boundaries", panic)
+    monkeypatch.setattr("service.texts.sentences.sentencex.get_sentence_boundaries", panic)
     assert surfaces(model.tokenize("fine. private.")) == ["fine. private."]
     assert "private" not in caplog.text
 
@@ -148,7 +148,7 @@ def looked_at(monkeypatch):
         given.append(text)
         return original(language, text)
 
-    monkeypatch.setattr("service.sentences.sentencex.get_sentence_boundaries", note)
+    monkeypatch.setattr("service.texts.sentences.sentencex.get_sentence_boundaries", note)
     return given
 
 

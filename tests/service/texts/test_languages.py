@@ -9,11 +9,11 @@ import pytest
 
 from model_store import SentimentModel
 from service.errors import RequestError
-from service.languages import LanguageDetector, language_detector
 from service.monitoring import metrics
 from service.predictor import Predictor
 from service.schemas import PredictRequest, RepresentRequest
 from service.settings import Settings, SettingsError
+from service.texts.languages import LanguageDetector, language_detector
 from tests.support.paths import SAMPLE
 from training.data.readers import read_examples
 

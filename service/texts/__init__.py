@@ -1,0 +1,1 @@
+"""What is told of a text beside its sentiment: its sentences and its language."""
