@@ -130,5 +130,5 @@ $(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.everything: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[train,distill,excel,dev,docs]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[train,distill,excel,language,dev,docs]'
 	touch $@ $(VENV)/.serving

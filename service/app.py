@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from model_store import BundleError, DeviceError, require_device
 from service import routes
 from service.adapters.table import adapter_endpoints
+from service.languages import language_detector
 from service.middleware.stack import service_class
 from service.models.exchange import ModelExchange, PinRenewal, load_pinned
 from service.models.loaded import ModelLoader
@@ -31,6 +32,7 @@ try:
     settings = read_settings()
     requested = references(settings)
     adapter_endpoints(settings.adapters)
+    language_detector(settings)
     require_device(settings.device)
 except (SettingsError, DeviceError) as error:
     raise SystemExit(str(error)) from None

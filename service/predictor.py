@@ -14,6 +14,7 @@ from model_store.scoring.groups import token_groups
 from model_store.sentences import answer_sentences, split
 from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
+from service.languages import language_detector
 from service.middleware.request_context import current_request
 from service.monitoring import metrics
 from service.monitoring.access_log import current_record
@@ -63,6 +64,7 @@ class Predictor:
     def __init__(self, model: SentimentModel, settings: Settings, *, name: str | None = None) -> None:
         self._model = model
         self._settings = settings
+        self._languages = language_detector(settings)
         manifest = model.manifest
         self._name = ModelName(name=name or manifest.name, version=manifest.version, sha256=model.sha256)
 
@@ -88,6 +90,7 @@ class Predictor:
             sentences = None if parts is None else [_sentence(sentiment) for sentiment in parts[row]]
             return PredictResult(
                 **_sentiment(indices[row], prediction),
+                **self._language(prediction),
                 tokens=self._explained(prediction),
                 mixed=None if parts is None else is_mixed(sentiment.polarity for sentiment in parts[row]),
                 sentences=sentences,
@@ -114,7 +117,22 @@ class Predictor:
         except TextError as error:
             raise UnansweredTextError(error.code, error.message) from None
         record.tokens += len(tokenized)
+        self._check_language(text)
         return tokenized
+
+    def _check_language(self, text: str) -> None:
+        """Count a text's language, if languages are detected.
+
+        Raises:
+            UnansweredTextError: the model does not read it, and such texts are refused.
+        """
+        if self._languages is None:
+            return
+        language = self._languages.detect_and_count(text)
+        if self._languages.refuses and not language.supported:
+            known = ", ".join(self._languages.languages)
+            message = f"the text's language is {language.language}, and the model reads {known}"
+            raise UnansweredTextError("unsupported_language", message)
 
     def represent(self, request: RepresentRequest) -> Answer[Represented]:
         """The contextual representations of each text's tokens.
@@ -133,7 +151,9 @@ class Predictor:
         def build(row: int) -> Represented:
             prediction = predictions[row]
             tokens = [Token(**token._asdict()) for token in prediction.tokens]
-            result = RepresentResult(**_sentiment(indices[row], prediction), tokens=tokens, representations=[])
+            result = RepresentResult(
+                **_sentiment(indices[row], prediction), **self._language(prediction), tokens=tokens, representations=[]
+            )
             matrices = [
                 Matrix(layer, matrix[:, columns], request.dtype, request.encoding)
                 for layer, matrix in prediction.representations.items()
@@ -268,6 +288,10 @@ class Predictor:
             message = "The model reads forward only: ask for direction forward or both."
             raise RequestError("unknown_direction", message, param="direction")
         return slice(-architecture.hidden_size, None)
+
+    def _language(self, prediction: Prediction) -> dict[str, Any]:
+        """The fields of a result that tell its text's language, if languages are detected."""
+        return self._languages.detect(prediction.text.text)._asdict() if self._languages else {}
 
     def _explained(self, prediction: Prediction) -> list[ExplainedToken] | None:
         if prediction.contributions is None:

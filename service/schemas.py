@@ -14,7 +14,7 @@ Encoding = Literal["float", "base64"]
 Dtype = Literal["float32", "float16"]
 Direction = Literal["both", "forward", "backward"]
 
-TextErrorCode = Literal["empty_text", "invalid_text", "too_many_tokens", "too_many_characters"]
+TextErrorCode = Literal["empty_text", "invalid_text", "too_many_tokens", "too_many_characters", "unsupported_language"]
 """Why one text of a request has no answer while the others have."""
 
 LineErrorCode = Literal[
@@ -198,6 +198,10 @@ Reasons = Annotated[
 ]
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
 class _Sentiment(_Response):
     index: int = Field(description="The text's position in `texts`.", examples=[0])
     label: str = Field(description="The label with the highest score.", examples=["positive"])
@@ -216,6 +220,20 @@ class _Sentiment(_Response):
     token_count: int = Field(description="How many tokens the model read.", examples=[6])
     unknown_count: int = Field(description="How many of them its vocabulary lacks.", examples=[0])
     truncated: bool = Field(description="Whether the text had too many tokens, so that one end was left out.")
+    language: str | None = Field(
+        default=None,
+        exclude_if=_is_absent,
+        description="The text's language by its ISO 639-1 code, `und` if it is too short or not clear. Absent unless "
+        "the operator has switched it on.",
+        examples=["en"],
+    )
+    supported: bool | None = Field(
+        default=None,
+        exclude_if=_is_absent,
+        description="Whether the model reads this language; true if the language is not known. Absent unless the "
+        "operator has switched it on.",
+        examples=[True],
+    )
 
 
 class Sentence(_Response):

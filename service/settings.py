@@ -204,6 +204,17 @@ class Settings(BaseSettings):
         description="Other servers whose APIs are answered, too, separated by commas: tei, huggingface, vllm or "
         "infinity, openai. None by default.",
     )
+    unsupported_language: Literal["off", "flag", "refuse"] = Field(
+        default="off",
+        description="What is done about a text in a language that the model does not read: nothing, and languages are "
+        'not detected; "flag" gives every result its language and whether it is supported; "refuse" gives such a text '
+        "an error as well. Needs the extra language.",
+    )
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("en",),
+        min_length=1,
+        description="The languages that the model reads, as ISO 639-1 codes separated by commas.",
+    )
     access_log: bool = Field(
         default=True,
         description="Whether every request leaves a line in the log: its id, path, status and time, never its text.",
@@ -213,7 +224,7 @@ class Settings(BaseSettings):
         description='The form of these lines. "json": one object a line, with client, key name, texts, tokens, bytes.',
     )
 
-    @field_validator("models", "api_keys", "cors_origins", "adapters", mode="before")
+    @field_validator("models", "api_keys", "cors_origins", "adapters", "languages", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

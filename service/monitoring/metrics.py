@@ -1,8 +1,8 @@
 """The metrics at /metrics. ``docs/reference/operations.md`` lists them, ``deploy/grafana/`` draws them.
 
 Every label has few values, whatever clients send: endpoints come from the table of endpoints, reasons and labels of
-texts from the wire format and the model. Several workers keep their numbers in files, whose folder the supervisor names
-in ``PROMETHEUS_MULTIPROC_DIR``; a reply adds them up.
+texts from the wire format and the model, languages from the detector. Several workers keep their numbers in files,
+whose folder the supervisor names in ``PROMETHEUS_MULTIPROC_DIR``; a reply adds them up.
 """
 
 import os
@@ -71,6 +71,7 @@ UNREAD = Counter("sentiment_unread_texts", "Texts whose answer is not confident 
 TOKENS = Counter("sentiment_tokens", "Tokens read.", ["model"])
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.", ["model"])
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.", ["model"])
+LANGUAGES = Counter("sentiment_text_languages", "Texts by their language, where languages are detected.", ["language"])
 WORKER_DEATHS = Counter("sentiment_worker_deaths", WORKER_DEATHS_HELP)
 OPEN_CONNECTIONS = Gauge("sentiment_open_connections", "Connections of clients.", multiprocess_mode="livesum")
 CLOSED_CONNECTIONS = Counter("sentiment_closed_connections", "Connections that the service cut off.", ["reason"])
@@ -173,6 +174,11 @@ def _of_model(metric: MetricT, model: str) -> MetricT:
     return metric.labels(model)
 
 
+@cache
+def _languages(language: str) -> Counter:
+    return LANGUAGES.labels(language)
+
+
 def requested(endpoint: str, status: int, *, seconds: float | None = None, error: ErrorCode | None = None) -> None:
     """Count one request at its end; ``seconds`` is None if its start is unknown."""
     _requests(endpoint, status).inc()
@@ -204,6 +210,11 @@ def answered(model: str, predictions: Sequence[Prediction]) -> None:
         _of_model(UNREAD, model).inc(unread)
     if truncated := sum(prediction.truncated for prediction in predictions):
         _of_model(TRUNCATED, model).inc(truncated)
+
+
+def detected(language: str) -> None:
+    """Count a text's language; the detector knows 60."""
+    _languages(language).inc()
 
 
 def unanswered(reasons: Iterable[LineErrorCode]) -> None:

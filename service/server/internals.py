@@ -37,8 +37,8 @@ MALFORMED = f"This is not an HTTP/1.1 request, or its head is longer than {MAX_H
 
 TOO_MANY = "Too many connections are open; send this request again a little later."
 
-PROBES = {b"/livez", b"/readyz", b"/healthz", b"/metrics", b"/v2/health/live", b"/v2/health/ready"}
-"""Paths that are answered however many connections are open."""
+PROBES = {b"/livez", b"/readyz", b"/healthz", b"/metrics", b"/v2/health/live", b"/v2/health/ready", b"/health"}
+"""Paths that are answered however many connections are open; the last is that of ``service.adapters``."""
 
 EXTRA_SECONDS = 2.0
 """How long the head of a request may take on a connection above the maximum."""

@@ -42,6 +42,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "keep_alive_seconds": 90.0,
         "head_seconds": 5.0,
         "max_connections": 100,
+        "unsupported_language": "flag",
         "access_log": False,
         "access_log_format": "json",
     }
@@ -49,6 +50,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "api_keys": ("0123456789abcdef", "fedcba9876543210"),
         "cors_origins": ("https://a.example", "http://localhost:8000"),
         "adapters": ("tei", "openai"),
+        "languages": ("en", "de"),
     }
     assert set(values) | set(lists) | {"models"} == set(Settings.model_fields)
     for name, value in values.items():
@@ -60,6 +62,7 @@ def test_every_setting_can_be_set(monkeypatch):
     assert tuple(key.get_secret_value() for key in settings.api_keys) == lists["api_keys"]
     assert settings.cors_origins == lists["cors_origins"]
     assert settings.adapters == lists["adapters"]
+    assert settings.languages == lists["languages"]
 
 
 def test_the_processors_are_divided_among_the_workers(monkeypatch):

@@ -12,9 +12,10 @@ from uvicorn import Config, config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server, ServerState
 
-from service.endpoints import UNLISTED
+from service.adapters.adapted_model import HEALTH
+from service.endpoints import UNLISTED, EndpointTable
 from service.middleware.stack import service_class
-from service.routes import TABLE
+from service.routes import ENDPOINTS
 from service.server import internals
 from service.server.connections import ConnectionOptions
 from service.server.internals import PROBES, BoundedProtocol, listening_sockets
@@ -90,7 +91,8 @@ def test_the_sockets_of_a_server_are_found_through_its_handler_of_signals(loop):
 
 
 def test_the_probes_are_endpoints():
-    assert all(TABLE.at(path.decode()) is not UNLISTED for path in PROBES)
+    table = EndpointTable((*ENDPOINTS, HEALTH))
+    assert all(table.at(path.decode()) is not UNLISTED for path in PROBES)
 
 
 def test_httptools_says_where_the_head_of_an_upgrade_ends():
