@@ -15,14 +15,17 @@ from service.middleware.request_context import current_request
 from service.monitoring import metrics
 from service.monitoring.access_log import current_record
 from service.schemas import (
+    ONE_LABEL,
+    SEVERAL_LABELS,
     Direction,
     ExplainedToken,
     ModelName,
+    MultiLabelResult,
+    MultiLabelSentence,
     PredictOptions,
     PredictRequest,
     PredictResult,
     RepresentRequest,
-    RepresentResult,
     Sentence,
     TextErrorCode,
     Token,
@@ -48,10 +51,11 @@ class Predictor:
         self._model = model
         self._settings = settings
         manifest = model.manifest
+        self._types = ONE_LABEL if manifest.multi_label is None else SEVERAL_LABELS
         self._name = ModelName(name=manifest.name, version=manifest.version, sha256=model.sha256)
         metrics.serving(manifest, model.sha256)
 
-    def predict(self, request: PredictRequest) -> Answer[PredictResult]:
+    def predict(self, request: PredictRequest) -> Answer[PredictResult | MultiLabelResult]:
         """The sentiment of each text.
 
         Raises:
@@ -60,16 +64,18 @@ class Predictor:
         texts, errors = self._tokenize_all(request.texts, request.truncate)
         return Answer(self._name, self.results(texts, request), errors)
 
-    def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> Sequence[PredictResult]:
+    def results(
+        self, texts: Mapping[int, TokenizedText], options: PredictOptions
+    ) -> Sequence[PredictResult | MultiLabelResult]:
         """The sentiment of tokenized texts, each under its index."""
         predictions = self._run(list(texts.values()), explain=options.explain)
         parts = self._sentences(list(texts.values()), predictions) if options.sentences else None
         indices = list(texts)
 
-        def build(row: int) -> PredictResult:
+        def build(row: int) -> PredictResult | MultiLabelResult:
             prediction = predictions[row]
-            sentences = None if parts is None else [_sentence(text, sentiment) for text, sentiment in parts[row]]
-            return PredictResult(
+            sentences = None if parts is None else [self._sentence(text, sentiment) for text, sentiment in parts[row]]
+            return self._types.predict(
                 **_sentiment(indices[row], prediction), tokens=self._explained(prediction), sentences=sentences
             )
 
@@ -113,7 +119,7 @@ class Predictor:
         def build(row: int) -> Represented:
             prediction = predictions[row]
             tokens = [Token(**token._asdict()) for token in prediction.tokens]
-            result = RepresentResult(**_sentiment(indices[row], prediction), tokens=tokens, representations=[])
+            result = self._types.represent(**_sentiment(indices[row], prediction), tokens=tokens, representations=[])
             matrices = [
                 Matrix(layer, matrix[:, columns], request.dtype, request.encoding)
                 for layer, matrix in prediction.representations.items()
@@ -232,6 +238,10 @@ class Predictor:
             raise RequestError("unknown_direction", message, param="direction")
         return slice(-architecture.hidden_size, None)
 
+    def _sentence(self, sentence: TokenizedText, prediction: Prediction) -> Sentence | MultiLabelSentence:
+        start, end = int(sentence.starts[0]), int(sentence.ends[-1])
+        return self._types.sentence(start=start, end=end, **prediction.answer())
+
     def _explained(self, prediction: Prediction) -> list[ExplainedToken] | None:
         if prediction.contributions is None:
             return None
@@ -241,27 +251,11 @@ class Predictor:
 def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
     return {
         "index": index,
-        **_scored(prediction),
+        **prediction.answer(),
         "token_count": prediction.token_count,
         "unknown_count": prediction.unknown_count,
         "truncated": prediction.truncated,
     }
-
-
-def _scored(prediction: Prediction) -> dict[str, Any]:
-    """The fields that results of texts and sentences share."""
-    return {
-        "label": prediction.label,
-        "score": prediction.score,
-        "confident": prediction.confident,
-        "reasons": list(prediction.reasons),
-        "scores": prediction.scores,
-        "polarity": prediction.polarity,
-    }
-
-
-def _sentence(sentence: TokenizedText, prediction: Prediction) -> Sentence:
-    return Sentence(start=int(sentence.starts[0]), end=int(sentence.ends[-1]), **_scored(prediction))
 
 
 def _explained_tokens(

@@ -36,6 +36,7 @@ from service.schemas import (
     BulkLine,
     ModelCard,
     ModelQuery,
+    MultiLabelResult,
     PredictOptions,
     PredictRequest,
     PredictResponse,
@@ -195,7 +196,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         operation=Operation(
             id="bulk",
             request=BulkLine,
-            lines=(PredictResult, UnansweredLine),
+            lines=(PredictResult, MultiLabelResult, UnansweredLine),
             query=PredictOptions,
             examples={"Two texts": f'{{"text": "{EXAMPLE_TEXT}"}}\n{{"text": "The soup was cold."}}\n'},
         ),

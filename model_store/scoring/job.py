@@ -96,7 +96,7 @@ def score_file(
         vectors=options.vectors,
     )
     files = PartFiles(to)
-    answers = list(column_types(bundle.manifest.label_names, prefix=options.prefix))
+    answers = list(column_types(bundle.manifest, prefix=options.prefix))
     _require_free_names(source, input_, [*answers, *([options.vector_column] if options.vectors != "none" else [])])
     report = ScoreReport(to)
     with part_folder(files, _job(source, bundle, output, options), overwrite=overwrite):

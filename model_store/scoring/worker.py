@@ -100,7 +100,7 @@ class Scorer:
         self._columns = columns
         self._output = output
         self._files = files
-        self._types = column_types(model.manifest.label_names, prefix=options.prefix)
+        self._types = column_types(model.manifest, prefix=options.prefix)
 
     def __call__(self, part: Part) -> PartReport:
         """Score a part. Its main file is written last, so a part that has one is whole."""

@@ -59,7 +59,7 @@ STAGE_SECONDS = Histogram(
 TEXTS_A_REQUEST = Histogram("sentiment_texts_per_batch", "Texts given to the model together.", buckets=POWERS_OF_TWO)
 TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buckets=POWERS_OF_TWO)
 TEXTS = Counter("sentiment_texts", "Texts answered, by label.", ["label"])
-CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", buckets=SHARES)
+CONFIDENCE = Histogram("sentiment_confidence", "The score of each label a text was given.", buckets=SHARES)
 UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose answer is not confident.")
 UNREAD = Counter("sentiment_unread_texts", "Texts with so many unknown tokens that the answer is not confident.")
 TOKENS = Counter("sentiment_tokens", "Tokens read.")
@@ -142,8 +142,9 @@ def answered(predictions: Sequence[Prediction]) -> None:
     by_label: dict[str, int] = {}
     for prediction in predictions:
         tokens += prediction.token_count
-        by_label[prediction.label] = by_label.get(prediction.label, 0) + 1
-        CONFIDENCE.observe(prediction.score)
+        for label in prediction.labels:
+            by_label[label] = by_label.get(label, 0) + 1
+            CONFIDENCE.observe(prediction.scores[label])
     for label, count in by_label.items():
         _texts(label).inc(count)
     TEXTS_A_REQUEST.observe(len(predictions))

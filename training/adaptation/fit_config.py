@@ -43,6 +43,7 @@ def fit_config(
             "train": [str(path) for path in learned],
             "validation": str(validation),
             "labels_in_order": list(labels),
+            "multi_label": options.reading.multi_label,
             "batch_size": plan.batch_size,
             "sources": [f"{options.train.name}: labeled texts of the person who adapted the model"],
         },

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from model_store.plain_console import plain_console
 from model_store.usable_cores import usable_cores
+from training.commands.one_label import require_one_label
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError
 from training.data.readers import ReadingOptions
@@ -85,6 +86,7 @@ def diagnose(
         train=train,
         validation=validation,
     )
+    require_one_label(settings.reading, "diagnose")
     names = experiments.chosen(",".join(only) if isinstance(only, list) else only)
     _check(settings)
     started = time.monotonic()

@@ -17,16 +17,17 @@ from model_store import GraphRunner
 from model_store.bundle import GRAPH, TOKENIZER, hashes
 from model_store.manifest import (
     FORMAT_VERSION,
+    SINGLE_LABEL_FORMAT,
     Architecture,
     Arithmetic,
     Calibration,
     Label,
+    LabelChoice,
     Limits,
     Manifest,
     TokenizerCard,
     Training,
 )
-from model_store.softmax import softmax
 from training.data import tokenization
 from training.data.examples import Example
 from training.fit.task import SentimentTask
@@ -90,9 +91,10 @@ def check_rounding(task: SentimentTask, graph: bytes, batches: Iterable[list[Ten
     largest = 0.0
     for batch in batches:
         with torch.inference_mode():
-            expected = task.network(pack_sequence(batch, enforce_sorted=False)).numpy()  # (texts, labels)
+            expected = task.network(pack_sequence(batch, enforce_sorted=False))  # (texts, labels)
         actual = np.concatenate([session.run(["logits"], _padded([text]))[0] for text in batch])  # (texts, labels)
-        largest = max(largest, float(np.abs(softmax(expected) - softmax(actual)).max()))
+        expected, rounded = (task.objective.scores(logits.double()) for logits in (expected, torch.from_numpy(actual)))
+        largest = max(largest, float((expected - rounded).abs().max()))
     if not largest <= ROUNDING:
         message = (
             f"8-bit arithmetic changes a probability by {largest:.3f}, more than {ROUNDING}; no bundle was written. "
@@ -121,6 +123,7 @@ def make_manifest(
     *,
     description: Description,
     calibration: Calibration,
+    multi_label: dict[str, LabelChoice] | None = None,
     polarities: dict[str, float | None],
     training: Training,
     libraries: dict[str, str],
@@ -131,7 +134,7 @@ def make_manifest(
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     biases = task.network.head.bias.tolist()
     return Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=SINGLE_LABEL_FORMAT if multi_label is None else FORMAT_VERSION,
         name=description.name,
         version=description.version,
         description=description.text,
@@ -157,6 +160,7 @@ def make_manifest(
         ),
         arithmetic=description.arithmetic,
         calibration=calibration,
+        multi_label=multi_label,
         limits=Limits(max_tokens=description.max_tokens),
         training=training,
         libraries=libraries,
