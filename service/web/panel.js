@@ -72,7 +72,7 @@ export class Panel {
     const { title, detail } = verdict(this.result);
     const place = this.part(".label");
     if (place.textContent !== title) place.textContent = title; // a screen reader speaks on every change
-    place.className = `label ${leaning(label)}`;
+    place.className = `label ${this.result.labels ? "several" : leaning(label)}`;
     const unsure = confident === false ? "not sure" : ""; // null where the model has no threshold
     if (this.part(".unsure").textContent !== unsure) this.part(".unsure").textContent = unsure;
     this.part(".verdict-detail").textContent = detail + (polarity === null ? "" : `, polarity ${brief(polarity)}`);

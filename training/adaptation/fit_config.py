@@ -50,7 +50,7 @@ def fit_config(
         "model": {
             "embedding_dropout": 0.2,
             "dropout": 0.3,
-            "class_weights": options.class_weights,
+            "class_weights": options.weights,
             "learning_rate": options.learning_rate or plan.learning_rate,
             "layer_decay": options.layer_decay,
             "schedule": "one_cycle",

@@ -40,7 +40,7 @@ def measure(
     true = true_labels(examples, labels)
     adapted = reports.outcomes_of(*answers_of(options.to, labels, texts), true=true)
     before, note = _before(options.from_, labels, texts, several=options.reading.multi_label)
-    linear = _linear(parts, texts, balanced=options.class_weights == "balanced")
+    linear = _linear(parts, texts, balanced=options.weights == "balanced")
     systems = [
         System(
             "majority",

@@ -37,7 +37,7 @@ from training.export.read_back import storage_of
 from training.fit.callbacks.resume import EXIT_CODE, INTERRUPTED, LAST
 from training.fit.run_files import CHECKPOINTS, CURVES, METRICS
 
-DECISIVE = ("class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher")
+DECISIVE = ("weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher")
 """Options that change the model, in addition to the files and how they are read."""
 
 ERRORS = (*EXPORT_ERRORS, ScoringError, TeacherError)
@@ -53,7 +53,7 @@ def adapt(options: AdaptOptions, *, command: str) -> AdaptationReport:
     console = plain_console(stderr=True)
     source = bundles.read(bundles.resolve(options.from_))
     parts, notes = read_parts(options)
-    plan = Plan.of(len(parts.train), validation=len(parts.validation))
+    plan = Plan.of(len(parts.train), validation=len(parts.validation), multi_label=options.reading.multi_label)
     is_fresh = _begin(options, source)
     files = write_parts(options.folder / "data", parts)
     counts = parts.counts

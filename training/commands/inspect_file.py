@@ -169,6 +169,7 @@ def _next_command(file: Path, found: Inspection, reading: dict[str, Any], *, bad
     if separator := next(iter(found.separated), None):
         reading = {**reading, "multi_label": True}
         reading |= {"label_separator": separator} if separator != ReadingOptions().label_separator else {}
+        bad_rows = 0  # mostly of rows without a label, which are as good then
     elif len(found.labels) < 2 or _looks_like_text(found):  # noqa: PLR2004 - a choice needs two
         return None
     given = {**({"on_bad_row": "skip"} if bad_rows else {}), **reading}
