@@ -13,7 +13,7 @@ from model_store.atomic_write import atomic_write, sync
 from model_store.card import model_card
 from model_store.errors import BundleError
 from model_store.evaluation import Evaluation
-from model_store.manifest import FORMAT_VERSION, Manifest
+from model_store.manifest import Manifest
 from model_store.plain_file import read_plain_file
 from model_store.stages import named_in_store
 
@@ -138,7 +138,8 @@ def rewrite(bundle: Bundle, *, manifest: Manifest | None = None, evaluation: Eva
         BundleError: as ``write``.
     """
     files = {TOKENIZER: bundle.tokenizer, GRAPH: bundle.graph}
-    renewed = (manifest or bundle.manifest).replace(format_version=FORMAT_VERSION, files=hashes(files))
+    manifest = manifest or bundle.manifest
+    renewed = manifest.replace(format_version=manifest.oldest_format, files=hashes(files))
     write(bundle.path, renewed, files, evaluation=evaluation or bundle.evaluation, overwrite=True)
 
 

@@ -16,6 +16,8 @@ METRICS = {
     "accuracy": "accuracy",
     "polar_accuracy": "polar accuracy",
     "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "subset_accuracy": "subset accuracy",
     "calibration_error": "calibration error",
 }
 """Names of metrics in the order of the table's columns; others follow under their own."""

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from model_store import bundle as bundles
+from model_store import manifest_file
 from model_store.card import model_card, summary
 from model_store.errors import BundleError, ModelError, TextError
-from model_store.manifest import FORMAT_VERSION
 from model_store.model import SentimentModel
 from model_store.plain_console import plain_console
 from model_store.registry_commands import COMMANDS
@@ -62,7 +62,7 @@ def show(*, bundle: str, whole_card: bool, as_json: bool) -> None:
     console = plain_console()
     if as_json:
         evaluation = content.evaluation.model_dump(mode="json")
-        console.print_json(data={**content.manifest.model_dump(mode="json"), "evaluation": evaluation})
+        console.print_json(data={**json.loads(manifest_file.pack(content.manifest)), "evaluation": evaluation})
     elif whole_card:
         console.print(Markdown(model_card(content.manifest, content.evaluation)))
     else:
@@ -108,8 +108,9 @@ def upgrade(*, bundle: str, max_unknown_share: float | None) -> None:
     if max_unknown_share is not None:
         calibration = calibration.replace(max_unknown_share=max_unknown_share)
     bundles.rewrite(content, manifest=content.manifest.replace(calibration=calibration))
-    sha256 = bundles.read(content.path).sha256
-    sys.stdout.write(f"Wrote {content.path} in format {FORMAT_VERSION}; the model's SHA-256 is {sha256}.\n")
+    written = bundles.read(content.path)
+    version = written.manifest.format_version
+    sys.stdout.write(f"Wrote {content.path} in format {version}; the model's SHA-256 is {written.sha256}.\n")
 
 
 @commands.command()
@@ -190,7 +191,7 @@ def _table(texts: Sequence[str], predictions: Sequence[Prediction], labels: Sequ
     table = Table("text", "label", *labels, "polarity")
     for text, prediction in zip(texts, predictions, strict=True):
         scores = [f"{score:.1%}" for score in prediction.scores.values()]
-        table.add_row(Text(text), _label(prediction), *scores, _polarity(prediction))
+        table.add_row(Text(text), Text(_label(prediction)), *scores, _polarity(prediction))
     return table
 
 
@@ -200,10 +201,11 @@ def _plain_line(text: str, prediction: Prediction) -> str:
 
 
 def _label(prediction: Prediction) -> str:
-    """The label, and if the answer is not confident, why."""
+    """The labels, and if the answer is not confident, why."""
+    labels = ", ".join(prediction.labels) or "none"
     if prediction.confident is not False:
-        return prediction.label
-    return f"{prediction.label}, not sure ({', '.join(prediction.reasons).replace('_', ' ')})"
+        return labels
+    return f"{labels}, not sure ({', '.join(prediction.reasons).replace('_', ' ')})"
 
 
 def _polarity(prediction: Prediction) -> str:
@@ -225,12 +227,7 @@ def _contributions(prediction: Prediction) -> Iterator[list[float]]:
 def _json_line(text: str, prediction: Prediction) -> str:
     result: dict[str, Any] = {
         "text": text,
-        "label": prediction.label,
-        "score": prediction.score,
-        "confident": prediction.confident,
-        "reasons": prediction.reasons,
-        "scores": prediction.scores,
-        "polarity": prediction.polarity,
+        **prediction.answer(),
         "token_count": prediction.token_count,
         "unknown_count": prediction.unknown_count,
         "truncated": prediction.truncated,

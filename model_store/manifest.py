@@ -8,8 +8,11 @@ from pydantic import Field, model_validator
 
 from model_store.base import StrictModel
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Raised whenever an older reader would misunderstand a newer bundle."""
+
+SINGLE_LABEL_FORMAT = 3
+"""The format of bundles that give one label a text: nothing in them is newer, so older readers may have them too."""
 
 Arithmetic = Literal["float32", "int8"]
 
@@ -103,6 +106,13 @@ class Calibration(StrictModel):
         return tuple(reasons)
 
 
+class LabelChoice(StrictModel):
+    """When one label of a multi-label model is given."""
+
+    threshold: float = Field(gt=0, lt=1, description="The label is given if its score is at least this.")
+    shift: float = Field(default=0.0, description="Added to the label's logit / temperature before the sigmoid.")
+
+
 class Limits(StrictModel):
     """Limits on a text."""
 
@@ -153,7 +163,7 @@ class Training(StrictModel):
 class Manifest(StrictModel):
     """The content of manifest.json; its SHA-256 names the bundle."""
 
-    format_version: Literal[1, 2, 3]
+    format_version: Literal[1, 2, 3, 4]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     version: str = Field(min_length=1)
     description: str
@@ -167,6 +177,11 @@ class Manifest(StrictModel):
         "each text is computed by itself: its answer does not depend on the other texts.",
     )
     calibration: Calibration
+    multi_label: dict[str, LabelChoice] | None = Field(
+        default=None,
+        description="For a model that gives a text any number of labels: when each is given, by label. A score is then "
+        "sigmoid(logit / temperature + shift), and scores do not sum to 1. Null: one label a text, by softmax.",
+    )
     limits: Limits
     training: Training
     libraries: dict[str, str]
@@ -178,7 +193,18 @@ class Manifest(StrictModel):
         if len(set(names)) != len(names):
             message = f"labels must be distinct, found {names}"
             raise ValueError(message)
+        if self.multi_label is not None and set(self.multi_label) != set(names):
+            message = f"multi_label must name each of the labels {names}, found {sorted(self.multi_label)}"
+            raise ValueError(message)
+        if self.multi_label is not None and self.format_version < self.oldest_format:
+            message = f"a multi-label bundle is of format {self.oldest_format}, found {self.format_version}"
+            raise ValueError(message)
         return self
+
+    @property
+    def oldest_format(self) -> int:
+        """The format to write it in: the oldest whose readers understand it."""
+        return SINGLE_LABEL_FORMAT if self.multi_label is None else FORMAT_VERSION
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from model_store import old_formats
 from model_store.errors import BundleError, first_problem
 from model_store.evaluation import Evaluation
-from model_store.manifest import FORMAT_VERSION, Manifest
+from model_store.manifest import FORMAT_VERSION, SINGLE_LABEL_FORMAT, Manifest
 
 SPLIT_SINCE = 3
 """The first format with the evaluation in a file of its own."""
@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 
 def pack(manifest: Manifest) -> bytes:
     """The bytes of manifest.json."""
-    return (manifest.model_dump_json(indent=2) + "\n").encode()
+    newer = {"multi_label"} if manifest.multi_label is None else None  # a field that format 3 does not have
+    return (manifest.model_dump_json(indent=2, exclude=newer) + "\n").encode()
 
 
 def unpack(path: Path, file: bytes) -> tuple[Manifest, Evaluation | None]:
@@ -34,7 +35,7 @@ def unpack(path: Path, file: bytes) -> tuple[Manifest, Evaluation | None]:
         if content["format_version"] < SPLIT_SINCE:
             _log.warning(
                 "%s is of format %d; python -m model_store upgrade %s rewrites it in format %d.",
-                path, content["format_version"], path.parent, FORMAT_VERSION,
+                path, content["format_version"], path.parent, SINGLE_LABEL_FORMAT,
             )  # fmt: skip
             content, figures = old_formats.split(content)
             evaluation = Evaluation.model_validate(figures)

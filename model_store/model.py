@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store import bundle as bundles
+from model_store.decision import decision_of
 from model_store.errors import TextError
 from model_store.evaluation import Evaluation
 from model_store.frames import Frame, add_columns
@@ -18,7 +19,6 @@ from model_store.manifest import Manifest
 from model_store.results import Match, Prediction, Representations, require_layer
 from model_store.scoring.groups import answer_group, token_groups
 from model_store.sentences import answer_sentences
-from model_store.softmax import softmax
 from model_store.stop_signals import stop_signals_end_at_once
 from model_store.table import ERROR, column_types, columns
 from model_store.tokenization import TokenizedText, Truncation, as_text
@@ -63,7 +63,7 @@ class SentimentModel:
             working_memory=working_memory,
         )
         self.runner.check_outputs(_output_sizes(bundle.manifest))
-        self._polarities = _polarities(bundle.manifest)
+        self._decision = decision_of(bundle.manifest)
 
     @classmethod
     def load(
@@ -266,12 +266,11 @@ class SentimentModel:
             ValueError: the frame lacks the column, or has one of the new ones already.
             TypeError: not such a frame.
         """
-        labels = self.manifest.label_names
         return add_columns(
             frame,
-            lambda texts: columns(self.stream(texts), labels, prefix=prefix),
+            lambda texts: columns(self.stream(texts), self.manifest, prefix=prefix),
             column=column,
-            types={**column_types(labels, prefix=prefix), prefix + ERROR: str},
+            types={**column_types(self.manifest, prefix=prefix), prefix + ERROR: str},
         )
 
     def predict_tokenized(
@@ -335,19 +334,18 @@ class SentimentModel:
     ) -> Iterator[Prediction]:
         if not texts:
             return
-        calibration, names = self.manifest.calibration, self.manifest.label_names
+        names, multi_label = self.manifest.label_names, self.manifest.multi_label is not None
         logits = np.stack([values["logits"] for values in outputs])  # (texts, labels)
-        probabilities = softmax(logits, temperature=calibration.temperature)  # (texts, labels)
+        probabilities = self._decision.scores(logits)  # (texts, labels)
         for text, values, scores in zip(texts, outputs, probabilities, strict=True):
-            best = int(scores.argmax())
-            score, unknown_share = float(scores[best]), text.unknown_share
+            decided = self._decision.decide(scores, unknown_share=text.unknown_share)
             yield Prediction(
-                label=names[best],
-                score=score,
-                confident=calibration.is_confident(score, unknown_share=unknown_share),
-                reasons=calibration.reasons(score, unknown_share=unknown_share),
+                labels=decided.labels,
+                multi_label=multi_label,
+                confident=decided.confident,
+                reasons=decided.reasons,
                 scores=dict(zip(names, scores.tolist(), strict=True)),
-                polarity=None if self._polarities is None else min(1.0, max(-1.0, float(scores @ self._polarities))),
+                polarity=decided.polarity,
                 logits=values["logits"],
                 text=text,
                 contributions=values.get("contributions"),
@@ -381,8 +379,3 @@ def _output_sizes(manifest: Manifest) -> dict[str, int]:
     labels, shape = len(manifest.labels), manifest.architecture
     layers = {f"layer_{number}": shape.representation_size for number in range(1, shape.layers + 1)}
     return {"logits": labels, "contributions": labels, **layers}
-
-
-def _polarities(manifest: Manifest) -> NDArray[np.float64] | None:
-    values = [label.polarity for label in manifest.labels if label.polarity is not None]
-    return np.array(values) if len(values) == len(manifest.labels) else None

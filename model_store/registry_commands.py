@@ -107,8 +107,9 @@ def _cells(model: registry.StoredModel) -> Iterator[str | Text]:
         return
     manifest = model.bundle.manifest
     yield ", ".join(manifest.label_names)
-    figures = [metric for metric in model.bundle.evaluation.metrics if metric.metric == "accuracy"]
-    yield f"accuracy {figures[0].value:.2%} on {figures[0].data}" if figures else "-"
+    headline = "accuracy" if manifest.multi_label is None else "macro_f1"
+    figures = [metric for metric in model.bundle.evaluation.metrics if metric.metric == headline]
+    yield f"{headline.replace('_', ' ')} {figures[0].value:.2%} on {figures[0].data}" if figures else "-"
     yield manifest.created.strftime("%Y-%m-%d")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +94,12 @@ class Prediction:
     """One text's sentiment and, if asked for, each token's contribution to it and contextual representation.
 
     Attributes:
-        label: the label with the highest score.
-        score: that label's calibrated probability.
+        labels: the labels given: one, or with a multi-label model any number, in the order of the model's labels.
+        multi_label: whether the model is one that may give any number.
         confident: whether the score reaches the bundle's threshold and enough of the text's tokens are known; None if
             no threshold was chosen.
         reasons: why the answer is not confident; empty if it is, or if no threshold was chosen.
-        scores: every label's calibrated probability, summing to 1.
+        scores: every label's calibrated probability; they sum to 1 unless the model is multi-label.
         polarity: expectation of the labels' polarities under ``scores``, in [-1, 1]; None if a label has no polarity.
         logits: (labels,) before calibration.
         text: its tokens as arrays, after truncation.
@@ -111,8 +111,8 @@ class Prediction:
             ``text.ends``. None unless asked for.
     """
 
-    label: str
-    score: float
+    labels: tuple[str, ...]
+    multi_label: bool
     confident: bool | None
     reasons: tuple[Reason, ...]
     scores: dict[str, float]
@@ -127,6 +127,36 @@ class Prediction:
     def mixed(self) -> bool | None:
         """Whether the text praises and blames, see ``is_mixed``; None unless its sentences were asked for."""
         return None if self.sentences is None else is_mixed(sentence.polarity for sentence in self.sentences)
+
+    @property
+    def label(self) -> str:
+        """The label with the highest score.
+
+        Raises:
+            ModelError: the model is multi-label, so the answer is ``labels``.
+        """
+        if self.multi_label:
+            message = "this model gives a text any number of labels: read labels and scores instead of label and score"
+            raise ModelError(message)
+        return self.labels[0]
+
+    @property
+    def score(self) -> float:
+        """That label's calibrated probability; raises as ``label``."""
+        return self.scores[self.label]
+
+    def answer(self) -> dict[str, Any]:
+        """What the model says of the text, under the names that JSON answers and tables have."""
+        if self.multi_label:
+            return {"labels": list(self.labels), "scores": self.scores}
+        return {
+            "label": self.label,
+            "score": self.score,
+            "confident": self.confident,
+            "reasons": list(self.reasons),
+            "scores": self.scores,
+            "polarity": self.polarity,
+        }
 
     @property
     def tokens(self) -> tuple[Token, ...]:

@@ -18,7 +18,15 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
 
-from service.schemas import Dtype, Encoding, ModelName, Representation, RepresentResult, UnansweredText
+from service.schemas import (
+    Dtype,
+    Encoding,
+    ModelName,
+    MultiLabelRepresentResult,
+    Representation,
+    RepresentResult,
+    UnansweredText,
+)
 
 PIECE_BYTES = 64 * 1024
 """Bytes of an answer that are written at a time: a few milliseconds."""
@@ -81,7 +89,7 @@ class Matrix(NamedTuple):
 class Represented(NamedTuple):
     """A text's result whose representations are still to be written; those in ``result`` are empty."""
 
-    result: RepresentResult
+    result: RepresentResult | MultiLabelRepresentResult
     matrices: Sequence[Matrix]
 
 

@@ -19,14 +19,17 @@ from service.middleware.request_context import current_request
 from service.monitoring import metrics
 from service.monitoring.access_log import current_record
 from service.schemas import (
+    ONE_LABEL,
+    SEVERAL_LABELS,
     Direction,
     ExplainedToken,
     ModelName,
+    MultiLabelResult,
+    MultiLabelSentence,
     PredictOptions,
     PredictRequest,
     PredictResult,
     RepresentRequest,
-    RepresentResult,
     Sentence,
     TextErrorCode,
     Token,
@@ -67,8 +70,9 @@ class Predictor:
         self._languages = language_detector(settings)
         manifest = model.manifest
         self._name = ModelName(name=name or manifest.name, version=manifest.version, sha256=model.sha256)
+        self._types = ONE_LABEL if manifest.multi_label is None else SEVERAL_LABELS
 
-    def predict(self, request: PredictRequest) -> Answer[PredictResult]:
+    def predict(self, request: PredictRequest) -> Answer[PredictResult | MultiLabelResult]:
         """The sentiment of each text.
 
         Raises:
@@ -77,7 +81,9 @@ class Predictor:
         texts, errors = self._tokenize_all(request.texts, request.truncate)
         return Answer(self._name, self.results(texts, request), errors)
 
-    def results(self, texts: Mapping[int, TokenizedText], options: PredictOptions) -> Sequence[PredictResult]:
+    def results(
+        self, texts: Mapping[int, TokenizedText], options: PredictOptions
+    ) -> Sequence[PredictResult | MultiLabelResult]:
         """The sentiment of tokenized texts, each under its index."""
         predictions = self._run(list(texts.values()), explain=options.explain)
         parts = None
@@ -85,14 +91,14 @@ class Predictor:
             parts = answer_sentences(list(texts.values()), predictions, self._run, cut=self._split)
         indices = list(texts)
 
-        def build(row: int) -> PredictResult:
+        def build(row: int) -> PredictResult | MultiLabelResult:
             prediction = predictions[row]
-            sentences = None if parts is None else [_sentence(sentiment) for sentiment in parts[row]]
-            return PredictResult(
+            sentences = None if parts is None else [self._sentence(sentiment) for sentiment in parts[row]]
+            return self._types.predict(
                 **_sentiment(indices[row], prediction),
                 **self._language(prediction),
+                **self._mixed(None if parts is None else parts[row]),
                 tokens=self._explained(prediction),
-                mixed=None if parts is None else is_mixed(sentiment.polarity for sentiment in parts[row]),
                 sentences=sentences,
             )
 
@@ -151,7 +157,7 @@ class Predictor:
         def build(row: int) -> Represented:
             prediction = predictions[row]
             tokens = [Token(**token._asdict()) for token in prediction.tokens]
-            result = RepresentResult(
+            result = self._types.represent(
                 **_sentiment(indices[row], prediction), **self._language(prediction), tokens=tokens, representations=[]
             )
             matrices = [
@@ -293,6 +299,16 @@ class Predictor:
         """The fields of a result that tell its text's language, if languages are detected."""
         return self._languages.detect(prediction.text.text)._asdict() if self._languages else {}
 
+    def _mixed(self, sentences: Sequence[Prediction] | None) -> dict[str, bool | None]:
+        """The field that says whether a text praises and blames, where the model gives one label."""
+        if self._types is SEVERAL_LABELS:
+            return {}
+        return {"mixed": None if sentences is None else is_mixed(sentence.polarity for sentence in sentences)}
+
+    def _sentence(self, prediction: Prediction) -> Sentence | MultiLabelSentence:
+        start, end = int(prediction.text.starts[0]), int(prediction.text.ends[-1])
+        return self._types.sentence(start=start, end=end, **prediction.answer())
+
     def _explained(self, prediction: Prediction) -> list[ExplainedToken] | None:
         if prediction.contributions is None:
             return None
@@ -302,27 +318,11 @@ class Predictor:
 def _sentiment(index: int, prediction: Prediction) -> dict[str, Any]:
     return {
         "index": index,
-        **_scored(prediction),
+        **prediction.answer(),
         "token_count": prediction.token_count,
         "unknown_count": prediction.unknown_count,
         "truncated": prediction.truncated,
     }
-
-
-def _scored(prediction: Prediction) -> dict[str, Any]:
-    """The fields that results of texts and sentences share."""
-    return {
-        "label": prediction.label,
-        "score": prediction.score,
-        "confident": prediction.confident,
-        "reasons": list(prediction.reasons),
-        "scores": prediction.scores,
-        "polarity": prediction.polarity,
-    }
-
-
-def _sentence(prediction: Prediction) -> Sentence:
-    return Sentence(start=int(prediction.text.starts[0]), end=int(prediction.text.ends[-1]), **_scored(prediction))
 
 
 def _explained_tokens(

@@ -36,6 +36,7 @@ from service.schemas import (
     BulkLine,
     ModelCard,
     ModelQuery,
+    MultiLabelResult,
     PredictOptions,
     PredictRequest,
     PredictResponse,
@@ -199,7 +200,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         operation=Operation(
             id="bulk",
             request=BulkLine,
-            lines=(PredictResult, UnansweredLine),
+            lines=(PredictResult, MultiLabelResult, UnansweredLine),
             query=PredictOptions,
             errors=("unknown_model",),
             examples={"Two texts": f'{{"text": "{EXAMPLE_TEXT}"}}\n{{"text": "The soup was cold."}}\n'},

@@ -1,12 +1,21 @@
 """The wire format: every request and every response, in one file."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from model_store.evaluation import Behavior, Comparison, KnownFailure, LengthGroup, Measurement, RiskCoverage
-from model_store.manifest import Architecture, Arithmetic, Calibration, Label, Reason, TokenizerCard, Training
+from model_store.manifest import (
+    Architecture,
+    Arithmetic,
+    Calibration,
+    Label,
+    LabelChoice,
+    Reason,
+    TokenizerCard,
+    Training,
+)
 
 EXAMPLE_TEXT = "The movie was terribly exciting!"
 
@@ -202,6 +211,27 @@ def _is_absent(value: object) -> bool:
     return value is None
 
 
+DetectedLanguage = Annotated[
+    str | None,
+    Field(
+        exclude_if=_is_absent,
+        description="The text's language by its ISO 639-1 code, `und` if it is too short or not clear. Absent unless "
+        "the operator has switched it on.",
+        examples=["en"],
+    ),
+]
+
+Supported = Annotated[
+    bool | None,
+    Field(
+        exclude_if=_is_absent,
+        description="Whether the model reads this language; true if the language is not known. Absent unless the "
+        "operator has switched it on.",
+        examples=[True],
+    ),
+]
+
+
 class _Sentiment(_Response):
     index: int = Field(description="The text's position in `texts`.", examples=[0])
     label: str = Field(description="The label with the highest score.", examples=["positive"])
@@ -220,20 +250,8 @@ class _Sentiment(_Response):
     token_count: int = Field(description="How many tokens the model read.", examples=[6])
     unknown_count: int = Field(description="How many of them its vocabulary lacks.", examples=[0])
     truncated: bool = Field(description="Whether the text had too many tokens, so that one end was left out.")
-    language: str | None = Field(
-        default=None,
-        exclude_if=_is_absent,
-        description="The text's language by its ISO 639-1 code, `und` if it is too short or not clear. Absent unless "
-        "the operator has switched it on.",
-        examples=["en"],
-    )
-    supported: bool | None = Field(
-        default=None,
-        exclude_if=_is_absent,
-        description="Whether the model reads this language; true if the language is not known. Absent unless the "
-        "operator has switched it on.",
-        examples=[True],
-    )
+    language: DetectedLanguage = None
+    supported: Supported = None
 
 
 class Sentence(_Response):
@@ -290,6 +308,76 @@ class RepresentResult(_Sentiment):
     representations: list[Representation] = Field(description="One for each layer asked for, in that order.")
 
 
+Labels = Annotated[
+    list[str],
+    Field(
+        description="The labels whose scores reach their thresholds, `multi_label` in `GET /v1/model`, in the model's "
+        "order; there may be none.",
+        examples=[["billing", "urgent"]],
+    ),
+]
+
+LabelScores = Annotated[
+    dict[str, float],
+    Field(
+        description="Every label's calibrated probability by itself; they do not sum to 1.",
+        examples=[{"billing": 0.93, "shipping": 0.02, "urgent": 0.61}],
+    ),
+]
+
+
+class _LabelSet(_Response):
+    index: int = Field(description="The text's position in `texts`.", examples=[0])
+    labels: Labels
+    scores: LabelScores
+    token_count: int = Field(description="How many tokens the model read.", examples=[6])
+    unknown_count: int = Field(description="How many of them its vocabulary lacks.", examples=[0])
+    truncated: bool = Field(description="Whether the text had too many tokens, so that one end was left out.")
+    language: DetectedLanguage = None
+    supported: Supported = None
+
+
+class MultiLabelSentence(_Response):
+    """One sentence of a text, read by itself by a multi-label model."""
+
+    start: int = Field(description="Offset of its first token, in Unicode code points.", examples=[0])
+    end: int = Field(description="Offset just behind its last token; `text[start:end]` is the sentence.", examples=[32])
+    labels: Labels
+    scores: LabelScores
+
+
+class MultiLabelResult(_LabelSet):
+    """One text's labels, from a multi-label model: one whose `multi_label` in `GET /v1/model` is not null."""
+
+    tokens: list[ExplainedToken] | None = Field(
+        description="What the model read, in order, and what each token adds. Null unless `explain` was asked for.",
+    )
+    sentences: list[MultiLabelSentence] | None = Field(
+        description="The text's sentences in order. Null unless `sentences` was asked for.",
+    )
+
+
+class MultiLabelRepresentResult(_LabelSet):
+    """One text's labels from a multi-label model, its tokens and their contextual representations."""
+
+    tokens: list[Token] = Field(
+        description="The tokens that the model read: token `i` is row `i` of every representation."
+    )
+    representations: list[Representation] = Field(description="One for each layer asked for, in that order.")
+
+
+class ResultTypes(NamedTuple):
+    """The results that a model gives: of a prediction, of a representation, and of a sentence."""
+
+    predict: type[PredictResult | MultiLabelResult]
+    represent: type[RepresentResult | MultiLabelRepresentResult]
+    sentence: type[Sentence | MultiLabelSentence]
+
+
+ONE_LABEL = ResultTypes(PredictResult, RepresentResult, Sentence)
+SEVERAL_LABELS = ResultTypes(MultiLabelResult, MultiLabelRepresentResult, MultiLabelSentence)
+
+
 class UnansweredText(_Response):
     """A text that could not be answered; the other texts are."""
 
@@ -312,7 +400,10 @@ class PredictResponse(_Response):
     """Every text of the request, either in `results` or in `errors`."""
 
     model: ModelName
-    results: list[PredictResult] = Field(description="The texts that were answered, in the order they came in.")
+    results: list[PredictResult | MultiLabelResult] = Field(
+        description="The texts that were answered, in the order they came in; with `labels` instead of `label` if the "
+        "model is multi-label."
+    )
     errors: list[UnansweredText] = Field(description="The texts that were not, in the order they came in.")
 
 
@@ -320,7 +411,10 @@ class RepresentResponse(_Response):
     """Every text of the request, either in `results` or in `errors`."""
 
     model: ModelName
-    results: list[RepresentResult] = Field(description="The texts that were answered, in the order they came in.")
+    results: list[RepresentResult | MultiLabelRepresentResult] = Field(
+        description="The texts that were answered, in the order they came in; with `labels` instead of `label` if the "
+        "model is multi-label."
+    )
     errors: list[UnansweredText] = Field(description="The texts that were not, in the order they came in.")
 
 
@@ -378,6 +472,9 @@ class ModelCard(_Response):
     tokenizer: TokenizerCard
     arithmetic: Arithmetic = Field(description="How the recurrent layers multiply.")
     calibration: Calibration
+    multi_label: dict[str, LabelChoice] | None = Field(
+        description="When each label is given, if the model gives a text any number of labels; null: one label a text."
+    )
     intended_use: list[str]
     not_intended_for: list[str]
     training: Training

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
-from model_store.manifest import Arithmetic, Calibration, Training
+from model_store.manifest import Arithmetic, Calibration, LabelChoice, Training
 from tests.support.paths import SAMPLE
 from tests.support.server import StartServer, running
 from training.data import tokenization
@@ -103,6 +103,16 @@ def sure_bundle(tiny_task: SentimentTask, tiny_bundle: Path, tmp_path_factory: p
 
 
 @pytest.fixture(scope="session")
+def multi_label_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same network as a model that gives any number of labels: of the first two often, of the last one never."""
+    folder = tmp_path_factory.mktemp("bundles") / "multi-label"
+    choices = {"negative": (0.45, -0.1), "neutral": (0.5, 0.2), "positive": (0.9999, 0.0)}
+    multi_label = {name: LabelChoice(threshold=threshold, shift=shift) for name, (threshold, shift) in choices.items()}
+    _write_tiny_bundle(folder, tiny_task, Calibration(temperature=1.5, data=None, rows=0), multi_label=multi_label)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_8_bit_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same network with 8-bit arithmetic."""
     folder = tmp_path_factory.mktemp("bundles") / "tiny-8-bit"
@@ -111,7 +121,12 @@ def tiny_8_bit_bundle(tiny_task: SentimentTask, tmp_path_factory: pytest.TempPat
 
 
 def _write_tiny_bundle(
-    folder: Path, task: SentimentTask, calibration: Calibration, *, arithmetic: Arithmetic = "float32"
+    folder: Path,
+    task: SentimentTask,
+    calibration: Calibration,
+    *,
+    arithmetic: Arithmetic = "float32",
+    multi_label: dict[str, LabelChoice] | None = None,
 ) -> None:
     graph = build_graph(task.network, arithmetic=arithmetic)
     files = {bundles.TOKENIZER: task.tokenizer_json.encode(), bundles.GRAPH: graph}
@@ -120,7 +135,8 @@ def _write_tiny_bundle(
         task,
         description=Description(name="tiny", version="1", text=text, max_tokens=400, arithmetic=arithmetic),
         calibration=calibration,
-        polarities=default_polarities(task.labels),
+        multi_label=multi_label,
+        polarities=default_polarities(task.labels) if multi_label is None else dict.fromkeys(task.labels),
         training=Training(command=None, files=[], epochs=0, seed=7, sources=[]),
         libraries={},
         files=files,

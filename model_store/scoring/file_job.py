@@ -62,7 +62,7 @@ class FileJob:
             with atomic_path(files.output) as path:
                 join_parquet(path, [files.rows(number) for number in range(count)])
         else:
-            answers = column_types(self.bundle.manifest.label_names, prefix=self.options.prefix)
+            answers = column_types(self.bundle.manifest, prefix=self.options.prefix)
             header = csv_header([*self.input.columns, *answers]) if self.format == "csv" else b""
             part_files.join_text(files, count, header=header)
         return bad
@@ -85,7 +85,7 @@ def open_job(source: Path, *, to: Path, bundle: Bundle, options: ScoreOptions) -
     input_ = open_source(
         source, text_column=options.text_column, encoding=options.encoding, output=output, vectors=options.vectors
     )
-    added = [*column_types(bundle.manifest.label_names, prefix=options.prefix)]
+    added = [*column_types(bundle.manifest, prefix=options.prefix)]
     added += [options.vector_column] if options.vectors != "none" else []
     added += [options.sentence_column] if options.sentences else []
     if taken := [name for name in added if name in input_.columns]:

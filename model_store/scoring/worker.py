@@ -121,7 +121,7 @@ class Scorer:
         self._output = output
         self._files = files
         self._writer = writer
-        self._types = column_types(model.manifest.label_names, prefix=options.prefix)
+        self._types = column_types(model.manifest, prefix=options.prefix)
 
     def __call__(self, part: Part) -> PartReport:
         """Score a part. Its main file is written last, so a part that has one is whole."""
@@ -192,7 +192,7 @@ class Scorer:
         options = self._options
         lists: list[ListColumn] = []
         if options.sentences:
-            types = sentence_types(self._model.manifest.label_names)
+            types = sentence_types(self._model.manifest)
             lists.append(SentenceColumn(options.sentence_column, types, answered.sentences))
         if options.vectors != "none":
             width = vector_width(self._model.manifest.architecture, options.vectors)

@@ -98,7 +98,8 @@ def _classes(model: AdaptedModel, request: VllmRequest) -> Iterator[bytes]:
 
 def _class(index: int, prediction: Prediction, *, raw: bool) -> VllmClass:
     scores = prediction.logits.tolist() if raw else list(prediction.scores.values())
-    return VllmClass(index=index, label=prediction.label, probs=scores, num_classes=len(scores))
+    label = max(prediction.scores, key=prediction.scores.__getitem__)  # also of a model that may give several
+    return VllmClass(index=index, label=label, probs=scores, num_classes=len(scores))
 
 
 def _truncation(tokens: int | None) -> Truncation:

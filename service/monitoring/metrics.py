@@ -65,7 +65,7 @@ STAGE_SECONDS = Histogram(
 TEXTS_A_REQUEST = Histogram("sentiment_texts_per_batch", "Texts given to the model together.", buckets=POWERS_OF_TWO)
 TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buckets=POWERS_OF_TWO)
 TEXTS = Counter("sentiment_texts", "Texts answered, by model and label.", ["model", "label"])
-CONFIDENCE = Histogram("sentiment_confidence", "The score of the label a text was given.", ["model"], buckets=SHARES)
+CONFIDENCE = Histogram("sentiment_confidence", "The score of each label a text was given.", ["model"], buckets=SHARES)
 UNCONFIDENT = Counter("sentiment_unconfident_texts", "Texts whose answer is not confident.", ["model"])
 UNREAD = Counter("sentiment_unread_texts", "Texts whose answer is not confident for unknown tokens.", ["model"])
 TOKENS = Counter("sentiment_tokens", "Tokens read.", ["model"])
@@ -195,8 +195,9 @@ def answered(model: str, predictions: Sequence[Prediction]) -> None:
     by_label: dict[str, int] = {}
     for prediction in predictions:
         tokens += prediction.token_count
-        by_label[prediction.label] = by_label.get(prediction.label, 0) + 1
-        confidence.observe(prediction.score)
+        for label in prediction.labels:
+            by_label[label] = by_label.get(label, 0) + 1
+            confidence.observe(prediction.scores[label])
     for label, count in by_label.items():
         _texts(model, label).inc(count)
     TEXTS_A_REQUEST.observe(len(predictions))

@@ -31,9 +31,6 @@ from service.schemas import ModelCard
 CLASSIFICATION = {"classification", "class_count"}
 """Parameters of the protocol's classification extension."""
 
-DEFAULT_OUTPUTS: Sequence[Output] = ("label", "probabilities")
-"""Representations are left out: they are a thousand times larger than these."""
-
 
 class OpenInferenceModel:
     """The served model in the terms of the protocol."""
@@ -42,6 +39,11 @@ class OpenInferenceModel:
         self._predictor = predictor
         self._card = card
         self._max_numbers = max_numbers
+
+    @property
+    def _labels(self) -> Output:
+        """The output that says what a text is: one label, or for each label whether it is given."""
+        return "label" if self._card.multi_label is None else "labels"
 
     def metadata(self) -> ModelMetadata:
         """The tensors and their columns."""
@@ -53,7 +55,11 @@ class OpenInferenceModel:
             platform="onnx_onnxv1",
             inputs=[TensorMetadata(name="text", datatype="BYTES", shape=[-1])],
             outputs=[
-                TensorMetadata(name="label", datatype="BYTES", shape=[-1]),
+                TensorMetadata(name="label", datatype="BYTES", shape=[-1])
+                if self._labels == "label"
+                else TensorMetadata(
+                    name="labels", datatype="BOOL", shape=[-1, len(labels)], parameters={"labels": labels}
+                ),
                 TensorMetadata(
                     name="probabilities", datatype="FP32", shape=[-1, len(labels)], parameters={"labels": labels}
                 ),
@@ -74,9 +80,10 @@ class OpenInferenceModel:
             RequestError: the first problem of the request, or the first text that cannot be answered.
         """
         request = _parsed(body if json_length is None else body[:json_length])
-        requested = request.outputs or [InferOutput(name=name) for name in DEFAULT_OUTPUTS]
         binary = memoryview(body)[len(body) if json_length is None else json_length :]
         texts = _texts(request.inputs[0], binary)
+        # Representations are left out by default: they are a thousand times larger than these.
+        requested = request.outputs or [InferOutput(name=name) for name in (self._labels, "probabilities")]
         represented = any(output.name == "representations" for output in requested)
         predictions = self._predictor.predict_all(texts, layers=[-1] if represented else [])
         response = InferResponse(
@@ -87,9 +94,8 @@ class OpenInferenceModel:
 
     def _tensor(self, name: Output, predictions: Sequence[Prediction]) -> Tensor:
         shape = [len(predictions)]
-        if name == "label":
-            labels = [prediction.label for prediction in predictions]
-            return ResponseTensor(name=name, datatype="BYTES", shape=shape, data=labels)
+        if name in {"label", "labels"}:
+            return self._labels_tensor(name, predictions)
         if name == "confident":
             return ResponseTensor(name=name, datatype="BOOL", shape=shape, data=_flags(predictions))
         if name == "token_count":
@@ -99,6 +105,16 @@ class OpenInferenceModel:
             numbers = np.array([list(prediction.scores.values()) for prediction in predictions], dtype=np.float32)
             return ResponseTensor(name=name, datatype="FP32", shape=list(numbers.shape), data=numbers.ravel().tolist())
         return self._padded(predictions)
+
+    def _labels_tensor(self, name: Output, predictions: Sequence[Prediction]) -> ResponseTensor:
+        """The label of each text; of a multi-label model, for each text and label whether it is given."""
+        if name != self._labels:
+            raise RequestError("bad_request", f"outputs: this model has no {name}; ask for {self._labels}")
+        if name == "label":
+            names = [prediction.label for prediction in predictions]
+            return ResponseTensor(name=name, datatype="BYTES", shape=[len(names)], data=names)
+        given = [label in prediction.labels for prediction in predictions for label in prediction.scores]
+        return ResponseTensor(name=name, datatype="BOOL", shape=[len(predictions), len(self._card.labels)], data=given)
 
     def _confident_metadata(self) -> list[TensorMetadata]:
         if self._card.calibration.target_accuracy is None:

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from service.schemas import EXAMPLE_TEXT, Text
 
 Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
-Output = Literal["label", "probabilities", "confident", "token_count", "representations"]
+Output = Literal["label", "labels", "probabilities", "confident", "token_count", "representations"]
 
 Texts = Annotated[list[Text], Field(fail_fast=True)]
 Columns = Annotated[list[Texts], Field(fail_fast=True)]
@@ -78,7 +78,8 @@ class InferRequest(_RequestObject):
     outputs: list[InferOutput] | None = Field(
         default=None,
         max_length=len(get_args(Output)),
-        description='Each at most once. By default "label" and "probabilities"; "representations" only when named.',
+        description='Each at most once. By default "label" ("labels" if the model is multi-label) and "probabilities"; '
+        "others only when named.",
     )
 
     @field_validator("outputs")

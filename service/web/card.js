@@ -12,7 +12,7 @@ export function showCard(card) {
   facts([
     ["Name", `${card.name} ${card.version}, made ${card.created.slice(0, 10)}`],
     ["Network", `${direction}${shape.cell.toUpperCase()}, ${layers} of ${whole(shape.hidden_size)} units, ${shape.connection} connection, ${shape.pooling.join(" and ")} pooling, ${whole(shape.parameters)} parameters${card.arithmetic === "int8" ? ", computed in 8 bits" : ""}`],
-    ["Labels", card.labels.map(({ name, polarity }) => (polarity === null ? name : `${name} (${String(polarity).replace("-", "−")})`)).join(", ")],
+    [card.multi_label ? "Labels, any number a text" : "Labels", card.labels.map(({ name, polarity }) => (polarity === null ? name : `${name} (${String(polarity).replace("-", "−")})`)).join(", ")],
     ["Tokens", `${card.tokenizer.kind}, a vocabulary of ${whole(card.tokenizer.vocabulary_size)}`],
     ["Calibration", card.calibration.data === null ? "none" : `temperature ${card.calibration.temperature.toFixed(3)}, fitted on ${whole(card.calibration.rows)} rows of ${card.calibration.data}`],
     ["Confident", confidence(card.calibration)],

@@ -1,5 +1,7 @@
 // The model's labels: which side they are on, and what a word's contributions are worth.
 
+import { percent } from "./dom.js";
+
 let labels = []; // with polarity and bias, from the model card
 
 export function know(all) {
@@ -17,6 +19,21 @@ export function leaning(name) {
 
 export function haveSides() {
   return labels.some((label) => label.polarity !== null);
+}
+
+// What a result says, in words. A multi-label one has `labels`, perhaps none, in place of a label.
+export function verdict({ label, labels, score, scores, confident }) {
+  if (!labels) return { title: label, detail: confident === false ? `only ${percent(score)} sure` : `${percent(score)} sure` };
+  const named = labels.length ? labels : [label];
+  const detail = named.map((name) => `${name} ${percent(scores[name])}`).join(", ");
+  return { title: labels.join(", ") || "None of the labels", detail: labels.length ? detail : `next is ${detail}` };
+}
+
+// A result with a label to color by, which a multi-label one does not have: the one with the highest score.
+export function withLabel(result) {
+  if (!result.labels) return result;
+  const [label, score] = Object.entries(result.scores).reduce((best, entry) => (entry[1] > best[1] ? entry : best));
+  return { ...result, label, score, confident: null, polarity: null, sentences: result.sentences?.map(withLabel) };
 }
 
 // The names at both ends of the colours.

@@ -1,7 +1,7 @@
 // One text's answer: label, scores, words, sentences, and the numbers as a table.
 
 import { $, brief, capitalised, element, percent, signed, slice } from "./dom.js";
-import { bias, ends, leaning } from "./labels.js";
+import { bias, ends, leaning, verdict, withLabel } from "./labels.js";
 import { inWords, paint, walk } from "./words.js";
 
 export class Panel {
@@ -30,8 +30,8 @@ export class Panel {
 
   take(text, result) {
     this.text = text;
-    this.result = result;
-    this.words = inWords(text, result);
+    this.result = withLabel(result);
+    this.words = inWords(text, this.result);
   }
 
   strongest() {
@@ -69,12 +69,13 @@ export class Panel {
 
   showVerdict() {
     const { label, confident, polarity } = this.result;
+    const { title, detail } = verdict(this.result);
     const place = this.part(".label");
-    if (place.textContent !== label) place.textContent = label; // a screen reader speaks on every change
-    place.className = `label ${leaning(label)}`;
+    if (place.textContent !== title) place.textContent = title; // a screen reader speaks on every change
+    place.className = `label ${this.result.labels ? "several" : leaning(label)}`;
     const unsure = confident === false ? "not sure" : ""; // null where the model has no threshold
     if (this.part(".unsure").textContent !== unsure) this.part(".unsure").textContent = unsure;
-    this.part(".verdict-detail").textContent = sureness(this.result) + (polarity === null ? "" : `, polarity ${brief(polarity)}`);
+    this.part(".verdict-detail").textContent = detail + (polarity === null ? "" : `, polarity ${brief(polarity)}`);
     this.part(".polarity").hidden = polarity === null;
     if (polarity !== null) this.part(".marker").style.left = `${50 + 50 * polarity}%`;
   }
@@ -110,10 +111,6 @@ export class Panel {
   }
 }
 
-function sureness({ score, confident }) {
-  return confident === false ? `only ${percent(score)} sure` : `${percent(score)} sure`;
-}
-
 function scoreRow(label) {
   const bar = element("span", { className: "bar" });
   return element("div", {
@@ -127,7 +124,8 @@ function scoreRow(label) {
 }
 
 function sentenceRow(text, sentence) {
-  const detail = `${capitalised(sentence.label)}, ${sureness(sentence)}` + (sentence.polarity === null ? "" : `, polarity ${brief(sentence.polarity)}`);
+  const { title, detail: sureness } = verdict(sentence);
+  const detail = `${capitalised(title)}, ${sureness}` + (sentence.polarity === null ? "" : `, polarity ${brief(sentence.polarity)}`);
   const row = element("li", {
     className: `sentence ${leaning(sentence.label)}`,
     children: [

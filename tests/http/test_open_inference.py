@@ -220,7 +220,7 @@ def error_of(response):
             400,
             "outputs: The output label should be named once",
         ),
-        ({"inputs": [tensor("fine")], "outputs": [{"name": "label"}] * 6}, 400, "outputs: List should have at most 5"),
+        ({"inputs": [tensor("fine")], "outputs": [{"name": "label"}] * 7}, 400, "outputs: List should have at most 6"),
         ({"inputs": [tensor(*["fine"] * 9)]}, 422, "9 texts"),
     ],
 )

@@ -59,8 +59,8 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_a_newer_format_asks_for_an_upgrade(copy):
-    edit_manifest(copy, format_version=4, something_new=True)
-    with pytest.raises(BundleError, match=r"manifest.json: is of format 4 .* reads up to 3: upgrade the project"):
+    edit_manifest(copy, format_version=5, something_new=True)
+    with pytest.raises(BundleError, match=r"manifest.json: is of format 5 .* reads up to 4: upgrade the project"):
         SentimentModel.load(copy)
 
 

@@ -21,7 +21,8 @@ class AdaptOptions:
         teacher: a Hugging Face transformer's folder. It is fine-tuned on the training texts and scores all texts.
         bfloat16: the teacher computes in bfloat16, about twice as fast on processors and GPUs with such units.
         reading: how these files are read.
-        class_weights: balanced counts all labels alike, however rare; none counts all texts alike.
+        class_weights: balanced counts all labels alike, however rare; none counts all texts alike. By default balanced,
+            and none with multi_label, where each label's threshold is chosen instead.
         epochs: passes over the training texts; 0 chooses by their number.
         learning_rate: of the head; each layer below it has a lower one. 0 chooses by the number of texts.
         layer_decay: the factor between them.
@@ -41,7 +42,7 @@ class AdaptOptions:
     teacher: str | None = None
     bfloat16: bool = False
     reading: ReadingOptions = field(default_factory=ReadingOptions)
-    class_weights: ClassWeights = "balanced"
+    class_weights: ClassWeights | None = None
     epochs: int = 0
     learning_rate: float = 0.0
     layer_decay: float = 0.7
@@ -49,6 +50,11 @@ class AdaptOptions:
     run_folder: Path | None = None
     seed: int = 0
     overwrite: bool = False
+
+    @property
+    def weights(self) -> ClassWeights:
+        """``class_weights``, chosen if it was not given."""
+        return self.class_weights or ("none" if self.reading.multi_label else "balanced")
 
     @property
     def folder(self) -> Path:

@@ -1,5 +1,6 @@
 """The texts of an adaptation: read, split, and written to the run folder."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,12 @@ class Parts:
     @property
     def labels(self) -> list[str]:
         """The labels of the training texts, sorted."""
-        return sorted({example.label for example in self.train})
+        return sorted(self.counts)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """The number of training texts with each label."""
+        return Counter(label for example in self.train for label in example.label_names)
 
 
 def read_parts(options: AdaptOptions) -> tuple[Parts, list[str]]:
@@ -35,9 +41,10 @@ def read_parts(options: AdaptOptions) -> tuple[Parts, list[str]]:
     """
     notes: list[str] = []
     train = _read(options.train, options.reading, notes, labels=None)
-    labels = sorted({example.label for example in train})
+    labels = sorted({label for example in train for label in example.label_names})
     if len(labels) < 2:  # noqa: PLR2004 - a choice needs two
-        problem = f"only the label {labels[0]!r} occurs; a classifier needs at least two."
+        found = f"only the label {labels[0]!r}" if labels else "no label"
+        problem = f"{found} occurs; a classifier needs at least two."
         raise DataError(options.train, None, problem=problem, fix="Check --label_column and --label_map.")
     test = [] if options.test is None else _read(options.test, options.reading, notes, labels=labels)
     train = _without(train, options.train, options.test, options.reading, notes)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
@@ -14,14 +14,21 @@ from matplotlib.figure import Figure
 from model_store.atomic_write import atomic_write, write_json
 from training.adaptation.label_errors import Suspicion
 from training.data.examples import Example
-from training.evaluation import metrics
-from training.evaluation.metrics import METRICS, Estimate, LabelMetrics, Outcomes, Scores
+from training.evaluation import label_sets
+from training.evaluation.label_sets import LabelSets, Thresholds, Truth
+from training.evaluation.metrics import Estimate, LabelMetrics, Outcomes, Scores
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 PAGE, NUMBERS = "report.html", "report.json"
 
-SHOWN = ("accuracy", "macro_f1", "calibration_error")
 MISTAKES = 20
+
+
+class Answers(NamedTuple):
+    """A classifier's (texts, labels) scores, and its thresholds if it gives any number of labels."""
+
+    scores: Scores
+    thresholds: Thresholds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,8 @@ class AdaptationReport:
         rows: texts by part.
         counts: training texts by label.
         measured_on: "test" or "validation".
-        confusion: (labels, labels) counts, a row for the true label.
+        metrics: titles of the systems' figures by name, the most important first.
+        confusion: (labels, labels) counts, a row for the true label; empty for any number of labels a text.
         notes: sentences about what was left out or not done.
     """
 
@@ -67,6 +75,7 @@ class AdaptationReport:
     labels: Sequence[str]
     counts: Mapping[str, int]
     measured_on: str
+    metrics: Mapping[str, str]
     systems: Sequence[System]
     by_label: Sequence[LabelMetrics]
     confusion: Sequence[Sequence[int]]
@@ -77,25 +86,21 @@ class AdaptationReport:
     seconds: float | None
 
 
-def figures(scores: Scores, true: Sequence[int]) -> dict[str, Estimate]:
-    """Each shown metric with its interval; a text without a token counts as wrong."""
-    outcomes = outcomes_of(scores, true)
-    return {name: value for name, value in metrics.with_intervals(outcomes).items() if name in SHOWN}
-
-
-def outcomes_of(scores: Scores, true: Sequence[int]) -> Outcomes:
+def outcomes_of(scores: Scores, thresholds: Thresholds | None, *, true: Truth) -> Outcomes | LabelSets:
     """The outcomes, with equal scores for a text without a token."""
     filled = np.where(np.isnan(scores), 1 / scores.shape[1], scores)
-    return Outcomes.of_scores(filled, np.array(true), polarities=[None] * scores.shape[1])
+    return label_sets.outcomes_of(filled, true, thresholds=thresholds)
 
 
-def confident_mistakes(scores: Scores, examples: Sequence[Example], *, labels: Sequence[str]) -> list[Mistake]:
-    """The wrongly labeled texts with the highest scores."""
-    best, predicted = np.nan_to_num(scores).max(axis=1), np.nan_to_num(scores).argmax(axis=1)
-    wrong = [row for row, example in enumerate(examples) if labels[predicted[row]] != example.label]
-    wrong.sort(key=lambda row: -best[row])
+def confident_mistakes(
+    outcomes: Outcomes | LabelSets, examples: Sequence[Example], *, labels: Sequence[str]
+) -> list[Mistake]:
+    """The wrongly labeled texts with the surest answers."""
+    expected, predicted = outcomes.named(labels)
+    sureness = outcomes.wrongness
+    wrong = sorted(np.flatnonzero(~outcomes.correct).tolist(), key=lambda row: -sureness[row])
     return [
-        Mistake(examples[row].text, examples[row].line, examples[row].label, labels[predicted[row]], float(best[row]))
+        Mistake(examples[row].text, examples[row].line, expected[row], predicted[row], float(sureness[row]))
         for row in wrong[:MISTAKES]
     ]
 
@@ -112,12 +117,11 @@ def write(report: AdaptationReport, folder: Path, *, curves: Path) -> Path:
     environment.filters["percent"] = lambda value: "-" if value is None else f"{100 * value:.1f}%"
     environment.filters["count"] = lambda value: f"{value:,}"
     pictures = {
-        "confusion": _embedded(draw_confusion(report.confusion, report.labels)),
+        "confusion": _embedded(draw_confusion(report.confusion, report.labels)) if report.confusion else "",
         "curves": _embedded(curves.read_bytes()) if curves.is_file() else "",
     }
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    shown = [(name, METRICS[name].title) for name in SHOWN]
-    atomic_write(folder / PAGE, template.render(report=report, pictures=pictures, shown=shown).encode())
+    atomic_write(folder / PAGE, template.render(report=report, pictures=pictures).encode())
     write_json(folder / NUMBERS, as_json(report))
     return folder / PAGE
 

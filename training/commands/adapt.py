@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -33,13 +32,12 @@ from training.data.readers import ReadingOptions
 from training.data.splitting import write_json_lines
 from training.distillation.scoring import ScoringError
 from training.distillation.teacher import TeacherError
-from training.evaluation import metrics
 from training.evaluation.polarity import default_polarities
 from training.export.read_back import storage_of
 from training.fit.callbacks.resume import EXIT_CODE, INTERRUPTED, LAST
 from training.fit.run_files import CHECKPOINTS, CURVES, METRICS
 
-DECISIVE = ("class_weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher", "bfloat16")
+DECISIVE = ("weights", "epochs", "learning_rate", "layer_decay", "seed", "name", "teacher", "bfloat16")
 """Options that change the model, in addition to the files and how they are read."""
 
 ERRORS = (*EXPORT_ERRORS, ScoringError, TeacherError)
@@ -55,10 +53,10 @@ def adapt(options: AdaptOptions, *, command: str) -> AdaptationReport:
     console = plain_console(stderr=True)
     source = bundles.read(bundles.resolve(options.from_))
     parts, notes = read_parts(options)
-    plan = Plan.of(len(parts.train), validation=len(parts.validation))
+    plan = Plan.of(len(parts.train), validation=len(parts.validation), multi_label=options.reading.multi_label)
     is_fresh = _begin(options, source)
     files = write_parts(options.folder / "data", parts)
-    counts = Counter(example.label for example in parts.train)
+    counts = parts.counts
     console.print("Labels: " + ", ".join(f"{label} ({counts[label]:,})" for label in parts.labels))
     run = options.folder / "fit"
     if not _is_fitted(run):
@@ -184,7 +182,7 @@ def _export(
 ) -> None:
     """Export with storage, arithmetic and limits of the source, and the polarities of labels that it has too."""
     known = {label.name: label.polarity for label in source.manifest.labels if label.polarity is not None}
-    default = default_polarities(labels)
+    default = dict.fromkeys(labels) if options.reading.multi_label else default_polarities(labels)
     export(
         ExportOptions(
             run / CHECKPOINTS / "best.ckpt",
@@ -211,9 +209,8 @@ def _print(report: AdaptationReport, page: Path) -> None:
         if system.figures is None:
             console.print(f"  {system.name}: {system.note}")
             continue
-        shown = ", ".join(
-            f"{metrics.METRICS[name].title} {system.figures[name].value:.2%}" for name in ("accuracy", "macro_f1")
-        )
+        headline = list(report.metrics.items())[:2]
+        shown = ", ".join(f"{title} {system.figures[name].value:.2%}" for name, title in headline)
         console.print(f"  {system.name}: {shown}")
     console.print(f"Report: {page}", soft_wrap=True)
     for title, command in report.commands.items():

@@ -22,6 +22,9 @@ head is trained first, then everything, lower layers more slowly. With 1,000 val
 kept, and with more than 10 epochs training stops early. A few examples a label are enough to begin with; the report
 says how good the model is and where it is wrong.
 
+With --multi_label a text may have any number of labels: a list in JSON, or one field with | between them. The report
+then has macro-F1, micro-F1 and subset accuracy, and each label a threshold chosen on the validation texts.
+
 With --teacher a transformer is fine-tuned on the same texts and scores them and those of --unlabelled, and the model
 learns from labels and scores together.
 
@@ -58,6 +61,9 @@ def check(options: AdaptOptions) -> None:
             f"the model's name would be {options.model_name!r}, but it should be of lower-case letters, digits, dots, "
             "dashes and underscores; pass one with --name"
         )
+        raise UsageError(message)
+    if options.reading.multi_label and options.teacher is not None:
+        message = "--teacher scores texts of one label each; leave --multi_label out, or --teacher"
         raise UsageError(message)
     if options.unlabelled is not None and options.teacher is None:
         message = "--unlabelled needs a teacher that scores its texts; pass --teacher with a transformer's folder"

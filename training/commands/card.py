@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 from model_store import BundleError, SentimentModel
@@ -105,8 +105,10 @@ def write_card(options: CardOptions, *, command: str) -> None:
 def _measured(options: CardOptions, model: SentimentModel) -> Sequence[Predictions]:
     paths = [options.measure] if isinstance(options.measure, Path) else options.measure or []
     labels = model.manifest.label_names
+    several = options.reading.multi_label or model.manifest.multi_label is not None
+    reading = replace(options.reading, multi_label=several)
     predictions = []
     for path in paths:
-        examples = list(read_examples(path, options.reading, allowed_labels=labels))
+        examples = list(read_examples(path, reading, allowed_labels=labels))
         predictions.append(predict_file(model.runner, examples, labels=labels, data=short_name(path)))
     return predictions

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,15 @@ from model_store.plain_console import plain_console
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError, SkippedRows
 from training.data.readers import ReadingOptions, read_examples
-from training.evaluation.comparison import COMPARED, Comparison, Flip, compare, in_label_space
-from training.evaluation.metrics import METRICS, Estimate
+from training.evaluation.comparison import (
+    Comparison,
+    Flip,
+    compare,
+    in_label_space,
+    thresholds_in_label_space,
+)
+from training.evaluation.label_sets import ALL_METRICS
+from training.evaluation.metrics import Estimate
 from training.evaluation.tables import plain_table
 
 if TYPE_CHECKING:
@@ -33,7 +40,9 @@ changed. A model is a bundle's folder, tag or stage, "default", or a checkpoint.
   python -m training compare production my-model --data my/test.csv --to comparison.json
 
 The second model is better or worse only if the whole interval of the difference lies on one side of 0. A label that
-one of the models does not have is one that it never gets right.
+one of the models does not have is one that it never gets right. If one of the models is multi-label, or with
+--multi_label, texts may have any number of labels: macro-F1, micro-F1 and subset accuracy are compared, and an answer
+is right if all of its labels are; a model that gives one label a text is measured like one that always gives one.
 """
 
 TIMED_TEXTS = 200
@@ -94,17 +103,25 @@ def compare_models(options: CompareOptions) -> None:
     names = (options.first, options.second)
     scorers = [load_scorer(name) for name in names]
     labels = list(dict.fromkeys(label for scorer in scorers for label in scorer.labels))
-    bad_rows = SkippedRows(options.reading.on_bad_row)
-    examples = list(read_examples(options.data, options.reading, allowed_labels=labels, bad_rows=bad_rows))
+    several = options.reading.multi_label or any(scorer.thresholds is not None for scorer in scorers)
+    reading = replace(options.reading, multi_label=several)
+    bad_rows = SkippedRows(reading.on_bad_row)
+    examples = list(read_examples(options.data, reading, allowed_labels=labels, bad_rows=bad_rows))
     texts = [example.text for example in examples]
     first, second = (in_label_space(scorer.score(texts), scorer.labels, labels) for scorer in scorers)
-    found = compare(examples, (first, second), labels, max_flips=options.flips, seed=options.seed)
+    here, there = (thresholds_in_label_space(scorer.thresholds, scorer.labels, labels) for scorer in scorers)
+    thresholds = (here, there)
+    found = compare(
+        examples, (first, second), labels, thresholds=thresholds, max_flips=options.flips, seed=options.seed
+    )
     if not found.rows:
         raise DataError(options.data, None, problem="no text holds a token.", fix="Check that --text_column is right.")
     speeds = speeds_of(scorers, texts[:TIMED_TEXTS])
     sides = [_side(name, scorer, speed) for name, scorer, speed in zip(names, scorers, speeds, strict=True)]
     for side, scorer in zip(sides, scorers, strict=True):
-        side["texts_with_labels_it_lacks"] = sum(example.label not in scorer.labels for example in examples)
+        side["texts_with_labels_it_lacks"] = sum(
+            not set(example.label_names) <= set(scorer.labels) for example in examples
+        )
     _print(options, found, sides)
     if options.to is not None:
         data = {"name": str(options.data), "sha256": file_sha256(options.data), "bad_rows": bad_rows.count}
@@ -118,7 +135,9 @@ def report(found: Comparison, sides: Sequence[dict[str, Any]], data: dict[str, A
         "models": list(sides),
         "data": data,
         **asdict(found),
-        "verdicts": {name: found.differences[name].verdict for name in COMPARED if name != "calibration_error"},
+        "verdicts": {
+            name: difference.verdict for name, difference in found.differences.items() if name != "calibration_error"
+        },
     }
 
 
@@ -155,20 +174,18 @@ def _print(options: CompareOptions, found: Comparison, sides: Sequence[dict[str,
         f"\nOnly the first is right on {apart.only_first:,} texts, only the second on {apart.only_second:,} (McNemar's "
         f"exact test: p = {apart.p_value:.2g}); both are wrong, differently, on {apart.both_wrong:,}."
     )
-    console.print(
-        f"The second is {found.differences['accuracy'].verdict} by accuracy, "
-        f"{found.differences['macro_f1'].verdict} by macro-F1.\n"
-    )
+    headline = list(found.differences.items())[:2]
+    verdicts = [f"{difference.verdict} by {ALL_METRICS[name].title}" for name, difference in headline]
+    console.print(f"The second is {', '.join(verdicts)}.\n")
     if found.flips:
         console.print(_flips(found.flips))
 
 
 def _figures(found: Comparison, sides: Sequence[dict[str, Any]]) -> Table:
     table = plain_table("in percent", "first", "second", "difference")
-    for name in COMPARED:
-        gap = found.differences[name]
+    for name, gap in found.differences.items():
         shown = f"{100 * gap.value:+.1f} ({100 * gap.low:.1f}, {100 * gap.high:.1f})"
-        table.add_row(METRICS[name].title, _estimate(found.first[name]), _estimate(found.second[name]), shown)
+        table.add_row(ALL_METRICS[name].title, _estimate(found.first[name]), _estimate(found.second[name]), shown)
     table.add_row("size", *(f"{side['bytes'] / 1e6:.1f} MB" for side in sides), "")
     table.add_row("texts a second", *(f"{side['texts_per_second']:,.0f}" for side in sides), "")
     return table

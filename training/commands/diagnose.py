@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from model_store.plain_console import plain_console
 from model_store.progress import Progress
 from model_store.usable_cores import usable_cores
+from training.commands.one_label import require_one_label
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError
 from training.data.readers import ReadingOptions
@@ -84,6 +85,7 @@ def diagnose(
         train=train,
         validation=validation,
     )
+    require_one_label(settings.reading, "diagnose")
     names = experiments.chosen(",".join(only) if isinstance(only, list) else only)
     _check(settings)
     started = time.monotonic()

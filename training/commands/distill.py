@@ -9,6 +9,7 @@ from typing import Literal
 from model_store import BundleError
 from model_store.plain_console import plain_console
 from model_store.progress import working
+from training.commands.one_label import require_one_label
 from training.commands.parser import UsageError, parse, plain_errors
 from training.data.examples import DataError, Example, SkippedRows
 from training.data.readers import ReadingOptions, read_examples
@@ -58,6 +59,8 @@ def main(arguments: list[str]) -> None:
     function = COMMANDS[name]
     description = (function.__doc__ or "").partition("\n")[0]
     options = parse(function, rest, command=f"distill {name}", description=description, renamed=RENAMED)
+    with plain_errors(f"distill {name}"):
+        require_one_label(options["reading"], f"distill {name}")
     from training.distillation.scoring import ScoringError
     from training.distillation.teacher import TeacherError
     from training.fit.checkpoint import CheckpointError

@@ -62,23 +62,30 @@ def export(options: ExportOptions, *, command: str) -> None:
         arithmetic=options.arithmetic,
     )
     runner = make_runner(files, description=description, folder=options.to)
-    calibration, validated = calibrate_on_files(
-        runner, validation, labels=labels, target_accuracy=options.target_accuracy
+    calibrated = calibrate_on_files(
+        runner,
+        validation,
+        labels=labels,
+        multi_label=loaded.task.multi_label,
+        target_accuracy=options.target_accuracy,
     )
+    calibration, validated = calibrated.calibration, calibrated.predictions
     tested = [predict_file(runner, examples, labels=labels, data=data) for data, examples in test]
     manifest = make_manifest(
         loaded.task,
         description=description,
         calibration=calibration,
-        polarities=_polarities(labels, options.polarity or {}),
+        multi_label=calibrated.multi_label,
+        polarities=_polarities(loaded.task, options.polarity or {}),
         training=_training(loaded.origin()),
         libraries=loaded.run.get("libraries", {}),
         files=files,
     )
+    several = len(validated) > 1 and not loaded.task.multi_label
     evaluation = Evaluation(
         intended_use=list(options.intended_use),
         not_intended_for=list(options.not_intended_for),
-        risk_coverage=[risk_coverage(concatenate(validated), calibration)] if len(validated) > 1 else [],
+        risk_coverage=[risk_coverage(concatenate(validated), calibration)] if several else [],
     )
     for file in [*validated, *tested]:
         evaluation = attach_measurements(evaluation, manifest, file, command=command)
@@ -136,11 +143,17 @@ def _read(paths: Sequence[Path], options: ExportOptions, loaded: Checkpoint) -> 
     ]
 
 
-def _polarities(labels: list[str], chosen: dict[str, float]) -> dict[str, float | None]:
+def _polarities(task: SentimentTask, chosen: dict[str, float]) -> dict[str, float | None]:
+    labels = task.labels
     unknown = sorted(set(chosen) - set(labels))
     if unknown:
         message = f"--polarity names {unknown}, but the model's labels are {labels}"
         raise UsageError(message)
+    if task.multi_label:
+        if chosen:
+            message = "--polarity is for models that give one label a text; a multi-label answer has no polarity"
+            raise UsageError(message)
+        return dict.fromkeys(labels)
     return {**default_polarities(labels), **chosen}
 
 

@@ -104,6 +104,7 @@ class SentimentCLI(LightningCLI):
         parser.add_lightning_class_args(GradientTelemetry, "telemetry")
         parser.add_lightning_class_args(Recovery, "recovery")
         parser.link_arguments("data.labels", "model.labels", apply_on="instantiate")
+        parser.link_arguments("data.multi_label", "model.multi_label")
         parser.link_arguments("data.tokenizer_json", "model.tokenizer_json", apply_on="instantiate")
         parser.link_arguments("data.pretrained_vectors", "model.vectors", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.seed")

@@ -16,7 +16,9 @@ from model_store.plain_console import plain_console
 from model_store.progress import track
 from training.data.module import SentimentData, describe_labels
 from training.data.tokenized import UNLABELED
-from training.evaluation.metrics import Outcomes, confusion
+from training.evaluation.label_sets import LabelSets, outcomes_of
+from training.evaluation.label_thresholds import DEFAULT_THRESHOLD
+from training.evaluation.metrics import Outcomes, by_label, confusion
 from training.evaluation.tables import plain_table
 from training.fit.checkpoint import load_checkpoint
 from training.fit.run_files import CURVES
@@ -63,19 +65,28 @@ def print_summary(trainer: lightning.Trainer, data: SentimentData, *, counts: st
     console.print(f"Next: python -m training export {shlex.quote(str(path))} --to {bundle}", soft_wrap=True)
 
 
-def validation_outcomes(task: SentimentTask, data: SentimentData) -> Outcomes:
+def validation_outcomes(task: SentimentTask, data: SentimentData) -> Outcomes | LabelSets:
     """The network's answers to the labeled validation texts that hold a token."""
     scores, labels = [], []
     with torch.inference_mode():
         for batch in track(data.val_dataloader(), "Reading the validation texts", unit="batches"):
-            scores.append(task(batch.ids.to(task.device)).softmax(dim=1).cpu().double().numpy())
+            scores.append(task.objective.scores(task(batch.ids.to(task.device))).cpu().double().numpy())
             labels.append(batch.labels.numpy())
     true = np.concatenate(labels)
-    known = true != UNLABELED
-    return Outcomes.of_scores(np.concatenate(scores)[known], true[known], polarities=[None] * len(task.labels))
+    known = (true != UNLABELED).reshape(len(true), -1).all(axis=1)
+    thresholds = np.full(len(task.labels), DEFAULT_THRESHOLD)
+    return outcomes_of(np.concatenate(scores)[known], true[known], thresholds=thresholds)
 
 
-def _table(outcomes: Outcomes, labels: Sequence[str]) -> Table:
+def _table(outcomes: Outcomes | LabelSets, labels: Sequence[str]) -> Table:
+    if isinstance(outcomes, LabelSets):
+        table = plain_table("validation, at a threshold of 0.5", "precision", "recall", "F1", "texts")
+        for entry in by_label(outcomes, labels):
+            shares = (entry.precision, entry.recall, entry.f1)
+            table.add_row(
+                Text(entry.label), *("-" if share is None else f"{share:.1%}" for share in shares), f"{entry.support:,}"
+            )
+        return table
     table = plain_table("validation: true, then predicted", *labels)
     for name, row in zip(labels, confusion(outcomes).tolist(), strict=True):
         table.add_row(Text(name), *(f"{count:,}" for count in row))

@@ -128,6 +128,13 @@ def _fixes(bad_rows: SkippedRows) -> list[str]:
 
 def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:
     labels = found.labels
+    if separator := next(iter(found.separated), None):
+        option = "" if separator == options.label_separator else f" --label_separator {shlex.quote(separator)}"
+        yield (
+            f"The labels of {found.separated[separator]:.0%} of the texts are several with {separator!r} between them: "
+            f"pass --multi_label{option}, and each is learned by itself."
+        )
+        return
     if _looks_like_text(found):
         yield (
             f'Column "{options.label_column}" has {len(labels):,} different values in {found.rows:,} rows, so it is '
@@ -156,7 +163,8 @@ def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:
     if "HTML" in found.suspicious and not options.html:
         yield "Some texts hold HTML entities or breaks; --html reads them as the characters that they stand for."
     if found.contradictions.texts:
-        yield "Decide on one label for each text that has several: no model can learn both."
+        one = "set of labels" if options.multi_label else "label"
+        yield f"Decide on one {one} for each text that has several: no model can learn both."
 
 
 def _looks_like_text(found: Inspection) -> bool:
@@ -175,10 +183,15 @@ def _next_command(file: Path, found: Inspection, reading: dict[str, Any], *, bad
         return shlex.join(
             ["python", "-m", "training", "inspect", str(file), *_words({**reading, "encoding": encoding})]
         )
-    if len(found.labels) < 2 or _looks_like_text(found):  # noqa: PLR2004 - a choice needs two
+    skips = bool(bad_rows.count)
+    if separator := next(iter(found.separated), None):
+        reading = {**reading, "multi_label": True}
+        reading |= {"label_separator": separator} if separator != ReadingOptions().label_separator else {}
+        skips = False  # mostly rows without a label, which are as good then
+    elif len(found.labels) < 2 or _looks_like_text(found):  # noqa: PLR2004 - a choice needs two
         return None
     found_out = {
-        **({"on_bad_row": "skip"} if bad_rows.count else {}),
+        **({"on_bad_row": "skip"} if skips else {}),
         **({"html": True} if "HTML" in found.suspicious else {}),
     }
     given = {**found_out, **reading}
@@ -206,7 +219,7 @@ def _show(report: FileReport) -> None:
         console.print(f"  {line}")
     if report.first_bad_rows:
         console.print()
-    for table in (_labels(found), _lengths(found), _unknown(found)):
+    for table in (_labels(found), *_labels_per_text(found), _lengths(found), _unknown(found)):
         console.print(table)
         console.print()
     for line in (*_repeated(found, unit), *_suspicious(found, unit)):
@@ -227,6 +240,14 @@ def _labels(found: Inspection) -> Table:
     if len(found.labels) > _LABELS_SHOWN:
         table.add_row(Text(f"and {len(found.labels) - _LABELS_SHOWN:,} more", "dim"), "", "")
     return table
+
+
+def _labels_per_text(found: Inspection) -> Iterator[Table]:
+    """How many texts have no label, one, two and so on; nothing if each has one."""
+    if found.labels_per_text:
+        table = plain_table("labels of a text", *map(str, found.labels_per_text))
+        table.add_row("texts", *(f"{texts:,}" for texts in found.labels_per_text.values()))
+        yield table
 
 
 def _lengths(found: Inspection) -> Table:

@@ -113,10 +113,15 @@ class Run:
         return self.folder / "data" / f"{name}.jsonl"
 
     @property
+    def part_format(self) -> list[str]:
+        """How the parts are read."""
+        return [*PART_FORMAT, *(["--multi_label=true"] if self.options.reading.get("multi_label") else [])]
+
+    @property
     def test(self) -> list[str]:
         """The test file, then the options that read it."""
         if self.options.test is None:
-            return [str(self.part("test")), *PART_FORMAT]
+            return [str(self.part("test")), *self.part_format]
         return [str(self.options.test), *as_arguments(self.options.reading)]
 
 
@@ -184,6 +189,9 @@ def check(options: PipelineOptions) -> None:
     if options.max_loss is not None and not 0 <= options.max_loss <= 1:
         message = f"--max_loss is {options.max_loss}; expected a share from 0 to 1, such as 0.01 for one point"
         raise UsageError(message)
+    if options.reading.get("multi_label") and options.metric == "accuracy":
+        message = "--metric is accuracy, which multi-label models do not have; pass macro_f1, or leave it out"
+        raise UsageError(message)
     for path in filter(None, (options.data, options.test, options.config)):
         if not path.is_file():
             raise DataError(path, None, problem="there is no such file.", fix="Check the path.")
@@ -233,7 +241,7 @@ def split(run: Run) -> None:
 
 def adapt_bundle(run: Run) -> None:
     """Adapt a bundle to the data."""
-    files = ["--train", run.part("train"), "--validation", run.part("validation"), *PART_FORMAT]
+    files = ["--train", run.part("train"), "--validation", run.part("validation"), *run.part_format]
     to = ["--to", run.bundle, "--run_folder", run.folder / "training", "--name", run.options.name]
     command("adapt", *files, *to, "--from", run.options.start, f"--seed={run.options.seed}")
 
@@ -242,7 +250,7 @@ def fit_and_export(run: Run) -> None:
     """Train a model with a config, and make a bundle of it."""
     folder = run.folder / "training"
     files = [f"--data.train={run.part('train')}", f"--data.validation={run.part('validation')}", "--data.test=null"]
-    options = [f"--data.{option.removeprefix('--')}" for option in PART_FORMAT]
+    options = [f"--data.{option.removeprefix('--')}" for option in run.part_format]
     place = [f"--trainer.default_root_dir={folder}", f"--seed_everything={run.options.seed}", "--ckpt_path=last"]
     command("fit", "--config", run.options.config, *files, *options, "--data.label_map=null", *place)
     name = [f"--name={run.options.name}", f"--version={run.key}"]

@@ -18,6 +18,7 @@ from training.data.examples import DataError, Example, SkippedRows
 from training.data.readers import ReadingOptions, read_examples
 from training.data.readers.files import short_name
 from training.evaluation import metrics
+from training.evaluation.label_sets import ALL_METRICS, true_labels
 from training.evaluation.metrics import Estimate, LabelMetrics, Outcomes
 from training.evaluation.tables import plain_table
 
@@ -38,6 +39,9 @@ results, use the polar accuracy. It ignores texts labeled neutral and compares t
 positive labels with that of the negative ones. A label that the model lacks is a bad row: rename it, or
 leave its rows out, with --label_map.
 
+Of a multi-label model, and with --multi_label, the figures are macro-F1, micro-F1, subset accuracy (the share of texts
+whose labels are all right) and the calibration error of every label's score.
+
 Reading options default to those of the checkpoint's run, or for a bundle to the defaults of fit; but --trees defaults
 to root and --on_bad_row to stop for both.
 """
@@ -52,7 +56,8 @@ class EvaluationReport:
     """All measurements, ready for JSON.
 
     Attributes:
-        confusion: (labels, labels) counts, a row for the true label and a column for the predicted one.
+        confusion: (labels, labels) counts, a row for the true label and a column for the predicted one; empty if texts
+            have any number of labels.
     """
 
     model: dict[str, Any]
@@ -99,7 +104,9 @@ def measure_model(
     from training.evaluation.scorer import load_scorer
 
     scorer = load_scorer(model)
-    options = ReadingOptions.among(scorer.reading, **{"trees": "root", "on_bad_row": "stop", **reading})
+    several = reading.get("multi_label") or scorer.thresholds is not None
+    given = {"trees": "root", "on_bad_row": "stop", **reading, "multi_label": several}
+    options = ReadingOptions.among(scorer.reading, **given)
     bad_rows = SkippedRows(options.on_bad_row)
     examples = list(read_examples(file, options, allowed_labels=scorer.labels, bad_rows=bad_rows))
     report = measure(scorer, examples, file=file, bad_rows=bad_rows, seed=seed)
@@ -118,11 +125,11 @@ def measure(
         DataError: no text holds a token.
     """
     scores = scorer.score([example.text for example in examples])
-    labels = np.array([scorer.labels.index(example.label) for example in examples])
+    labels = true_labels(examples, scorer.labels)
     has_tokens = ~np.isnan(scores[:, 0])
     if not has_tokens.any():
         raise DataError(file, None, problem="no text holds a token.", fix="Check that --text_column names the text.")
-    outcomes = Outcomes.of_scores(scores[has_tokens], labels[has_tokens], polarities=scorer.polarities)
+    outcomes = scorer.outcomes(scores[has_tokens], labels[has_tokens])
     return EvaluationReport(
         model=scorer.identity,
         data={
@@ -140,13 +147,8 @@ def measure(
             "seed": seed,
         },
         by_label=metrics.by_label(outcomes, scorer.labels),
-        confusion=_as_lists(outcomes),
+        confusion=metrics.confusion(outcomes).tolist() if isinstance(outcomes, Outcomes) else [],
     )
-
-
-def _as_lists(outcomes: Outcomes) -> list[list[int]]:
-    rows: list[list[int]] = metrics.confusion(outcomes).tolist()
-    return rows
 
 
 def _print(report: EvaluationReport) -> None:
@@ -154,7 +156,7 @@ def _print(report: EvaluationReport) -> None:
     data = report.data
     names = (str(report.model["path"]), "bold"), " on ", (str(data["name"]), "bold")
     console.print(Text.assemble("\n", *names, f", {data['rows']:,} texts\n"))
-    for table in (_headline(report), _per_label(report), _confusion(report)):
+    for table in (_headline(report), _per_label(report), *([_confusion(report)] if report.confusion else [])):
         console.print(table)
         console.print()
     for note in _notes(report):
@@ -165,7 +167,7 @@ def _headline(report: EvaluationReport) -> Table:
     table = plain_table("", "figure", "95% interval", "texts")
     for name, figure in report.figures.items():
         interval = f"{figure.low:.2%} to {figure.high:.2%}"
-        table.add_row(metrics.METRICS[name].title, Text(f"{figure.value:.2%}", "bold"), interval, f"{figure.rows:,}")
+        table.add_row(ALL_METRICS[name].title, Text(f"{figure.value:.2%}", "bold"), interval, f"{figure.rows:,}")
     return table
 
 

@@ -23,16 +23,23 @@ class Example:
     """A text and its label, and their position in a file.
 
     Attributes:
-        label: empty for a text that only a teacher has labeled.
+        label: empty for a text that only a teacher has labeled; with several labels, their names joined.
         line: 1-based line in its file; for Parquet, which has no lines, the 1-based row.
         teacher: each label's log-probability according to a teacher, NaN if the teacher did not score this text; None
             if the file has no such scores. See ``distillation``.
+        labels: any number of labels, sorted, in a multi-label file; None in any other.
     """
 
     text: str
     label: str
     line: int
     teacher: Mapping[str, float] | None = None
+    labels: tuple[str, ...] | None = None
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Its labels, of which it has one unless the file is multi-label."""
+        return (self.label,) if self.labels is None else self.labels
 
 
 class DataError(ValueError):

@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 from tokenizers import Tokenizer
 
+from model_store.table import LABEL_SEPARATOR
 from training.data.examples import Example
 from training.data.readers.html import holds_html
 from training.data.repeated_texts import RepeatedTexts, Repeats
@@ -18,6 +19,9 @@ QUANTILES = {"shortest": 0.0, "5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.7
 
 VERY_LONG = 1000
 """Tokens; a text with more is a document, or several rows that became one by a quote that is never closed."""
+
+SEPARATORS = (LABEL_SEPARATOR, ";", ",", "+", "/")
+"""Characters that may be between the labels of a text, in the order in which they are tried."""
 
 MAX_LABELS = 10_000
 """Different labels that are counted; a file with more has something else in that column."""
@@ -61,6 +65,9 @@ class Inspection:
     Attributes:
         rows: their number.
         labels: number of texts by label, the most frequent first.
+        labels_per_text: number of texts by how many labels they have, if they may have any number; else empty.
+        separated: for each separator, the share of texts whose label has several parts by it, most of them known from
+            other texts; above 0 if the labels are probably several.
         tokens: number of tokens of a text, by the names in ``QUANTILES``.
         unknown_share: share of all tokens that the vocabulary lacks.
         unknown_words: the most frequent of them, with their numbers.
@@ -70,6 +77,8 @@ class Inspection:
 
     rows: int
     labels: dict[str, int]
+    labels_per_text: dict[int, int]
+    separated: dict[str, float]
     tokens: dict[str, int]
     unknown_share: float
     unknown_words: dict[str, int]
@@ -106,6 +115,8 @@ def inspect_examples(
         max_unknown_share: a text of which more is unknown is suspicious.
     """
     labels: Counter[str] = Counter()
+    sets: Counter[str] = Counter()
+    sizes: Counter[int] = Counter()
     numbers: dict[str, int] = {}
     lengths = array("I")
     repeats = RepeatedTexts()
@@ -115,7 +126,11 @@ def inspect_examples(
     unknown_id = pipeline.token_to_id(unknown_token)
     for example, ids, offsets in _tokenized(examples, pipeline):
         label = example.label if example.label in numbers or len(numbers) < MAX_LABELS else ""
-        labels[label] += 1
+        sets[label] += 1
+        for name in (label,) if example.labels is None else example.labels:
+            labels[name if name in labels or len(labels) < MAX_LABELS else ""] += 1
+        if example.labels is not None:
+            sizes[len(example.labels)] += 1
         repeats.add(example.text, label=numbers.setdefault(label, len(numbers)), line=example.line)
         lengths.append(len(ids))
         missing = [example.text[start:end] for id_, (start, end) in zip(ids, offsets, strict=True) if id_ == unknown_id]
@@ -135,6 +150,8 @@ def inspect_examples(
     return Inspection(
         rows=len(lengths),
         labels=dict(labels.most_common()),
+        labels_per_text=dict(sorted(sizes.items())),
+        separated={} if max(sizes, default=0) > 1 else _separated(sets),
         tokens=_quantiles(lengths),
         unknown_share=unknown / max(1, sum(lengths)),
         unknown_words=dict(unknown_words.most_common(_WORDS_SHOWN)),
@@ -143,6 +160,20 @@ def inspect_examples(
         similar=repeats.similar(),
         suspicious={kind: noted for kind, noted in suspicious.items() if noted.rows},
     )
+
+
+def _separated(labels: Mapping[str, int]) -> dict[str, float]:
+    """The separators that are probably between labels, the one in most texts first."""
+    found = {}
+    for separator in SEPARATORS:
+        parts = {label: [part.strip() for part in label.split(separator)] for label in labels}
+        uses = Counter(part for label in labels for part in set(parts[label]))
+        several = [label for label in labels if len(parts[label]) > 1]
+        # Labels that only look like lists, such as sentences with commas, have parts that never come again.
+        known = [label for label in several if all(uses[part] > 1 for part in parts[label])]
+        if several and len(known) > len(several) / 2:
+            found[separator] = sum(labels[label] for label in several) / sum(labels.values())
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _tokenized(

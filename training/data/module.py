@@ -21,7 +21,7 @@ from training.data.label_names import labels_alike
 from training.data.leakage import LeakageOptions, skipped_leaks
 from training.data.readers import ReadingOptions
 from training.data.readers.files import Files, paths, short_name
-from training.data.tokenized import UNLABELED, Batch, TokenizedExamples
+from training.data.tokenized import Batch, TokenizedExamples, count_labels
 from training.data.tokenized_files import LabeledFile, TokenizedFile, learn_tokenizer, tokenize
 from training.data.vocabulary import TokenizerOptions, build_pipeline, fixed_tokenizer, starting_vectors
 from training.network.flat_options import flat_options
@@ -77,6 +77,7 @@ class SentimentData(lightning.LightningDataModule):
         }
         self.cache_folder = (Path(cache_folder) if cache_folder else default_folder()) if cache else None
         self.labels_in_order = labels_in_order
+        self.multi_label = reading.multi_label
         self.sources = sources
         self.tokenization = tokenization
         self.batching = batching
@@ -96,10 +97,11 @@ class SentimentData(lightning.LightningDataModule):
         """
         labels = sorted({label for file in self._train for label in (*file.labels, *file.teacher_labels)})
         if len(labels) < 2:  # noqa: PLR2004 - a choice needs two
+            found = f"only the label {labels[0]!r} occurs" if labels else "no label occurs"
             raise DataError(
                 self.files["train"][0].path,
                 None,
-                problem=f"only the label {labels[0]!r} occurs in the training data; a classifier needs at least two.",
+                problem=f"{found} in the training data; a classifier needs at least two.",
                 fix="Check --data.label_column and --data.label_map.",
             )
         if self.labels_in_order is not None and sorted(self.labels_in_order) != labels:
@@ -296,9 +298,9 @@ def describe_labels(labels: Sequence[str], label_indices: Tensor) -> str:
 
     Args:
         labels: the classes in the order of the logits.
-        label_indices: (texts,) indices into them; ``UNLABELED`` if there is none.
+        label_indices: see ``Batch.labels``.
     """
-    counts = torch.bincount(label_indices[label_indices != UNLABELED], minlength=len(labels)).tolist()
+    counts = count_labels(label_indices, len(labels)).tolist()
     lines = ["Labels: " + ", ".join(f"{label} ({count:,})" for label, count in zip(labels, counts, strict=True))]
     lines += [
         f"The labels {' and '.join(map(repr, group))} differ only by case or space; if they are the same, give them "

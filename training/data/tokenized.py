@@ -15,15 +15,28 @@ UNLABELED = -1
 class Batch(NamedTuple):
     """Texts ready for the network.
 
-    ``ids`` are packed. ``labels`` (texts,) are label indices, ``UNLABELED`` if there is none. ``rows`` (texts,) are
-    positions in the data set. ``teacher`` (texts, labels) are a teacher's log-probabilities, NaN if there are none;
-    None if the data set has none at all.
+    ``ids`` are packed. ``labels`` (texts,) are label indices, ``UNLABELED`` if there is none; in multi-label data they
+    are (texts, labels), true for the labels that a text has. ``rows`` (texts,) are positions in the data set.
+    ``teacher`` (texts, labels) are a teacher's log-probabilities, NaN if there are none; None if the data set has none
+    at all.
     """
 
     ids: PackedSequence
     labels: Tensor
     rows: Tensor
     teacher: Tensor | None = None
+
+
+def count_labels(labels: Tensor, size: int) -> Tensor:
+    """(size,) number of texts with each label.
+
+    Args:
+        labels: as those of a ``Batch``.
+        size: number of labels.
+    """
+    if labels.ndim > 1:
+        return labels.sum(dim=0)
+    return torch.bincount(labels[labels != UNLABELED], minlength=size)
 
 
 class TokenizedExamples(Dataset[Batch]):
@@ -34,7 +47,7 @@ class TokenizedExamples(Dataset[Batch]):
     Args:
         ids: (all tokens,) int32; may be mapped to memory from a file.
         offsets: (rows + 1,) int64; row r has ``ids[offsets[r] : offsets[r + 1]]``.
-        labels: (rows,) int64; see ``Batch``.
+        labels: (rows,) int64, or (rows, labels) bool; see ``Batch``.
         teacher: (rows, labels) float32, or None; see ``Batch``.
     """
 
@@ -46,11 +59,12 @@ class TokenizedExamples(Dataset[Batch]):
         self.teacher = teacher
 
     @classmethod
-    def of(cls, texts: Sequence[Sequence[int]], labels: Sequence[int]) -> Self:
+    def of(cls, texts: Sequence[Sequence[int]], labels: Sequence[int] | Tensor) -> Self:
         """Examples from token ids, one sequence per text."""
         lengths = torch.tensor([0, *map(len, texts)], dtype=torch.int64)
         flat = torch.tensor([number for ids in texts for number in ids], dtype=torch.int32)
-        return cls(flat, lengths.cumsum(0), torch.tensor(labels, dtype=torch.int64))
+        numbers = labels if isinstance(labels, Tensor) else torch.tensor(labels, dtype=torch.int64)
+        return cls(flat, lengths.cumsum(0), numbers)
 
     @classmethod
     def together(cls, parts: Sequence["TokenizedExamples"]) -> "TokenizedExamples":

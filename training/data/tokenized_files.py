@@ -85,8 +85,9 @@ class TokenizedFile:
     """A tokenized file.
 
     Attributes:
-        examples: its rows; labels are numbers into ``labels``.
-        labels: its labels in the order in which they came.
+        examples: its rows; labels are numbers into ``label_sets``.
+        label_sets: the different sets of labels that a text has, each of one label unless the file is multi-label.
+        multi_label: whether it is.
         bad_rows: what was left out.
         leaks: held-out texts, left out too.
         teacher_labels: the labels of a teacher's log-probabilities; empty if the examples have none.
@@ -94,20 +95,31 @@ class TokenizedFile:
     """
 
     examples: TokenizedExamples
-    labels: list[str]
+    label_sets: list[list[str]]
+    multi_label: bool
     bad_rows: SkippedRows
     leaks: SkippedRows
     without_tokens: int
     teacher_labels: list[str]
 
+    @property
+    def labels(self) -> list[str]:
+        """Its labels in the order in which they came."""
+        return list(dict.fromkeys(label for labels in self.label_sets for label in labels))
+
     def numbered_by(self, labels: Sequence[str]) -> TokenizedExamples:
-        """The rows with numbers into another list of labels, and a teacher's scores in that list's order.
+        """The rows with labels as numbers into a list of labels, and a teacher's scores in that list's order.
+
+        The labels of a multi-label file are (rows, labels), true where a text has the label.
 
         Raises:
             ValueError: a teacher has no score for one of those labels.
         """
         examples = self.examples
-        numbers = torch.tensor([*(labels.index(label) for label in self.labels), UNLABELED])  # -1 finds the last
+        if self.multi_label:
+            numbers = torch.tensor([[label in members for label in labels] for members in self.label_sets])
+        else:
+            numbers = torch.tensor([*(labels.index(label) for [label] in self.label_sets), UNLABELED])  # -1: the last
         teacher = examples.teacher
         if teacher is not None:
             teacher = teacher[:, [self.teacher_labels.index(label) for label in labels]]
@@ -207,7 +219,8 @@ def _write_arrays(
     folder: Path, examples: Iterable[Example], pipeline: Tokenizer, *, max_tokens: int
 ) -> dict[str, object]:
     """Write ids, offsets, label indices and a teacher's scores; returns a summary of the rows."""
-    numbers: dict[str, int] = {}
+    numbers: dict[tuple[str, ...], int] = {}
+    multi_label = False
     teacher_labels: list[str] = []
     without_tokens = end = rows = 0
     to_encode, to_label = tee(examples)  # at most one chunk of the encoder apart
@@ -227,13 +240,16 @@ def _write_arrays(
             ids.extend(row)
             offsets.extend([end])
             rows += 1
-            labels.extend([numbers.setdefault(example.label, len(numbers)) if example.label else UNLABELED])
+            multi_label = example.labels is not None  # of all rows of a file, or of none
+            is_labeled = multi_label or example.label
+            labels.extend([numbers.setdefault(example.label_names, len(numbers)) if is_labeled else UNLABELED])
             if example.teacher is not None:  # of all rows of a file, or of none
                 teacher_labels = list(example.teacher)
                 teacher.extend(example.teacher.values())
     return {
         "rows": rows,
-        "labels": list(numbers),
+        "label_sets": list(numbers),
+        "multi_label": multi_label,
         "teacher_labels": teacher_labels,
         "without_tokens": without_tokens,
     }
@@ -251,7 +267,8 @@ def _load(folder: Path, file: LabeledFile) -> TokenizedFile:
     teacher = map_array(folder / "teacher.npy").view(len(labels), -1) if teacher_labels else None
     return TokenizedFile(
         TokenizedExamples(ids, offsets, labels.long(), teacher),
-        summary["labels"],
+        summary["label_sets"],
+        summary["multi_label"],
         bad_rows,
         leaks,
         summary["without_tokens"],

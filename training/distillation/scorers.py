@@ -56,6 +56,9 @@ def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer
     path = Path(name)
     if name == "default" or path.suffix == ".ckpt" or (path / "manifest.json").is_file():
         scorer = load_scorer(name)
+        if scorer.thresholds is not None:
+            message = f"{name} gives a text any number of labels, so it cannot be a teacher"
+            raise TeacherError(message)
         return TeacherScorer(scorer.labels, scorer.identity["sha256"], lambda texts: _logarithm(scorer.score(texts)))
     if path.suffix == ngrams.SUFFIX:
         classifier = ngrams.load_ngrams(path)

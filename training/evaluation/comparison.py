@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from model_store.progress import track
 from training.data.examples import Example
-from training.evaluation.metrics import COVERAGE, METRICS, RESAMPLES, Estimate, Outcomes, Scores, with_intervals
+from training.evaluation.label_sets import LabelSets, Thresholds, outcomes_of, true_labels
+from training.evaluation.metrics import COVERAGE, RESAMPLES, Estimate, Outcomes, Scores, with_intervals
 
-COMPARED = ("accuracy", "macro_f1", "calibration_error")
-"""Metrics that do not need the labels' polarities, which two models may see differently."""
+NOT_COMPARED = ("polar_accuracy",)
+"""Metrics that need the labels' polarities, which two models may see differently."""
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
@@ -78,6 +79,7 @@ def compare(
     scores: tuple[Scores, Scores],
     labels: Sequence[str],
     *,
+    thresholds: tuple[Thresholds | None, Thresholds | None] = (None, None),
     max_flips: int,
     seed: int = 0,
 ) -> Comparison:
@@ -87,14 +89,17 @@ def compare(
         examples: the texts with their true labels; at least one has a token.
         scores: of the first and of the second model; see ``in_label_space``.
         labels: names of the columns.
+        thresholds: of the labels, for a model that gives a text any number of them.
         max_flips: keep so many of the texts that changed their label, the surest of the second model first.
         seed: of the bootstrap.
     """
     has_tokens = ~np.isnan(scores[0][:, 0]) & ~np.isnan(scores[1][:, 0])
     kept = np.nonzero(has_tokens)[0].tolist()
-    true = np.array([labels.index(examples[row].label) for row in kept], dtype=np.int64)
-    first, second = (Outcomes.of_scores(side[kept], true, polarities=[None] * len(labels)) for side in scores)
-    changed = first.predicted != second.predicted
+    true = true_labels([examples[row] for row in kept], labels)
+    first, second = (
+        outcomes_of(side[kept], true, thresholds=own) for side, own in zip(scores, thresholds, strict=True)
+    )
+    changed = (first.predicted != second.predicted).reshape(len(kept), -1).any(axis=1)
     only_first = int((first.correct & ~second.correct).sum())
     only_second = int((second.correct & ~first.correct).sum())
     return Comparison(
@@ -109,10 +114,7 @@ def compare(
             both_wrong=int(changed.sum()) - only_first - only_second,
             p_value=mcnemar(only_first, only_second),
         ),
-        flips=[
-            _flip(examples[kept[row]], first, second, row, labels)
-            for row in sorted(np.nonzero(changed)[0].tolist(), key=lambda row: -second.confidence[row])[:max_flips]
-        ],
+        flips=_flips([examples[row] for row in kept], first, second, labels, changed=changed)[:max_flips],
     )
 
 
@@ -124,20 +126,37 @@ def in_label_space(scores: Scores, own: Sequence[str], labels: Sequence[str]) ->
     return wide
 
 
-def differences(first: Outcomes, second: Outcomes, *, seed: int = 0) -> dict[str, Difference]:
+def thresholds_in_label_space(
+    thresholds: Thresholds | None, own: Sequence[str], labels: Sequence[str]
+) -> Thresholds | None:
+    """A model's thresholds for its own labels as (labels,): labels that it does not have are never given."""
+    if thresholds is None:
+        return None
+    wide: Thresholds = np.full(len(labels), np.inf)
+    wide[[labels.index(name) for name in own]] = thresholds
+    return wide
+
+
+def compared(outcomes: Outcomes | LabelSets) -> list[str]:
+    """The names of the metrics that two models are compared by."""
+    return [name for name in outcomes.table if name not in NOT_COMPARED]
+
+
+def differences(first: Outcomes | LabelSets, second: Outcomes | LabelSets, *, seed: int = 0) -> dict[str, Difference]:
     """Each metric's difference, second minus first; each resample redraws the same texts for both models."""
     generator = np.random.default_rng(seed)
     size = len(first)
     tails = [50 * (1 - COVERAGE), 50 * (1 + COVERAGE)]  # percent
-    resampled = np.empty((RESAMPLES, len(COMPARED)))
+    names = compared(first)
+    resampled = np.empty((RESAMPLES, len(names)))
     for row in track(range(RESAMPLES), "Computing intervals", unit="resamples"):
         indices = generator.integers(size, size=size)
         resampled[row] = _gaps(first.rows(indices), second.rows(indices))
-    low, high = np.percentile(resampled, tails, axis=0)
+    low, high = np.nanpercentile(resampled, tails, axis=0)
     values = _gaps(first, second)
     return {
         name: Difference(float(values[column]), float(low[column]), float(high[column]))
-        for column, name in enumerate(COMPARED)
+        for column, name in enumerate(names)
     }
 
 
@@ -154,21 +173,35 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * float(np.exp(logs).sum()))
 
 
-def _gaps(first: Outcomes, second: Outcomes) -> NDArray[np.float64]:
-    return np.array([METRICS[name].compute(second) - METRICS[name].compute(first) for name in COMPARED])
+def _gaps(first: Outcomes | LabelSets, second: Outcomes | LabelSets) -> NDArray[np.float64]:
+    computed = [first.table[name].compute for name in compared(first)]
+    return np.array([compute(second) - compute(first) for compute in computed])
 
 
-def _estimates(outcomes: Outcomes, seed: int) -> dict[str, Estimate]:
-    return {name: estimate for name, estimate in with_intervals(outcomes, seed=seed).items() if name in COMPARED}
+def _estimates(outcomes: Outcomes | LabelSets, seed: int) -> dict[str, Estimate]:
+    names = compared(outcomes)
+    return {name: estimate for name, estimate in with_intervals(outcomes, seed=seed).items() if name in names}
 
 
-def _flip(example: Example, first: Outcomes, second: Outcomes, row: int, labels: Sequence[str]) -> Flip:
-    return Flip(
-        line=example.line,
-        text=example.text,
-        label=example.label,
-        first=labels[first.predicted[row]],
-        first_score=float(first.confidence[row]),
-        second=labels[second.predicted[row]],
-        second_score=float(second.confidence[row]),
-    )
+def _flips(
+    examples: Sequence[Example],
+    first: Outcomes | LabelSets,
+    second: Outcomes | LabelSets,
+    labels: Sequence[str],
+    *,
+    changed: NDArray[np.bool_],
+) -> list[Flip]:
+    """The texts whose answer changed, the surest of the second model first."""
+    (true, here), (_, there) = first.named(labels), second.named(labels)
+    return [
+        Flip(
+            line=examples[row].line,
+            text=examples[row].text,
+            label=true[row],
+            first=here[row],
+            first_score=float(first.confidence[row]),
+            second=there[row],
+            second_score=float(second.confidence[row]),
+        )
+        for row in sorted(np.nonzero(changed)[0].tolist(), key=lambda row: -second.confidence[row])
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
-from typing import Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,46 @@ Scores = NDArray[np.float64]
 """(texts, labels) probabilities; a row of NaN for a text without a token, which a network cannot score."""
 
 _NORMAL_QUANTILE = NormalDist().inv_cdf((1 + COVERAGE) / 2)  # 1.96 standard deviations
+
+
+class LabelCounts(NamedTuple):
+    """(labels,) numbers of texts: that rightly get a label, that have it, and that get it."""
+
+    correct: NDArray[np.int64]
+    true: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
+class Measurable(Protocol):
+    """Outcomes of any kind of classifier."""
+
+    @property
+    def table(self) -> "Mapping[str, Metric]":
+        """The metrics that apply."""
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """(texts,) whether the answer is right."""
+
+    @property
+    def confidence(self) -> NDArray[np.float64]:
+        """(texts,) the highest scores."""
+
+    @property
+    def wrongness(self) -> NDArray[np.float64]:
+        """(texts,) how sure a wrong answer is."""
+
+    def named(self, labels: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Each text's true and predicted label in words."""
+
+    @property
+    def label_counts(self) -> LabelCounts:
+        """What precision and recall are made of."""
+
+    def rows(self, indices: NDArray[np.int64]) -> Self:
+        """The outcomes of some texts, repeats included."""
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +103,30 @@ class Outcomes:
         return len(self.true)
 
     @property
+    def table(self) -> "Mapping[str, Metric]":
+        """The metrics that apply."""
+        return METRICS
+
+    @property
+    def label_counts(self) -> LabelCounts:
+        """For each label the texts that rightly get it, that have it, and that get it."""
+        matrix = confusion(self)
+        return LabelCounts(matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0))
+
+    @property
     def correct(self) -> NDArray[np.bool_]:
         """(texts,) whether the predicted label is the true one."""
         correct: NDArray[np.bool_] = self.predicted == self.true
         return correct
+
+    @property
+    def wrongness(self) -> NDArray[np.float64]:
+        """(texts,) how sure the answer is."""
+        return self.confidence
+
+    def named(self, labels: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Each text's true and predicted label."""
+        return [labels[index] for index in self.true], [labels[index] for index in self.predicted]
 
     def rows(self, indices: NDArray[np.int64]) -> Self:
         """The outcomes of some texts, repeats included."""
@@ -120,27 +180,31 @@ def accuracy(outcomes: Outcomes) -> float:
     return float(outcomes.correct.mean())
 
 
-def macro_f1(outcomes: Outcomes) -> float:
+def macro_f1(outcomes: Measurable) -> float:
     """The mean F1 of the labels that occur among the true ones, as scikit-learn's with ``labels`` set to those.
 
     A label that no text has would count with an F1 of 0 as soon as it is predicted once. An answer with such a label
     still costs the text's own label its recall.
     """
-    matrix = confusion(outcomes)
-    support, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
+    correct, support, predicted = outcomes.label_counts
     occurs = support > 0
-    f1 = 2 * matrix.diagonal()[occurs] / (support + predicted)[occurs]  # (labels that occur,)
-    return float(f1.mean())
+    f1 = 2 * correct[occurs] / (support + predicted)[occurs]  # (labels that occur,)
+    return float(f1.mean()) if len(f1) else float("nan")
 
 
 def calibration_error(outcomes: Outcomes) -> float:
-    """Expected calibration error (Guo et al. 2017, equation 3), in bins (a, b] of equal width.
+    """Expected calibration error of the score of the predicted label."""
+    return expected_calibration_error(outcomes.confidence, outcomes.correct)
 
-    A bin's gap between accuracy and confidence is weighted by its share of the texts, so its size cancels out.
+
+def expected_calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
+    """The gap between confidence and accuracy (Guo et al. 2017, equation 3), in bins (a, b] of equal width.
+
+    A bin's gap is weighted by its share of the answers, so its size cancels out.
     """
-    bins = np.ceil(outcomes.confidence * CALIBRATION_BINS).astype(np.int64).clip(1, CALIBRATION_BINS)
-    gaps = np.bincount(bins, weights=outcomes.correct - outcomes.confidence)
-    return float(np.abs(gaps).sum() / len(outcomes))
+    bins = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64).clip(1, CALIBRATION_BINS)
+    gaps = np.bincount(bins, weights=correct - confidence)
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def polar_accuracy(outcomes: Outcomes) -> float:
@@ -165,8 +229,8 @@ class Metric:
     """
 
     title: str
-    compute: Callable[[Outcomes], float]
-    rows: Callable[[Outcomes], int] = len
+    compute: Callable[[Any], float]
+    rows: Callable[[Any], int] = len
 
 
 METRICS: Mapping[str, Metric] = {
@@ -178,12 +242,12 @@ METRICS: Mapping[str, Metric] = {
 """All headline metrics, by the name that reports and bundles use, in the order in which they are shown."""
 
 
-def compute_metrics(outcomes: Outcomes) -> dict[str, float]:
+def compute_metrics(outcomes: Measurable) -> dict[str, float]:
     """Every headline metric by name; NaN for one that does not apply."""
-    return {name: metric.compute(outcomes) for name, metric in METRICS.items()}
+    return {name: metric.compute(outcomes) for name, metric in outcomes.table.items()}
 
 
-def with_intervals(outcomes: Outcomes, *, seed: int = 0) -> dict[str, Estimate]:
+def with_intervals(outcomes: Measurable, *, seed: int = 0) -> dict[str, Estimate]:
     """The metrics that apply, with percentile bootstrap intervals (Efron 1979): texts redrawn with replacement."""
     generator = np.random.default_rng(seed)
     size = len(outcomes)
@@ -194,13 +258,13 @@ def with_intervals(outcomes: Outcomes, *, seed: int = 0) -> dict[str, Estimate]:
     tails = [50 * (1 - COVERAGE), 50 * (1 + COVERAGE)]  # percent
     estimates = {}
     for name, value in compute_metrics(outcomes).items():
-        if rows := METRICS[name].rows(outcomes):
+        if rows := outcomes.table[name].rows(outcomes):
             low, high = np.nanpercentile([resample[name] for resample in resamples], tails)
             estimates[name] = Estimate(value, float(low), float(high), rows)
     return estimates
 
 
-def measurements(outcomes: Outcomes, *, data: str, command: str | None) -> list[Measurement]:
+def measurements(outcomes: Measurable, *, data: str, command: str | None) -> list[Measurement]:
     """The metrics with their intervals as a bundle records them.
 
     Args:
@@ -237,10 +301,9 @@ def confusion(outcomes: Outcomes) -> NDArray[np.int64]:
     return np.bincount(cells, minlength=size**2).reshape(size, size)
 
 
-def by_label(outcomes: Outcomes, names: Sequence[str]) -> list[LabelMetrics]:
+def by_label(outcomes: Measurable, names: Sequence[str]) -> list[LabelMetrics]:
     """Precision, recall, F1 and support of each label."""
-    matrix = confusion(outcomes)
-    correct, true, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    correct, true, predicted = outcomes.label_counts
     return [
         LabelMetrics(
             label=name,

@@ -11,6 +11,7 @@ from model_store import GraphRunner, TextError, TokenizedText
 from model_store.progress import Progress
 from model_store.softmax import softmax
 from training.data.examples import DataError, Example
+from training.evaluation.label_sets import Truth, true_labels
 from training.evaluation.metrics import Outcomes
 
 CHUNK_SIZE = 512
@@ -24,7 +25,7 @@ class Predictions:
     Attributes:
         data: the file's name, or several joined by " + ".
         logits: (texts, labels).
-        true: (texts,) indices of the true labels.
+        true: (texts,) indices of the true labels, or (texts, labels) sets of them.
         unknown_share: (texts,) the share of tokens that the vocabulary lacks.
         words: (texts,) the number of words of each whole text, also of one that is truncated.
         skipped: number of texts without a token, for which a network has no prediction.
@@ -32,15 +33,15 @@ class Predictions:
 
     data: str
     logits: NDArray[np.float64]
-    true: NDArray[np.int64]
+    true: Truth
     unknown_share: NDArray[np.float64]
     words: NDArray[np.int64]
     skipped: int
 
     def outcomes(self, *, temperature: float, polarities: Sequence[float | None] | None = None) -> Outcomes:
-        """The outcomes at a temperature; without ``polarities`` they have no polar ones."""
-        scores = softmax(self.logits, temperature=temperature)
-        return Outcomes.of_scores(scores, self.true, polarities=polarities or [None] * scores.shape[1])
+        """The outcomes of one label a text at a temperature; without ``polarities`` they have no polar ones."""
+        scores, true = softmax(self.logits, temperature=temperature), self.true.astype(np.int64)
+        return Outcomes.of_scores(scores, true, polarities=polarities or [None] * scores.shape[1])
 
 
 def predict_file(
@@ -73,7 +74,7 @@ def predict_file(
     has_tokens = ~np.isnan(logits[:, 0])
     if not has_tokens.any():
         raise DataError(Path(data), None, problem="no text has a token.", fix="Check its encoding and columns.")
-    true = np.array([labels.index(example.label) for example in examples])
+    true = true_labels(examples, labels)
     words = np.array([len(example.text.split()) for example in examples])
     return Predictions(
         data,

@@ -11,11 +11,13 @@ from tokenizers import Tokenizer
 from torch.nn.utils.rnn import pack_sequence
 
 from model_store import SentimentModel
+from model_store.decision import decision_of
 from model_store.hashing import file_sha256
 from model_store.progress import Progress
-from model_store.softmax import softmax
 from training.data import tokenization
-from training.evaluation.metrics import Scores
+from training.evaluation.label_sets import LabelSets, Thresholds, Truth, outcomes_of
+from training.evaluation.label_thresholds import DEFAULT_THRESHOLD
+from training.evaluation.metrics import Outcomes, Scores
 from training.evaluation.polarity import default_polarities
 from training.evaluation.predictions import bundle_logits
 from training.fit.checkpoint import Checkpoint, load_checkpoint
@@ -32,6 +34,7 @@ class Scorer:
         labels: in the order of the scores.
         polarities: each label's polarity, or None.
         score: texts to scores.
+        thresholds: of the labels if it gives a text any number of them, else None.
         identity: description of the model for reports, in plain JSON types.
         reading: how its training run read labeled files, by option; empty for a bundle.
     """
@@ -39,8 +42,13 @@ class Scorer:
     labels: list[str]
     polarities: list[float | None]
     score: Callable[[Sequence[str]], Scores]
+    thresholds: Thresholds | None
     identity: dict[str, Any]
     reading: dict[str, Any]
+
+    def outcomes(self, scores: Scores, true: Truth) -> Outcomes | LabelSets:
+        """What the model makes of its scores, beside the true labels."""
+        return outcomes_of(scores, true, thresholds=self.thresholds, polarities=self.polarities)
 
 
 def load_scorer(name: str) -> Scorer:
@@ -57,7 +65,7 @@ def load_scorer(name: str) -> Scorer:
 
 
 def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: int) -> Scores:
-    """The torch network's softmax, before any calibration."""
+    """The torch network's probabilities, before any calibration."""
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     encoded = list(tokenization.encode_all(pipeline, texts, max_tokens=max_tokens))
     scores = np.full((len(texts), len(task.labels)), np.nan)
@@ -66,7 +74,7 @@ def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: 
     with torch.inference_mode(), Progress("Measuring", total=len(by_length)) as progress:
         for rows in batches:
             packed = pack_sequence([torch.tensor(encoded[row]) for row in rows], enforce_sorted=False)
-            scores[rows] = task(packed).double().softmax(dim=1).numpy()
+            scores[rows] = task.objective.scores(task(packed).double()).numpy()
             progress.advance(len(rows))
     return scores
 
@@ -74,7 +82,7 @@ def checkpoint_scores(task: SentimentTask, texts: Sequence[str], *, max_tokens: 
 def bundle_scores(model: SentimentModel, texts: Sequence[str]) -> Scores:
     """The bundle's own calibrated answers."""
     logits = bundle_logits(model.runner, texts, labels=len(model.manifest.labels))
-    return softmax(logits, temperature=model.manifest.calibration.temperature)
+    return decision_of(model.manifest).scores(logits)
 
 
 def _of_checkpoint(path: Path, loaded: Checkpoint) -> Scorer:
@@ -83,6 +91,7 @@ def _of_checkpoint(path: Path, loaded: Checkpoint) -> Scorer:
         labels=list(loaded.task.labels),
         polarities=list(default_polarities(loaded.task.labels).values()),
         score=lambda texts: checkpoint_scores(loaded.task, texts, max_tokens=options["max_tokens"]),
+        thresholds=np.full(len(loaded.task.labels), DEFAULT_THRESHOLD) if loaded.task.multi_label else None,
         identity={"kind": "checkpoint", "path": str(path), "sha256": file_sha256(path), "temperature": None},
         reading=options,
     )
@@ -94,6 +103,7 @@ def _of_bundle(name: str, model: SentimentModel) -> Scorer:
         labels=list(manifest.label_names),
         polarities=[label.polarity for label in manifest.labels],
         score=lambda texts: bundle_scores(model, texts),
+        thresholds=decision_of(manifest).thresholds,
         identity={
             "kind": "bundle",
             "path": name,

@@ -17,17 +17,18 @@ from model_store import GraphRunner
 from model_store.bundle import GRAPH, TOKENIZER, hashes
 from model_store.manifest import (
     FORMAT_VERSION,
+    SINGLE_LABEL_FORMAT,
     Architecture,
     Arithmetic,
     Calibration,
     Label,
+    LabelChoice,
     Limits,
     Manifest,
     TokenizerCard,
     Training,
 )
 from model_store.progress import track
-from model_store.softmax import softmax
 from training.data import tokenization
 from training.data.examples import Example
 from training.fit.task import SentimentTask
@@ -91,9 +92,10 @@ def check_rounding(task: SentimentTask, graph: bytes, batches: Iterable[list[Ten
     largest = 0.0
     for batch in track(batches, "Comparing the graph with the network", unit="batches"):
         with torch.inference_mode():
-            expected = task.network(pack_sequence(batch, enforce_sorted=False)).numpy()  # (texts, labels)
+            expected = task.network(pack_sequence(batch, enforce_sorted=False))  # (texts, labels)
         actual = np.concatenate([session.run(["logits"], _padded([text]))[0] for text in batch])  # (texts, labels)
-        largest = max(largest, float(np.abs(softmax(expected) - softmax(actual)).max()))
+        expected, rounded = (task.objective.scores(logits.double()) for logits in (expected, torch.from_numpy(actual)))
+        largest = max(largest, float((expected - rounded).abs().max()))
     if not largest <= ROUNDING:
         message = (
             f"8-bit arithmetic changes a probability by {largest:.3f}, more than {ROUNDING}; no bundle was written. "
@@ -122,6 +124,7 @@ def make_manifest(
     *,
     description: Description,
     calibration: Calibration,
+    multi_label: dict[str, LabelChoice] | None = None,
     polarities: dict[str, float | None],
     training: Training,
     libraries: dict[str, str],
@@ -132,7 +135,7 @@ def make_manifest(
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     biases = task.network.head.bias.tolist()
     return Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=SINGLE_LABEL_FORMAT if multi_label is None else FORMAT_VERSION,
         name=description.name,
         version=description.version,
         description=description.text,
@@ -158,6 +161,7 @@ def make_manifest(
         ),
         arithmetic=description.arithmetic,
         calibration=calibration,
+        multi_label=multi_label,
         limits=Limits(max_tokens=description.max_tokens),
         training=training,
         libraries=libraries,

@@ -120,6 +120,7 @@ def _task(bundle: Bundle) -> SentimentTask:
     task = SentimentTask(
         list(manifest.label_names),
         bundle.tokenizer.decode(),
+        multi_label=manifest.multi_label is not None,
         embedding_size=shape.embedding_size,
         freeze_embedding="embedding.codes" in names,
         pooling=list(shape.pooling),

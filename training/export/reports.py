@@ -9,11 +9,13 @@ from pydantic import ValidationError
 
 from model_store import Evaluation, SentimentModel, TextError
 from model_store.base import StrictModel
+from model_store.decision import decision_of
 from model_store.errors import first_problem
 from model_store.evaluation import Behavior, Comparison, KnownFailure
 from model_store.manifest import Manifest
+from training.evaluation.label_sets import outcomes_of
 from training.evaluation.length_groups import length_groups
-from training.evaluation.metrics import measurements
+from training.evaluation.metrics import Outcomes, measurements
 from training.evaluation.predictions import Predictions
 from training.evaluation.selective import risk_coverage
 
@@ -36,12 +38,17 @@ def attach_measurements(
         command: what measured it, for the card.
     """
     polarities = [label.polarity for label in manifest.labels]
-    outcomes = predictions.outcomes(temperature=manifest.calibration.temperature, polarities=polarities)
+    decision = decision_of(manifest)
+    scores = decision.scores(predictions.logits)
+    outcomes = outcomes_of(scores, predictions.true, thresholds=decision.thresholds, polarities=polarities)
     metrics = [metric for metric in evaluation.metrics if metric.data != predictions.data]
     groups = [group for group in evaluation.length_groups if group.data != predictions.data]
     curves = [curve for curve in evaluation.risk_coverage if curve.data != predictions.data]
+    measured = [*metrics, *measurements(outcomes, data=predictions.data, command=command)]
+    if not isinstance(outcomes, Outcomes):
+        return evaluation.replace(metrics=measured)
     return evaluation.replace(
-        metrics=[*metrics, *measurements(outcomes, data=predictions.data, command=command)],
+        metrics=measured,
         risk_coverage=[*curves, risk_coverage(predictions, manifest.calibration)],
         length_groups=[*groups, *length_groups(outcomes, predictions.words, data=predictions.data)],
     )

@@ -12,6 +12,14 @@ from model_store.atomic_write import atomic_path
 from training.fit.history import GRADIENT_NORM, LEARNING_RATE, History, Series
 
 BLUE, ORANGE, GREEN, GRAY = "#3b6ea8", "#d9822b", "#4a8f6a", "#8a8f98"
+
+SCORES = {
+    "validation/accuracy": ("accuracy", GREEN),
+    "validation/subset_accuracy": ("subset accuracy", GREEN),
+    "validation/micro_f1": ("micro-F1", ORANGE),
+    "validation/macro_f1": ("macro-F1", BLUE),
+}
+"""Title and color of each figure of a validation that a run may have."""
 SMOOTHED_OVER = 0.05  # part of all points a running mean covers
 
 FEW_POINTS = 10
@@ -59,7 +67,7 @@ def _panels(history: History, best_step: int | None) -> list[tuple[str, Callable
         ("Loss", ["train/loss", "validation/loss"], lambda axes: _draw_losses(axes, series)),
         (
             "Validation",
-            ["validation/accuracy", "validation/macro_f1"],
+            list(SCORES),
             lambda axes: _draw_scores(axes, series, best_step),
         ),
         ("Learning rate", [LEARNING_RATE], lambda axes: _draw_rate(axes, series[LEARNING_RATE])),
@@ -80,10 +88,7 @@ def _draw_losses(axes: Axes, series: dict[str, Series]) -> None:
 
 
 def _draw_scores(axes: Axes, series: dict[str, Series], best_step: int | None) -> None:
-    for name, label, color in (
-        ("validation/accuracy", "accuracy", GREEN),
-        ("validation/macro_f1", "macro-F1", BLUE),
-    ):
+    for name, (label, color) in SCORES.items():
         if points := series.get(name):
             axes.plot(*_columns(points), color=color, linewidth=1.6, marker="o", markersize=4, label=label)
     if best_step is not None:

@@ -9,10 +9,10 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from model_store.progress import track
 from training.data.tokenized import UNLABELED, TokenizedExamples
+from training.fit.objective import ONE_LABEL, Objective
 from training.fit.task import SentimentTask
 
 PULL = 30.0
@@ -35,33 +35,41 @@ def fit_head(task: SentimentTask, texts: TokenizedExamples, *, pull: float = PUL
         texts: training texts; those without a label are left out.
         pull: see ``PULL``.
     """
-    rows = (texts.labels != UNLABELED).nonzero().squeeze(1)
+    unlabeled = texts.labels == UNLABELED
+    rows = (~unlabeled.view(len(texts), -1).any(dim=1)).nonzero().squeeze(1)
     rows = rows[:: math.ceil(len(rows) / MOST_TEXTS)]
     labels, weights = texts.labels[rows], task.weigh_labels(texts.labels)
-    fit_linear(task.network.head, pooled_texts(task, texts, rows), labels, label_weights=weights, pull=pull)
+    pooled = pooled_texts(task, texts, rows)
+    fit_linear(task.network.head, pooled, labels, objective=task.objective, label_weights=weights, pull=pull)
 
 
 def fit_linear(
-    head: torch.nn.Linear, pooled: Tensor, labels: Tensor, *, label_weights: Tensor | None, pull: float = PULL
+    head: torch.nn.Linear,
+    pooled: Tensor,
+    labels: Tensor,
+    *,
+    objective: Objective = ONE_LABEL,
+    label_weights: Tensor | None,
+    pull: float = PULL,
 ) -> None:
     """Fit a linear layer to pooled texts by L-BFGS, pulled towards the weights that it has, in place.
 
     Args:
         head: (pooled size) to (labels).
         pooled: (texts, pooled size).
-        labels: (texts,) label indices.
+        labels: as those of a ``Batch``, every text labeled.
+        objective: what labels mean.
         label_weights: (labels,) or None.
         pull: see ``PULL``; the bias is free.
     """
     start = head.weight.detach().clone()
     change = torch.zeros_like(start, requires_grad=True)
     bias = head.bias.detach().clone().requires_grad_()
-    weights = torch.ones(len(labels)) if label_weights is None else label_weights[labels]
     optimizer = torch.optim.LBFGS([change, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        fit = (cross_entropy(pooled @ (start + change).T + bias, labels, reduction="none") * weights).sum()
+        fit = objective.losses(pooled @ (start + change).T + bias, labels, weights=label_weights).sum()
         value = (fit + pull / 2 * change.square().sum()) / len(labels)
         value.backward()  # type: ignore[no-untyped-call]
         return value

@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pytorch_lightning as lightning
-import torch
 from lightning_fabric.utilities.data import AttributeDict
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from model_store.manifest import PoolingName
 from training.data import tokenization
-from training.data.tokenized import UNLABELED, Batch
+from training.data.tokenized import Batch
 from training.fit.class_weights import ClassWeights
+from training.fit.objective import ONE_LABEL, Objective, objective_of
 from training.network import SentimentNetwork
 from training.network.embedding import QuantizedEmbedding, make_embedding
 from training.network.flat_options import flat_options
@@ -50,7 +48,8 @@ class OptimizationOptions:
         label_smoothing: share of the target that is spread evenly over all labels; only in the training loss.
         teacher_weight: weight of a teacher's scores relative to labels, if training files have both.
         class_weights: balanced weighs each label's texts by how rare it is, so that all labels count alike in the
-            cross-entropy; none counts all texts alike.
+            cross-entropy, or with multi_label the texts with a label count like those without it; none counts all
+            texts alike.
         learning_rate: AdamW's maximum learning rate.
         embedding_learning_rate: replaces learning_rate for the embedding; the schedule is the same. By default the
             embedding has learning_rate too. Pretrained vectors are best tuned more slowly than weights that start at
@@ -105,6 +104,7 @@ class SentimentTask(lightning.LightningModule):
         labels: the classes in the order of the logits; comes from the data.
         tokenizer_json: the tokenizers pipeline; comes from the data.
         vectors: (vocabulary, size) pretrained embedding, or None to start at random; comes from the data.
+        multi_label: whether a text has any number of labels; comes from the data.
         embedding_size: width of an embedding that starts at random; pretrained vectors bring their own.
         freeze_embedding: keep pretrained vectors as they are, rounded to 8 bits a number.
         pooling: one or more poolings; several are concatenated.
@@ -123,6 +123,7 @@ class SentimentTask(lightning.LightningModule):
         tokenizer_json: str,
         vectors: Tensor | None = None,
         *,
+        multi_label: bool = False,
         embedding_size: int = 100,
         freeze_embedding: bool = False,
         pooling: list[PoolingName] = ["max", "mean"],  # noqa: B006 - read for the command line, never changed
@@ -138,6 +139,8 @@ class SentimentTask(lightning.LightningModule):
         embedding_size = embedding_size if vectors is None else vectors.shape[1]
         self.hparams["embedding_size"] = embedding_size
         self.labels = labels
+        self.multi_label = multi_label
+        self.objective: Objective = objective_of(multi_label=multi_label)
         self.tokenizer_json = tokenizer_json
         self.optimization = optimization
         pipeline = Tokenizer.from_str(tokenizer_json)
@@ -150,10 +153,9 @@ class SentimentTask(lightning.LightningModule):
             encoder=encoder,
             regularization=regularization,
         )
-        self.loss = nn.CrossEntropyLoss()
         self.label_weights: Tensor | None = None  # (labels,), known when the training texts are
-        self.validation_metrics = _metrics(len(labels), "validation/")
-        self.test_metrics = _metrics(len(labels), "test/")
+        measured = self.objective.metrics(len(labels))
+        self.validation_metrics, self.test_metrics = (measured.clone(prefix=part) for part in ("validation/", "test/"))
 
     @property
     def hparams_initial(self) -> AttributeDict:
@@ -172,6 +174,7 @@ class SentimentTask(lightning.LightningModule):
             self(batch.ids),
             batch.labels,
             batch.teacher,
+            objective=self.objective,
             label_weights=self.label_weights,
             label_smoothing=self.optimization.label_smoothing,
             teacher_weight=self.optimization.teacher_weight,
@@ -180,7 +183,7 @@ class SentimentTask(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        """Loss, accuracy and macro-averaged F1 on the validation file."""
+        """Loss and the objective's metrics on the validation file."""
         self._measure(batch, self.validation_metrics, "validation/loss")
 
     def test_step(self, batch: Batch) -> None:
@@ -211,12 +214,11 @@ class SentimentTask(lightning.LightningModule):
         """(labels,) weights of the labels by ``class_weights``; None if all count alike.
 
         Args:
-            labels: (texts,) label indices of the training texts, ``UNLABELED`` if there is none.
+            labels: of the training texts, as those of a ``Batch``.
         """
         if self.optimization.class_weights == "none":
             return None
-        counts = torch.bincount(labels[labels != UNLABELED], minlength=len(self.labels))
-        return balanced_weights(counts).to(self.device)
+        return self.objective.balanced(labels, len(self.labels)).to(self.device)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under the chosen schedule.
@@ -297,7 +299,7 @@ class SentimentTask(lightning.LightningModule):
         logits = self(batch.ids)
         metrics.update(logits, batch.labels)
         # Averaged over processes, or each would judge a plateau by its own share of the texts.
-        loss = self.loss(logits, batch.labels)
+        loss = self.objective.losses(logits, batch.labels).mean()
         self.log(loss_name, loss, prog_bar=True, batch_size=len(batch.labels), sync_dist=True)
         self.log_dict(metrics, prog_bar=True, batch_size=len(batch.labels))
 
@@ -314,41 +316,32 @@ def _unknown_id(pipeline: Tokenizer) -> int | None:
     return None if unknown is None else pipeline.token_to_id(unknown)
 
 
-def _metrics(labels: int, prefix: str) -> MetricCollection:
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(labels, average="micro"),
-            "macro_f1": MulticlassF1Score(labels, average="macro"),
-        },
-        prefix=prefix,
-    )
-
-
 def training_loss(
     logits: Tensor,
     labels: Tensor,
     teacher: Tensor | None,
     *,
+    objective: Objective = ONE_LABEL,
     label_weights: Tensor | None = None,
     label_smoothing: float = 0.0,
     teacher_weight: float = 1.0,
 ) -> Tensor:
-    """Cross-entropy on labels plus squared distance to a teacher's logits, averaged over texts.
+    """The objective's loss on labels plus squared distance to a teacher's logits, averaged over texts.
 
     The distance to the teacher is the mean squared difference of logits (Tang et al. 2019, section 3.2). Adding one
     number to all of a text's logits changes no probability, so both sides are first shifted to a mean of 0.
 
     Args:
         logits: (texts, labels).
-        labels: (texts,) label indices, ``UNLABELED`` if there is none.
+        labels: as those of a ``Batch``.
         teacher: (texts, labels) log-probabilities, rows of NaN if there are none; None if there are none at all.
+        objective: what labels mean.
         label_weights: (labels,) weights of the labels' texts; None counts all alike.
         label_smoothing: part of the target given to all labels alike.
-        teacher_weight: weight of the distance relative to cross-entropy.
+        teacher_weight: weight of the distance relative to the loss on labels.
     """
     texts = len(labels)
-    each = cross_entropy(logits, labels, ignore_index=UNLABELED, reduction="none", label_smoothing=label_smoothing)
-    loss = each.sum() if label_weights is None else (each * label_weights[labels.clamp(min=0)]).sum()
+    loss = objective.losses(logits, labels, weights=label_weights, label_smoothing=label_smoothing).sum()
     if teacher is not None:
         taught = ~teacher.isnan().any(dim=1)  # (texts,)
         difference = _centered(logits[taught]) - _centered(teacher[taught])  # (taught texts, labels)
@@ -358,10 +351,3 @@ def training_loss(
 
 def _centered(logits: Tensor) -> Tensor:
     return logits.float() - logits.float().mean(dim=1, keepdim=True)
-
-
-def balanced_weights(counts: Tensor) -> Tensor:
-    """(labels,) weights with which all labels weigh alike, and the texts 1 on average; 0 for a label without texts."""
-    present = counts > 0
-    weights = counts.sum() / (present.sum() * counts.clamp(min=1))
-    return torch.where(present, weights, torch.zeros_like(weights))

@@ -24,6 +24,13 @@ def start_from(task: SentimentTask, earlier: Checkpoint, *, name: str, new_head:
     Raises:
         CheckpointError: it is of another tokenizer or another network, or without ``new_head`` of other labels.
     """
+    if earlier.task.multi_label != task.multi_label and not new_head:
+        kinds = {False: "one label a text", True: "any number of labels a text"}
+        message = (
+            f"{name}: it gives {kinds[earlier.task.multi_label]}, and this run {kinds[task.multi_label]}.\n"
+            "Pass --new_head, or change --data.multi_label."
+        )
+        raise CheckpointError(message)
     if earlier.task.labels != task.labels and not new_head:
         message = (
             f"{name}: its labels are {', '.join(earlier.task.labels)}, and those of this run are "

@@ -8,7 +8,8 @@ from torch.nn.functional import cross_entropy
 from torch.testing import assert_close
 
 from training.data.tokenized import UNLABELED
-from training.fit.task import balanced_weights, training_loss
+from training.fit.objective import ONE_LABEL, SeveralLabels
+from training.fit.task import training_loss
 
 LOGITS = torch.tensor([[2.0, 0.0, 1.0], [0.0, 0.0, 3.0]])
 LABELS = torch.tensor([0, 2])
@@ -57,4 +58,21 @@ def test_label_weights_multiply_the_cross_entropy_of_their_texts():
 
 def test_balanced_weights_are_the_number_of_texts_over_labels_and_their_counts():
     # scikit-learn's "balanced": n / (k * n_label), here 100 / (2 * 80) and 100 / (2 * 20).
-    assert_close(balanced_weights(torch.tensor([80, 0, 20])), torch.tensor([0.625, 0.0, 2.5]))
+    labels = torch.tensor([0] * 80 + [2] * 20)
+    assert_close(ONE_LABEL.balanced(labels, 3), torch.tensor([0.625, 0.0, 2.5]))
+
+
+def test_any_number_of_labels_is_a_yes_or_no_for_each():
+    # Logits 2, 0, 1 against yes, no, no: log(1 + e^-2) + log 2 + log(1 + e^1).
+    sets = torch.tensor([[True, False, False], [False, False, False]])
+    own = [math.log1p(math.exp(-2)) + math.log(2) + math.log1p(math.e), 2 * math.log(2) + math.log1p(math.exp(3))]
+    assert_close(SeveralLabels().losses(LOGITS, sets), torch.tensor(own))
+    assert_close(training_loss(LOGITS, sets, None, objective=SeveralLabels()), torch.tensor(sum(own) / 2))
+    weighted = [5 * math.log1p(math.exp(-2)) + math.log(2) + math.log1p(math.e), own[1]]
+    assert_close(SeveralLabels().losses(LOGITS, sets, weights=torch.tensor([5.0, 1.0, 1.0])), torch.tensor(weighted))
+
+
+def test_balanced_labels_weigh_as_much_with_as_without():
+    sets = torch.tensor([[True, False, True], [False, False, True], [False, False, True], [False, False, True]])
+    # One text with the first label for three without; none has the second and all have the third, so they stay.
+    assert_close(SeveralLabels().balanced(sets, 3), torch.tensor([3.0, 1.0, 1.0]))

@@ -3,11 +3,12 @@
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from model_store.table import LABEL_SEPARATOR
 from training.data.examples import DataError, Example, Unit
 from training.data.readers.html import read_html
 from training.data.readers.penn_treebank import join_tokens
@@ -25,6 +26,7 @@ class RowChecker:
         label_from: the place of the label in the file, for messages.
         ptb_tokens: whether texts are Penn Treebank tokens, to be joined.
         html: whether texts hold HTML, to be read as what it stands for.
+        label_separator: between the labels of a text that may have any number; None if each text has one.
         found: the first few different labels of the file, unmapped.
     """
 
@@ -33,6 +35,7 @@ class RowChecker:
     unit: Unit
     ptb_tokens: bool
     html: bool
+    label_separator: str | None = None
     label_map: Mapping[str, str | None] | None
     allowed_labels: Collection[str] | None
     found: set[str] = field(default_factory=set)
@@ -43,18 +46,37 @@ class RowChecker:
         Raises:
             DataError: the row cannot be used.
         """
+        if self.label_separator is not None:
+            return self._with_labels(row, self.label_separator)
         if row.label is None and self.allowed_labels is None and _is_taught(row):
             return Example(text=self._text(row), label="", line=row.line, teacher=self._taught(row))
-        label = self._mapped(self._label(row), row.line)
+        label = self._known(row)
         if label is None:
             return None
-        if self.allowed_labels is not None and label not in self.allowed_labels:
+        return Example(text=self._text(row), label=label, line=row.line, teacher=self._taught(row))
+
+    def _with_labels(self, row: Row, separator: str) -> Example:
+        """The example of a row with any number of labels: a list, or one field with separators."""
+        if row.teacher is not None:
+            raise self._error(
+                row.line, problem="a teacher's scores are of one label a text.", fix="Leave --multi_label out."
+            )
+        written = row.label if isinstance(row.label, list | tuple) else [row.label]
+        each = [part for label in written for part in (label.split(separator) if isinstance(label, str) else [label])]
+        known = [self._known(replace(row, label=part)) for part in each if not _is_blank(part)]
+        labels = tuple(sorted({label for label in known if label is not None}))
+        return Example(text=self._text(row), label=LABEL_SEPARATOR.join(labels), line=row.line, labels=labels)
+
+    def _known(self, row: Row) -> str | None:
+        """The row's label under its name in the map; None if the map leaves it out."""
+        label = self._mapped(self._label(row), row.line)
+        if label is not None and self.allowed_labels is not None and label not in self.allowed_labels:
             raise self._error(
                 row.line,
                 problem=f'the label "{label}" was not in the training data.',
                 fix=f"Known labels: {listed(sorted(self.allowed_labels))}.",
             )
-        return Example(text=self._text(row), label=label, line=row.line, teacher=self._taught(row))
+        return label
 
     def _label(self, row: Row) -> str:
         match row.label:
@@ -66,6 +88,8 @@ class RowChecker:
                 raise self._no_label(row.line, "the label is missing.")
             case str() | int() | float():
                 label = str(row.label).strip()
+            case list() | tuple():
+                raise self._no_label(row.line, "the label is a list; if a text has any number, pass --multi_label.")
             case other:
                 raise self._no_label(row.line, f"the label is neither text nor a number but {type(other).__name__}.")
         if not label:
@@ -132,6 +156,10 @@ class RowChecker:
 
     def _error(self, line: int, *, problem: str, fix: str) -> DataError:
         return row_error(self.path, line, problem=problem, fix=fix, unit=self.unit)
+
+
+def _is_blank(label: object) -> bool:
+    return label is None or label != label or (isinstance(label, str) and not label.strip())  # noqa: PLR0124 - NaN
 
 
 def _is_taught(row: Row) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from model_store.table import LABEL_SEPARATOR
 from training.data.examples import BadRowPolicy, SkippedRows, Unit
 from training.data.readers.delimited import read_delimited
 from training.data.readers.encodings import AUTO
@@ -125,7 +126,10 @@ class ReadingOptions:
         ptb_tokens: texts are Penn Treebank tokens ("ca n't"), to be joined as a person writes. Trees always are.
         html: entities and line breaks of HTML in texts are read as what they stand for.
         stars: labels are stars, from 1 to 5: 1 and 2 mean negative, 3 neutral, 4 and 5 positive.
-        label_map: raw label to label; null leaves those rows out.
+        multi_label: a text has any number of labels: a list, or one field with a separator between them. An empty or
+            missing field means none.
+        label_separator: between the labels of one field.
+        label_map: raw label to label; null leaves those rows out, or with multi_label the label.
         on_bad_row: stop at a row that cannot be used, or skip and count it.
     """
 
@@ -137,6 +141,8 @@ class ReadingOptions:
     ptb_tokens: bool = False
     html: bool = False
     stars: bool = False
+    multi_label: bool = False
+    label_separator: str = LABEL_SEPARATOR
     label_map: dict[str, str | None] | None = None
     on_bad_row: BadRowPolicy = "stop"
 

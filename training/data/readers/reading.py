@@ -41,6 +41,7 @@ def read_examples(
         unit=format_.unit,
         ptb_tokens=options.ptb_tokens and not format_.joined,
         html=options.html,
+        label_separator=options.label_separator if options.multi_label else None,
         label_map=with_stars(options.label_map) if options.stars else options.label_map,
         allowed_labels=allowed_labels,
     )

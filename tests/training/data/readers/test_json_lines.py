@@ -37,7 +37,7 @@ def test_a_label_that_is_no_string_becomes_one_as_json_writes_it(write, read, la
         ('{"text": "a", "label": null}', "the label is missing."),
         ('{"text": "a", "label": NaN}', "the label is missing."),
         ('{"text": "a", "label": ""}', "the label is empty."),
-        ('{"text": "a", "label": [1]}', "the label is neither text nor a number but list."),
+        ('{"text": "a", "label": [1]}', "the label is a list; if a text has any number, pass --multi_label."),
         ('{"text": null, "label": 1}', "the text is missing."),
         ('{"text": 12, "label": 1}', "the text is not a string but int."),
         ('{"text": " \\n ", "label": 1}', "the text is empty."),
