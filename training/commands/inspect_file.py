@@ -136,6 +136,9 @@ def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:
             "probably not the label; name the right one with --label_column."
         )
         return
+    if not labels:
+        yield "No text has a label: check --label_column and --label_map."
+        return
     if len(labels) == 1:
         yield "There is only one label, and a classifier needs two: check --label_column and --label_map."
     if alike := labels_alike(labels):
