@@ -128,18 +128,8 @@ def _fixes(bad_rows: SkippedRows) -> list[str]:
 
 def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:
     labels = found.labels
-    if separator := next(iter(found.separated), None):
-        option = "" if separator == options.label_separator else f" --label_separator {shlex.quote(separator)}"
-        yield (
-            f"The labels of {found.separated[separator]:.0%} of the texts are several with {separator!r} between them: "
-            f"pass --multi_label{option}, and each is learned by itself."
-        )
-        return
-    if _looks_like_text(found):
-        yield (
-            f'Column "{options.label_column}" has {len(labels):,} different values in {found.rows:,} rows, so it is '
-            "probably not the label; name the right one with --label_column."
-        )
+    if misread := _misread(found, options):
+        yield misread
         return
     if len(labels) == 1:
         yield "There is only one label, and a classifier needs two: check --label_column and --label_map."
@@ -165,6 +155,23 @@ def _advice(found: Inspection, options: ReadingOptions) -> Iterator[str]:
     if found.contradictions.texts:
         one = "set of labels" if options.multi_label else "label"
         yield f"Decide on one {one} for each text that has several: no model can learn both."
+
+
+def _misread(found: Inspection, options: ReadingOptions) -> str | None:
+    """Why the labels say nothing, because they are read in a wrong way; None if they are not."""
+    labels = found.labels
+    if separator := next(iter(found.separated), None):
+        option = "" if separator == options.label_separator else f" --label_separator {shlex.quote(separator)}"
+        return (
+            f"The labels of {found.separated[separator]:.0%} of the texts are several with {separator!r} between them: "
+            f"pass --multi_label{option}, and each is learned by itself."
+        )
+    if _looks_like_text(found):
+        return (
+            f'Column "{options.label_column}" has {len(labels):,} different values in {found.rows:,} rows, so it is '
+            "probably not the label; name the right one with --label_column."
+        )
+    return None if labels else "No text has a label: check --label_column and --label_map."
 
 
 def _looks_like_text(found: Inspection) -> bool:

@@ -122,6 +122,15 @@ def test_what_makes_no_sense_is_refused_before_any_work(arguments, message, caps
     assert message in capsys.readouterr().err
 
 
+def test_inspect_says_if_no_text_has_a_label(tmp_path, capsys):
+    path = tmp_path / "tickets.csv"
+    path.write_text("text,label\na b c,\nd e f,\n")
+    main(["inspect", str(path), "--json", "--multi_label"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["advice"] == ["No text has a label: check --label_column and --label_map."]
+    assert report["next_command"] is None
+
+
 def test_inspect_finds_separators_and_counts_labels(tmp_path, capsys):
     path = tmp_path / "tickets.csv"
     labels = ["billing", "urgent", "billing;urgent", ""]
