@@ -72,13 +72,16 @@ if [ "${1:-service}" = training ]; then
   echo "image's user:       $(buildah inspect --type image --format '{{.Docker.Config.User}}' training)"
   touch "$root/run/.containerenv"
   install --directory --owner="$USER_ID" --group="$USER_ID" "$work/volume"
-  cp training/data/sample/*.csv "$work/volume"
+  cp training/data/sample/*.csv training/configs/sample.yaml "$work/volume"
   mkdir "$root/work/volume" # where the volume is mounted: buildah could not make it in a root that is read-only
   run=(unshare --mount bash -c "$mount_read_only" "$root" buildah run --isolation chroot
     --mount type=tmpfs,destination=/tmp --volume "$work/volume:/work/volume" --workingdir /work/volume "$container" -- python3 -m)
-  "${run[@]}" training fit --data.train train.csv --data.validation validation.csv --trainer.max_epochs 1 --model.hidden 8 \
-    --trainer.default_root_dir run >"$work/log" 2>&1 || [ -s "$work/volume/run/checkpoints/best.ckpt" ] || fail "fit failed"
-  "${run[@]}" training export run/checkpoints/best.ckpt --to bundle >"$work/log" 2>&1 || [ -d "$work/volume/bundle" ] || fail "export failed"
+  # buildah itself fails at tidying up a root that is read-only, so what counts is what was written.
+  "${run[@]}" training fit --config sample.yaml --data.train train.csv --data.validation validation.csv --data.test test.csv \
+    --trainer.max_epochs 1 --trainer.default_root_dir run >"$work/log" 2>&1 ||
+    [ -s "$work/volume/run/checkpoints/best.ckpt" ] || fail "fit failed"
+  "${run[@]}" training export run/checkpoints/best.ckpt --to bundle >"$work/log" 2>&1 ||
+    [ -s "$work/volume/bundle/manifest.json" ] || fail "export failed"
   "${run[@]}" model_store score validation.csv --model bundle --to scored.csv >"$work/log" 2>&1 ||
     [ -s "$work/volume/scored.csv" ] || fail "score failed"
   echo "with a read-only root file system, a tmpfs and a volume:"
