@@ -7,7 +7,8 @@ from pathlib import Path
 from model_store import BundleError, bundle
 from service.settings import PREFIX, Settings, SettingsError
 
-NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})=(.+)", re.DOTALL)
+NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)?)=(.+)", re.DOTALL)
+"""A name, as models have them anywhere, such as org/model, and a bundle. A folder's own = needs ./ before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ def test_one_model_has_the_name_in_its_manifest(bundle):
 
 
 def test_several_may_be_given_names_and_the_first_has_the_hash_that_is_demanded():
-    settings = Settings(models="default, reviews=production, a=./with=sign,./b=c", model_sha256="ab" * 32)
+    settings = Settings(models="default, org/reviews=production, a=./with=sign,./b=c", model_sha256="ab" * 32)
     assert references(settings) == [
         ModelReference(None, "default", "ab" * 32),
-        ModelReference("reviews", "production"),
+        ModelReference("org/reviews", "production"),
         ModelReference("a", "./with=sign"),
         ModelReference(None, "./b=c"),
     ]
