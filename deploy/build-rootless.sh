@@ -70,6 +70,8 @@ if [ "${1:-service}" = training ]; then
   echo "size:               $(du --summarize --block-size=1M "$root" | cut -f1) MiB of files"
   echo "compiler:           none"
   echo "image's user:       $(buildah inspect --type image --format '{{.Docker.Config.User}}' training)"
+  # Run once while the root can be written to: buildah makes what it mounts its own files over.
+  echo "base:               $(buildah run --isolation chroot "$container" -- python3 --version)"
   touch "$root/run/.containerenv"
   install --directory --owner="$USER_ID" --group="$USER_ID" "$work/volume"
   cp training/data/sample/*.csv training/configs/sample.yaml "$work/volume"
