@@ -18,7 +18,7 @@ from service.middleware.stack import service_class
 from service.models.exchange import ModelExchange, PinRenewal, load_pinned
 from service.models.loaded import ModelLoader
 from service.models.pins import PinFile, pinned
-from service.models.references import read_all, references
+from service.models.references import read_all, references, shadow_reference
 from service.monitoring.access_log import install_access_log
 from service.monitoring.metrics import SupervisorMetrics
 from service.server.connections import ConnectionOptions
@@ -78,6 +78,8 @@ class SentimentService:
 
         try:
             pins = pinned(read_all(requested))
+            if shadow := shadow_reference(settings):
+                shadow.read()
         except BundleError as error:
             message = f"The service cannot start with this bundle.\n{error}"
             raise SystemExit(message) from None
@@ -88,7 +90,7 @@ class SentimentService:
     def __init__(self) -> None:
         file = PinFile.of_supervisor()
         pins = file.read() if file else pinned(read_all(requested))
-        loader = ModelLoader(settings)
+        loader = ModelLoader(settings, first=next(iter(pins)))
         models = load_pinned(pins, loader, routes.endpoints_of(settings))
         self._exchange = ModelExchange(dict(zip(pins, requested, strict=True)), models, loader, file)
         state.served = routes.serve(models, settings, exchange=self._exchange)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sys import getsizeof
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,13 @@ class Embeddings(NamedTuple):
     token_count: int
 
 
+class Observer(Protocol):
+    """Is told of the answers to texts, and returns at once."""
+
+    def offer(self, predictions: Sequence[Prediction]) -> None:
+        """Look at these answers."""
+
+
 class Predictor:
     """Answers requests with one model under one set of limits. Safe to call from several threads at once.
 
@@ -62,10 +69,14 @@ class Predictor:
         model: what answers.
         settings: with the limits.
         name: by which the model is served; that of its manifest by default.
+        shadow: is offered the answers to whole texts.
     """
 
-    def __init__(self, model: SentimentModel, settings: Settings, *, name: str | None = None) -> None:
+    def __init__(
+        self, model: SentimentModel, settings: Settings, *, name: str | None = None, shadow: Observer | None = None
+    ) -> None:
         self._model = model
+        self._shadow = shadow
         self._settings = settings
         self._languages = language_detector(settings)
         manifest = model.manifest
@@ -88,7 +99,7 @@ class Predictor:
         predictions = self._run(list(texts.values()), explain=options.explain)
         parts = None
         if options.sentences:
-            parts = answer_sentences(list(texts.values()), predictions, self._run, cut=self._split)
+            parts = answer_sentences(list(texts.values()), predictions, self._run_parts, cut=self._split)
         indices = list(texts)
 
         def build(row: int) -> PredictResult | MultiLabelResult:
@@ -238,9 +249,17 @@ class Predictor:
     def _run(
         self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()
     ) -> list[Prediction]:
-        """Reserve memory, and run the model."""
+        """Reserve memory, and run the model on whole texts."""
         current_request().reserve(self._bytes_of(texts, explain=explain, layers=layers))
-        return self._compute(texts, explain=explain, layers=layers)
+        predictions = self._compute(texts, explain=explain, layers=layers)
+        if self._shadow:
+            self._shadow.offer(predictions)
+        return predictions
+
+    def _run_parts(self, sentences: Sequence[TokenizedText]) -> list[Prediction]:
+        """The same for sentences, which no shadow reads."""
+        current_request().reserve(self._bytes_of(sentences, explain=False, layers=()))
+        return self._compute(sentences)
 
     def _compute(
         self, texts: Sequence[TokenizedText], *, explain: bool = False, layers: Sequence[int] = ()

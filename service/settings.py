@@ -78,6 +78,14 @@ class Settings(BaseSettings):
         description="The SHA-256 that the manifest.json of the (first) bundle must have, as GET /v1/model gives it; "
         "another is not served. By default any.",
     )
+    shadow: str | None = Field(
+        default=None,
+        description="A second bundle that reads what the first one has answered; the metrics count the differences. "
+        "It answers no call and delays none.",
+    )
+    shadow_share: float = Field(
+        default=1.0, gt=0, le=1, description="The share of the texts that the shadow reads, drawn at random."
+    )
     device: Literal["cpu", "cuda"] = Field(
         default="cpu",
         description='Where the model runs. "cuda" needs the package onnxruntime-gpu instead of onnxruntime.',

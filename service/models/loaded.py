@@ -8,6 +8,8 @@ from model_store import BundleError, SentimentModel, bundle
 from model_store.working_memory import WorkingMemory
 from service.adapters.adapted_model import AdaptedModel
 from service.model_card import model_card, model_summary
+from service.models.shadow import Shadow
+from service.monitoring import metrics
 from service.open_inference.model import OpenInferenceModel
 from service.predictor import Predictor
 from service.schemas import EXAMPLE_TEXT, ModelCard, ServedModel
@@ -52,11 +54,22 @@ class LoadedModel:
 
 
 class ModelLoader:
-    """Loads bundles under the service's settings. The runs of all models share one bound on memory."""
+    """Loads bundles under the service's settings. The runs of all models share one bound on memory.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: with limits and device.
+        first: the name of the model beside which the shadow reads, if the settings name one.
+
+    Raises:
+        BundleError: the shadow's bundle is missing or damaged.
+        DeviceError: it cannot be run on the device that was chosen.
+    """
+
+    def __init__(self, settings: Settings, *, first: str | None = None) -> None:
         self._settings = settings
         self._memory = WorkingMemory(settings.working_bytes)
+        self._first = first
+        self._shadow = self._load_shadow()
 
     def load(self, name: str, path: Path, sha256: str) -> LoadedModel:
         """Load a bundle and let it answer once, so that its first request is not slow.
@@ -78,6 +91,14 @@ class ModelLoader:
     def serve(self, name: str, model: SentimentModel) -> LoadedModel:
         """Everything that is made from a model."""
         card = model_card(name, model, self._settings)
-        predictor = Predictor(model, self._settings, name=name)
+        shadow = self._shadow if name == self._first else None
+        predictor = Predictor(model, self._settings, name=name, shadow=shadow)
         served = OpenInferenceModel(predictor, card, max_numbers=self._settings.max_request_numbers)
         return LoadedModel(name, predictor, served, AdaptedModel(predictor, card, self._settings), card)
+
+    def _load_shadow(self) -> Shadow | None:
+        if self._settings.shadow is None or self._first is None:
+            return None
+        model = SentimentModel.load(self._settings.shadow, device=self._settings.device, working_memory=self._memory)
+        metrics.shadowing(model.manifest.label_names)
+        return Shadow(model, share=self._settings.shadow_share)

@@ -63,6 +63,11 @@ def references(settings: Settings) -> list[ModelReference]:
     return [ModelReference(first.name, first.source, settings.model_sha256), *others]
 
 
+def shadow_reference(settings: Settings) -> ModelReference | None:
+    """The bundle that reads beside the first model, if there is one."""
+    return None if settings.shadow is None else ModelReference("shadow", settings.shadow)
+
+
 def _reference(text: str) -> ModelReference:
     if match := NAMED.fullmatch(text):
         return ModelReference(match[1], match[2].strip())

@@ -8,6 +8,7 @@ whose folder the supervisor names in ``PROMETHEUS_MULTIPROC_DIR``; a reply adds 
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -32,6 +33,9 @@ MetricT = TypeVar("MetricT", Counter, Histogram)
 Stage = Literal["queue", "tokenize", "inference", "encode"]
 """The stages of a request, in order."""
 
+ShadowOutcome = Literal["agreed", "differed", "failed", "dropped"]
+"""What came of a text that the shadow was to read; it has no room for one that is dropped."""
+
 Exchange = Literal["exchanged", "refused", "failed"]
 """A worker serves the new bundle; it cannot be verified, so that no worker loads it; a worker cannot load it."""
 
@@ -40,6 +44,7 @@ CloseReason = Literal["head_too_slow", "not_read", "close_too_slow", "gave_way",
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 POWERS_OF_TWO = tuple(2.0**power for power in range(18))
+DISTANCES = tuple(step / 10 for step in range(1, 21))
 SHARES = tuple(step / 20 for step in range(1, 21))
 
 EXCHANGES_HELP = "Bundles that were to take the place of a served one, by what came of it."
@@ -72,6 +77,13 @@ TOKENS = Counter("sentiment_tokens", "Tokens read.", ["model"])
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.", ["model"])
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.", ["model"])
 LANGUAGES = Counter("sentiment_text_languages", "Texts by their language, where languages are detected.", ["language"])
+SHADOW_TEXTS = Counter("sentiment_shadow_texts", "Texts for the shadow, by what came of them.", ["outcome"])
+SHADOW_FLIPS = Counter(
+    "sentiment_shadow_flips", "Texts that the shadow labels otherwise, by both labels.", ["label", "shadow_label"]
+)
+SHADOW_DISTANCE = Histogram(
+    "sentiment_shadow_polarity_distance", "How far the two models' polarities are apart, 0 to 2.", buckets=DISTANCES
+)
 WORKER_DEATHS = Counter("sentiment_worker_deaths", WORKER_DEATHS_HELP)
 OPEN_CONNECTIONS = Gauge("sentiment_open_connections", "Connections of clients.", multiprocess_mode="livesum")
 CLOSED_CONNECTIONS = Counter("sentiment_closed_connections", "Connections that the service cut off.", ["reason"])
@@ -222,6 +234,25 @@ def unanswered(reasons: Iterable[LineErrorCode]) -> None:
     """Count lines of a stream that got an error."""
     for reason in reasons:
         BULK_ERRORS.labels(reason).inc()
+
+
+def shadowing(labels: Sequence[str]) -> None:
+    """Let the series of a shadow with these labels start at 0."""
+    for outcome in get_args(ShadowOutcome):
+        SHADOW_TEXTS.labels(outcome)
+    for one, other in permutations(labels, 2):
+        SHADOW_FLIPS.labels(one, other)
+
+
+def shadowed(outcome: ShadowOutcome) -> None:
+    """Count a text for the shadow."""
+    SHADOW_TEXTS.labels(outcome).inc()
+
+
+def flipped(labels: Sequence[str], shadow_labels: Sequence[str]) -> None:
+    """Count two labels that differ; sets of labels are too many to be series."""
+    if len(labels) == len(shadow_labels) == 1:
+        SHADOW_FLIPS.labels(labels[0], shadow_labels[0]).inc()
 
 
 def staged(stages: Mapping[Stage, float]) -> None:

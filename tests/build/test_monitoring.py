@@ -23,7 +23,7 @@ SECONDS = 30
 
 @pytest.fixture(scope="module")
 def server(tiny_bundle, start_server):
-    with start_server(model=tiny_bundle, threads=1, unsupported_language="flag") as server:
+    with start_server(model=tiny_bundle, threads=1, unsupported_language="flag", shadow=tiny_bundle) as server:
         yield server
 
 

@@ -23,6 +23,8 @@ def test_every_setting_can_be_set(monkeypatch):
     values = {
         "model": "/bundle",
         "model_sha256": "ab" * 32,
+        "shadow": "/other",
+        "shadow_share": 0.5,
         "device": "cuda",
         "workers": 2,
         "threads": 5,
