@@ -14,6 +14,7 @@ from model_store import BundleError, DeviceError, require_device
 from service import routes
 from service.adapters.table import adapter_endpoints
 from service.languages import language_detector
+from service.middleware.keys import KeyRing
 from service.middleware.stack import service_class
 from service.models.exchange import ModelExchange, PinRenewal, load_pinned
 from service.models.loaded import ModelLoader
@@ -33,6 +34,7 @@ try:
     requested = references(settings)
     adapter_endpoints(settings.adapters)
     language_detector(settings)
+    KeyRing(settings)
     require_device(settings.device)
 except (SettingsError, DeviceError) as error:
     raise SystemExit(str(error)) from None

@@ -45,6 +45,7 @@ ERRORS: Mapping[ErrorCode, ErrorKind] = {
         "Too many requests are under way; send this one again a little later.",
         {"retry-after": "1"},  # a slot is free again within milliseconds; whole seconds are all the header can say
     ),
+    "quota_exceeded": ErrorKind(429, "The key has used up what it may use in a minute."),
     "internal_error": ErrorKind(500, "Something went wrong here. The server's log has the details."),
     "not_ready": ErrorKind(503, "The service is starting or stopping.", {"retry-after": "1"}),
     "deadline_exceeded": ErrorKind(504, "The answer was not ready in time, and the work on it was stopped."),

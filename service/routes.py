@@ -236,7 +236,7 @@ TABLE = EndpointTable(ENDPOINTS)
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
     """All endpoints, with those that exchange models if there are keys, and of the adapters that are switched on."""
-    exchange = model_routes.EXCHANGE if settings.api_keys else ()
+    exchange = model_routes.EXCHANGE if settings.needs_keys else ()
     return (*ENDPOINTS, *exchange, *adapter_endpoints(settings.adapters))
 
 

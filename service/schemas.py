@@ -48,6 +48,7 @@ ErrorCode = Literal[
     "unknown_layer",
     "unknown_direction",
     "overloaded",
+    "quota_exceeded",
     "internal_error",
     "not_ready",
     "deadline_exceeded",

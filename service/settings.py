@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -31,7 +32,10 @@ BYTES_PER_NUMBER = 5
 MIN_KEY_CHARACTERS = 16
 """Minimum length of an API key; a shorter one can be guessed."""
 
-NAMED_KEY = re.compile(r"([A-Za-z0-9._-]{1,64}):(.*)")
+NAME = r"[A-Za-z0-9._-]{1,64}"
+"""Of a key."""
+
+NAMED_KEY = re.compile(f"({NAME}):(.*)")
 
 SECRETS = {"api_keys"}
 """Settings whose values are never printed."""
@@ -203,6 +207,10 @@ class Settings(BaseSettings):
         description="API keys, separated by commas; name:key gives one a name, which the log shows. Where "
         "some are set, a call needs one of them. None by default.",
     )
+    keys_file: Path | None = Field(
+        default=None,
+        description="A TOML file of more keys, each with a name and quotas; changes are followed within a second.",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Origins whose pages may call the service, separated by commas, or *. None by default.",
@@ -254,6 +262,11 @@ class Settings(BaseSettings):
                 message = f"{origin} is not an origin; write it like https://example.org, without a path"
                 raise ValueError(message)
         return origins
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether calls need an API key."""
+        return bool(self.api_keys) or self.keys_file is not None
 
     @property
     def working_bytes(self) -> int:

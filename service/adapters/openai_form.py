@@ -12,6 +12,7 @@ CODES: dict[ErrorCode, str] = {
     "unauthorized": "invalid_api_key",
     "unknown_model": "model_not_found",
     "overloaded": "rate_limit_exceeded",
+    "quota_exceeded": "rate_limit_exceeded",
 }
 """OpenAI's words where it has some; the other errors keep ours."""
 

@@ -118,6 +118,7 @@ STATUSES: dict[ErrorCode, tuple[int, ErrorType]] = {
     "too_many_texts": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Validation"),
     "too_much_work": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Validation"),
     "overloaded": (HTTPStatus.TOO_MANY_REQUESTS, "Overloaded"),
+    "quota_exceeded": (HTTPStatus.TOO_MANY_REQUESTS, "Overloaded"),
     "not_ready": (HTTPStatus.SERVICE_UNAVAILABLE, "Unhealthy"),
     "internal_error": (HTTPStatus.FAILED_DEPENDENCY, "Backend"),
     "deadline_exceeded": (HTTPStatus.FAILED_DEPENDENCY, "Backend"),

@@ -1,47 +1,60 @@
 """API keys, and cross-origin requests."""
 
-import hmac
 from collections.abc import Sequence
-from hashlib import sha256
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.endpoints import endpoint_of
+from service.endpoints import Body, endpoint_of
 from service.errors import RequestError
+from service.middleware.keys import ApiKey, KeyRing
 from service.monitoring.access_log import current_record
 
 
 class ApiKeyMiddleware:
-    """Refuses requests without a valid key, except to endpoints whose entry needs none.
+    """Refuses requests without a valid key, except to endpoints whose entry needs none, and those beyond its quota.
 
     Args:
         app: the application.
-        keys: names, which the access log shows, and keys.
+        keys: the valid ones.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, app: ASGIApp, *, keys: KeyRing) -> None:
         self._app = app
-        # Digests have equal lengths, so that comparing them does not reveal the length of a key.
-        self._digests = [(name, sha256(key.encode()).digest()) for name, key in keys]
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
         if scope["type"] != "http" or not endpoint_of(scope).needs_key:
             await self._app(scope, receive, send)
-        elif name := self._name_of_key(Headers(scope=scope)):
-            current_record().key = name
-            await self._app(scope, receive, send)
+        elif key := self._keys.find(_key(Headers(scope=scope))):
+            await self._answer(key, scope, receive, send)
         else:
             await RequestError("unauthorized").response()(scope, receive, send)
 
-    def _name_of_key(self, headers: Headers) -> str | None:
-        digest_of_key = sha256(_key(headers).encode("latin-1")).digest()  # headers arrive decoded as latin-1
-        # Always compared with all of them, so that the time does not tell which one matches.
-        matches = [name for name, digest in self._digests if hmac.compare_digest(digest_of_key, digest)]
-        return matches[0] if matches else None
+    async def _answer(self, key: ApiKey, scope: Scope, receive: Receive, send: Send) -> None:
+        record = current_record()
+        record.key = key.name
+        if endpoint_of(scope).body is Body.NONE:  # costs next to nothing
+            await self._app(scope, receive, send)
+            return
+        try:
+            key.check()
+        except RequestError as error:
+            await error.response()(scope, receive, send)
+            return
+        key.charge(requests=1)
+        texts = tokens = 0
+
+        async def charge_and_send(message: Message) -> None:
+            nonlocal texts, tokens
+            key.charge(texts=record.texts - texts, tokens=record.tokens - tokens)
+            texts, tokens = record.texts, record.tokens
+            await send(message)
+
+        await self._app(scope, receive, charge_and_send)
 
 
 def _key(headers: Headers) -> str:

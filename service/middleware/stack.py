@@ -20,12 +20,13 @@ from service.endpoints import EndpointTable
 from service.middleware.authentication import ApiKeyMiddleware, cors
 from service.middleware.concurrency import ConcurrencyLimiter
 from service.middleware.error_envelope import ErrorEnvelopeMiddleware
+from service.middleware.keys import KeyRing
 from service.middleware.limits import RequestLimitMiddleware
 from service.middleware.security_headers import SecurityHeadersMiddleware
 from service.middleware.tracing import stage_recorder
 from service.server.internals import exports_traces
 from service.server.memory import MemoryGuard
-from service.settings import Settings, named_keys
+from service.settings import Settings
 
 
 def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer | None = None) -> list[Middleware]:
@@ -36,12 +37,11 @@ def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer
         max_bytes=settings.max_bytes_in_flight,
         guard=MemoryGuard.for_process(settings.max_resident_bytes),
     )
-    keys = named_keys(settings)
     return [
         Middleware(SecurityHeadersMiddleware),
         Middleware(ErrorEnvelopeMiddleware, table=table, access_log=settings.access_log),
         *([cors(settings.cors_origins)] if settings.cors_origins else []),
-        *([Middleware(ApiKeyMiddleware, keys=keys)] if keys else []),
+        *([Middleware(ApiKeyMiddleware, keys=KeyRing(settings))] if settings.needs_keys else []),
         Middleware(
             RequestLimitMiddleware,
             limiter=limiter,

@@ -77,6 +77,10 @@ TOKENS = Counter("sentiment_tokens", "Tokens read.", ["model"])
 UNKNOWN_TOKENS = Counter("sentiment_unknown_tokens", "Tokens read that the vocabulary lacks.", ["model"])
 TRUNCATED = Counter("sentiment_truncated_texts", "Texts of which one end was truncated.", ["model"])
 LANGUAGES = Counter("sentiment_text_languages", "Texts by their language, where languages are detected.", ["language"])
+KEY_REQUESTS = Counter("sentiment_key_requests", "Calls with a key that compute, by its name.", ["key"])
+KEY_TEXTS = Counter("sentiment_key_texts", "Their texts.", ["key"])
+KEY_TOKENS = Counter("sentiment_key_tokens", "Their tokens.", ["key"])
+KEY_REFUSALS = Counter("sentiment_key_refusals", "Calls beyond a key's quota, by the limit.", ["key", "limit"])
 SHADOW_TEXTS = Counter("sentiment_shadow_texts", "Texts for the shadow, by what came of them.", ["outcome"])
 SHADOW_FLIPS = Counter(
     "sentiment_shadow_flips", "Texts that the shadow labels otherwise, by both labels.", ["label", "shadow_label"]
@@ -96,6 +100,8 @@ MODEL = Gauge(
 EXCHANGES = Counter("sentiment_model_exchanges", EXCHANGES_HELP, ["model", "outcome"])
 PROCESSES = WorkerProcesses()
 REGISTRY.register(PROCESSES)
+
+KEY_USE = {"requests": KEY_REQUESTS, "texts": KEY_TEXTS, "tokens": KEY_TOKENS}
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """The media type of Prometheus' text format."""
@@ -182,8 +188,8 @@ def _texts(model: str, label: str) -> Counter:
 
 
 @cache
-def _of_model(metric: MetricT, model: str) -> MetricT:
-    return metric.labels(model)
+def _series(metric: MetricT, name: str) -> MetricT:
+    return metric.labels(name)
 
 
 @cache
@@ -203,7 +209,7 @@ def requested(endpoint: str, status: int, *, seconds: float | None = None, error
 def answered(model: str, predictions: Sequence[Prediction]) -> None:
     """Count texts that a model was given in one call."""
     tokens = 0
-    confidence = _of_model(CONFIDENCE, model)
+    confidence = _series(CONFIDENCE, model)
     by_label: dict[str, int] = {}
     for prediction in predictions:
         tokens += prediction.token_count
@@ -214,15 +220,15 @@ def answered(model: str, predictions: Sequence[Prediction]) -> None:
         _texts(model, label).inc(count)
     TEXTS_A_REQUEST.observe(len(predictions))
     TOKENS_A_REQUEST.observe(tokens)
-    _of_model(TOKENS, model).inc(tokens)
+    _series(TOKENS, model).inc(tokens)
     if unknown := sum(prediction.unknown_count for prediction in predictions):
-        _of_model(UNKNOWN_TOKENS, model).inc(unknown)
+        _series(UNKNOWN_TOKENS, model).inc(unknown)
     if unconfident := sum(prediction.confident is False for prediction in predictions):
-        _of_model(UNCONFIDENT, model).inc(unconfident)
+        _series(UNCONFIDENT, model).inc(unconfident)
     if unread := sum("unknown_tokens" in prediction.reasons for prediction in predictions):
-        _of_model(UNREAD, model).inc(unread)
+        _series(UNREAD, model).inc(unread)
     if truncated := sum(prediction.truncated for prediction in predictions):
-        _of_model(TRUNCATED, model).inc(truncated)
+        _series(TRUNCATED, model).inc(truncated)
 
 
 def detected(language: str) -> None:
@@ -234,6 +240,12 @@ def unanswered(reasons: Iterable[LineErrorCode]) -> None:
     """Count lines of a stream that got an error."""
     for reason in reasons:
         BULK_ERRORS.labels(reason).inc()
+
+
+def key_used(key: str, unit: str, count: int) -> None:
+    """Count what a key has used: requests, texts or tokens."""
+    if count:
+        _series(KEY_USE[unit], key).inc(count)
 
 
 def shadowing(labels: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """Settings come from SENTIMENT_* variables, and a wrong one is named."""
 
+from pathlib import Path
+
 import pytest
 
 from service.settings import Settings, SettingsError, named_keys, read_settings
@@ -45,6 +47,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "head_seconds": 5.0,
         "max_connections": 100,
         "unsupported_language": "flag",
+        "keys_file": Path("/keys.toml"),
         "access_log": False,
         "access_log_format": "json",
     }
