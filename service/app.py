@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from model_store import BundleError, DeviceError, require_device
 from service import routes
 from service.adapters.table import adapter_endpoints
+from service.feedback.routes import FeedbackDesk
 from service.languages import language_detector
 from service.middleware.keys import KeyRing
 from service.middleware.stack import service_class
@@ -35,6 +36,7 @@ try:
     adapter_endpoints(settings.adapters)
     language_detector(settings)
     KeyRing(settings)
+    FeedbackDesk.of(settings)
     require_device(settings.device)
 except (SettingsError, DeviceError) as error:
     raise SystemExit(str(error)) from None

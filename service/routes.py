@@ -22,6 +22,8 @@ from service.bulk import BulkHandler
 from service.endpoints import Body, Endpoint, EndpointTable, Operation
 from service.errors import ClientGoneError, RequestError
 from service.executor import InferenceExecutor
+from service.feedback import routes as feedback_routes
+from service.feedback.routes import FeedbackDesk
 from service.middleware.error_envelope import CLIENT_GONE
 from service.middleware.stack import build_middleware
 from service.models import routes as model_routes
@@ -235,9 +237,10 @@ TABLE = EndpointTable(ENDPOINTS)
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
-    """All endpoints, with those that exchange models if there are keys, and of the adapters that are switched on."""
+    """All endpoints that these settings switch on: exchange of models if there are keys, feedback, adapters."""
     exchange = model_routes.EXCHANGE if settings.needs_keys else ()
-    return (*ENDPOINTS, *exchange, *adapter_endpoints(settings.adapters))
+    feedback = feedback_routes.ENDPOINTS if settings.feedback else ()
+    return (*ENDPOINTS, *exchange, *feedback, *adapter_endpoints(settings.adapters))
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,7 @@ class Served:
     executor: InferenceExecutor
     bulk: BulkHandler
     shutdown: GracefulShutdown
+    feedback: FeedbackDesk | None
 
 
 def serve(models: ServedModels, settings: Settings, *, exchange: ModelExchange | None = None) -> Served:
@@ -271,6 +275,7 @@ def serve(models: ServedModels, settings: Settings, *, exchange: ModelExchange |
             idle_seconds=settings.stream_idle_seconds,
         ),
         shutdown=GracefulShutdown(settings.drain_seconds),
+        feedback=FeedbackDesk.of(settings),
     )
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from model_store.evaluation import Behavior, Comparison, KnownFailure, LengthGroup, Measurement, RiskCoverage
 from model_store.manifest import (
@@ -89,6 +90,18 @@ Model = Annotated[
         examples=[None],
     ),
 ]
+
+
+def one_problem(message: str) -> WrapValidator:
+    """Name one problem where pydantic names one for each member of a union, at paths that no request has."""
+
+    def check(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return validate(value)
+        except ValidationError:
+            raise PydanticCustomError("one_of_these", message) from None
+
+    return WrapValidator(check)
 
 
 class _Request(BaseModel):
@@ -429,6 +442,43 @@ class LimitsInForce(_Response):
     max_request_tokens: int = Field(description="Tokens in all texts of one request together.")
     max_request_numbers: int = Field(description="Numbers in all representations of one answer.")
     deadline_seconds: float = Field(description="Seconds after which a request without an answer gets 504.")
+
+
+MAX_FEEDBACK = 64
+"""Entries of one request."""
+
+
+class FeedbackEntry(_Request):
+    """What is right for one text."""
+
+    index: int = Field(default=0, ge=0, description="The text's position in the request that was answered.")
+    label: Annotated[str | list[str], one_problem("Input should be a label, or a list of labels")] = Field(
+        description="The right label, one of the model's; for a multi-label model a list of all that are right.",
+        examples=["negative"],
+    )
+    text: str | None = Field(
+        default=None,
+        max_length=100_000,
+        description="The text. It is kept only if the operator has switched that on.",
+    )
+
+
+class FeedbackRequest(_Request):
+    """What is right for texts of one request."""
+
+    request_id: str = Field(
+        min_length=1, max_length=128, description="The `X-Request-ID` of the answer.", examples=["1f0c"]
+    )
+    feedback: list[FeedbackEntry] = Field(
+        min_length=1, max_length=MAX_FEEDBACK, fail_fast=True, description="An entry for each text."
+    )
+    model: Model = None
+
+
+class FeedbackResponse(_Response):
+    """That it is kept."""
+
+    stored: int = Field(description="How many entries were written.")
 
 
 class ModelQuery(_Request):

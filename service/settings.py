@@ -90,6 +90,16 @@ class Settings(BaseSettings):
     shadow_share: float = Field(
         default=1.0, gt=0, le=1, description="The share of the texts that the shadow reads, drawn at random."
     )
+    feedback: Path | None = Field(
+        default=None,
+        description="A SQLite file for what clients send to /v1/feedback, which is there only if this is set.",
+    )
+    feedback_texts: bool = Field(default=False, description="Whether the texts are kept there, too.")
+    feedback_max_bytes: int = Field(
+        default=1024 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="Size of that file beyond which the oldest entries make room.",
+    )
     device: Literal["cpu", "cuda"] = Field(
         default="cpu",
         description='Where the model runs. "cuda" needs the package onnxruntime-gpu instead of onnxruntime.',

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,7 +13,7 @@ from service.endpoints import Endpoint
 from service.errors import RequestError
 from service.predictor import Predictor
 from service.request_body import parse_json
-from service.schemas import ModelCard, Text
+from service.schemas import ModelCard, Text, one_problem
 from service.settings import Settings
 
 RequestT = TypeVar("RequestT", bound="AdapterRequest")
@@ -51,18 +50,6 @@ class AdapterResponse(BaseModel):
     """An object of an answer."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
-
-
-def one_problem(message: str) -> WrapValidator:
-    """Name one problem where pydantic names one for each member of a union, at paths that no request has."""
-
-    def check(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-        try:
-            return validate(value)
-        except ValidationError:
-            raise PydanticCustomError("texts", message) from None
-
-    return WrapValidator(check)
 
 
 TextList = Annotated[list[Text], Field(min_length=1, fail_fast=True)]

@@ -20,13 +20,12 @@ from service.adapters.adapted_model import (
     TextList,
     answer,
     listed,
-    one_problem,
     with_list,
 )
 from service.adapters.openai_form import OpenAIError, Usage, error_form, usage
 from service.answers import number_pieces
 from service.endpoints import Body, Endpoint, Operation
-from service.schemas import EXAMPLE_TEXT, Text
+from service.schemas import EXAMPLE_TEXT, Text, one_problem
 
 FORM = "Input should be a string or a list of strings; tokens of another model's vocabulary cannot be read"
 

@@ -25,13 +25,12 @@ from service.adapters.adapted_model import (
     answer,
     list_pieces,
     listed,
-    one_problem,
 )
 from service.adapters.scores import ScoreListOrLists, score_lists
 from service.answers import number_pieces
 from service.endpoints import Body, Endpoint, Operation
 from service.errors import RequestError
-from service.schemas import EXAMPLE_TEXT, ErrorCode, Text
+from service.schemas import EXAMPLE_TEXT, ErrorCode, Text, one_problem
 
 ErrorType = Literal["Validation", "Tokenizer", "Backend", "Overloaded", "Unhealthy"]
 

@@ -11,29 +11,17 @@ from pydantic import (
     ConfigDict,
     Field,
     RootModel,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from service.schemas import EXAMPLE_TEXT, Text
+from service.schemas import EXAMPLE_TEXT, Text, one_problem
 
 Datatype = Literal["BYTES", "BOOL", "FP32", "INT32"]
 Output = Literal["label", "labels", "probabilities", "confident", "token_count", "representations"]
 
 Texts = Annotated[list[Text], Field(fail_fast=True)]
 Columns = Annotated[list[Texts], Field(fail_fast=True)]
-
-
-def _one_problem(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    """Name one problem where pydantic names one for each member of the union, at paths that no request has."""
-    try:
-        return validate(value)
-    except ValidationError:
-        message = "Input should be a list of strings, or of lists of one string"
-        raise PydanticCustomError("texts", message) from None
 
 
 class _Object(BaseModel):
@@ -53,9 +41,9 @@ class InferInput(_RequestObject):
     parameters: dict[str, Any] | None = Field(
         default=None, description="`binary_data_size` instead of `data`, if the texts follow as bytes."
     )
-    data: Annotated[Texts | Columns | None, WrapValidator(_one_problem)] = Field(
-        default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]]
-    )
+    data: Annotated[
+        Texts | Columns | None, one_problem("Input should be a list of strings, or of lists of one string")
+    ] = Field(default=None, description="The texts, as a list or as n lists of one.", examples=[[EXAMPLE_TEXT]])
 
 
 class InferOutput(_RequestObject):

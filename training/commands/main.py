@@ -11,6 +11,7 @@ COMMANDS = {
     "fit": ("training.commands.fit_options", "train a classifier on labeled text"),
     "adapt": ("training.commands.adapt_options", "adapt a bundle to your texts and labels: a new bundle and a report"),
     "inspect": ("training.commands.inspect_file", "show what is in a labeled file, and what to run next"),
+    "feedback": ("training.commands.feedback", "from the service's file of feedback to a labeled file"),
     "split": ("training.commands.split", "cut one labeled file into training, validation and test files"),
     "test": ("training.commands.test", "measure a checkpoint or a bundle on a labeled file"),
     "evaluate": ("training.commands.evaluate", "run the behavioral suite on a checkpoint or a bundle"),
