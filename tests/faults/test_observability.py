@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import httpx
 import psutil
@@ -14,6 +15,10 @@ NAMED = f"shop:{KEY},another-key-of-16-letters"
 @pytest.fixture(scope="module")
 def server(tiny_bundle, start_server):
     with start_server(model=tiny_bundle, threads=1, workers=2, access_log_format="json", api_keys=NAMED) as server:
+        until = time.monotonic() + 60
+        while server.log.read_text().count("Completed async startup hook") < 2:  # both workers are ready
+            assert time.monotonic() < until, server.log.read_text()
+            time.sleep(0.1)
         yield server
 
 

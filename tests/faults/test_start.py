@@ -96,7 +96,7 @@ def test_a_bundle_that_is_replaced_on_disk_is_not_served_beside_the_first(serve,
         bundle.rewrite(first, manifest=first.manifest.replace(name="another"))
         assert bundle.read(folder).sha256 != first.sha256
         os.kill(min(server.workers()), signal.SIGKILL)
-        wait_for(server, f"expected {first.sha256}")
+        wait_for(server, f"was {first.sha256} when it was verified")
         for _ in range(20):
             answer = httpx.post(f"{server.url}/v1/predict", json={"texts": ["fine"]}, timeout=20)
             assert answer.json()["model"]["sha256"] == first.sha256
