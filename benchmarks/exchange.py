@@ -3,8 +3,8 @@
     python -m benchmarks.exchange [--connections 64] [--requests 10000] [--exchanges 20]
 
 Serves the shipped model from a folder. First the connections ask without exchanges, then again while another version is
-written to the folder and the service gets SIGHUP, again and again, evenly over the requests. Prints statuses, p50 and
-p99 of both, and the worker's memory after each exchange. One worker.
+written to the folder and the service gets SIGHUP, again and again, evenly over the requests, which go on until all
+exchanges are done. Prints statuses, p50 and p99 of both, and the worker's memory after each exchange. One worker.
 """
 
 import argparse
@@ -85,14 +85,17 @@ async def measure(url: str, supervisor: psutil.Process, bundle: Path, arguments:
     """Ask without exchanges, then with them."""
     request = request_bytes(url, body(1), [])
     for count in (0, arguments.exchanges):
-        load = Load(until=time.perf_counter() + 600, requests=arguments.requests)
+        load = Load(until=time.perf_counter() + 600, requests=10**9)
         step = arguments.requests / max(1, count)
 
         def due(number: int, load: Load = load, step: float = step) -> bool:
-            return len(load.seconds) >= number * step or load.requests <= 0
+            return len(load.seconds) >= number * step
 
         asking = asyncio.create_task(run(url, request, load, arguments.connections))
         memory, seconds = await exchanges(count, bundle, supervisor, due)
+        while len(load.seconds) < arguments.requests:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+        load.until = 0.0  # each connection ends with the answer it waits for
         print(f"{count:3d} exchanges: {report(load, await asking)}")
         if count:
             print(f"seconds of an exchange: {min(seconds):.2f} to {max(seconds):.2f}")
