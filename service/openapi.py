@@ -31,9 +31,10 @@ BODY_ERRORS: dict[Body, tuple[ErrorCode, ...]] = {
         "too_many_texts",
         "too_much_work",
         "overloaded",
+        "quota_exceeded",
         "deadline_exceeded",
     ),
-    Body.STREAM: ("unsupported_media_type", "invalid_request", "overloaded"),
+    Body.STREAM: ("unsupported_media_type", "invalid_request", "overloaded", "quota_exceeded"),
 }
 """Errors that any endpoint with such a body may answer with."""
 
