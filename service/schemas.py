@@ -87,7 +87,6 @@ Model = Annotated[
     Field(
         description="The model to ask: a name of `GET /v1/models`, or name:version, which fails if another version is "
         "served. By default the first one.",
-        examples=[None],
     ),
 ]
 
