@@ -42,14 +42,16 @@ async def exchanges(
 ) -> tuple[list[float], list[float]]:
     """Exchange the model so often, each time when it is due: the memory after each, in MiB, and the seconds of each."""
     worker = max(supervisor.children(), key=lambda process: process.memory_info().rss).pid
+    log = bundle.with_name("service.log")
     memory, seconds = [resident_mebibytes(worker)], []
     for number in range(count):
         while not due(number):  # noqa: ASYNC110 - the requests tell nobody
             await asyncio.sleep(0.01)
         await asyncio.to_thread(write_version, bundle, f"2.{number}.0")
+        sha256 = bundles.read(bundle).sha256
         begin = time.monotonic()
         supervisor.send_signal(signal.SIGHUP)
-        while not loaded(worker, bundle):  # noqa: ASYNC110 - nor does the log
+        while not served(log, sha256):  # noqa: ASYNC110 - nor does the log
             await asyncio.sleep(0.02)
         seconds.append(time.monotonic() - begin)
         await asyncio.sleep(SETTLE_SECONDS)
@@ -57,10 +59,9 @@ async def exchanges(
     return memory, seconds
 
 
-def loaded(worker: int, bundle: Path) -> bool:
-    """Whether the log says that what the folder holds is served."""
-    log = (bundle.parent / "service.log").read_text(errors="replace")
-    return f"({bundles.read(bundle).sha256[:12]})" in log and psutil.pid_exists(worker)
+def served(log: Path, sha256: str) -> bool:
+    """Whether the log says that this bundle is served."""
+    return f"({sha256[:12]})" in log.read_text(errors="replace")
 
 
 def main() -> None:

@@ -21,9 +21,9 @@ from service.adapters.adapted_model import (
     answer,
     with_list,
 )
-from service.adapters.openai_form import OpenAIError, Usage, error_form, usage
+from service.adapters.openai_form import Usage, post, usage
 from service.adapters.scores import LabelScore, score_lists
-from service.endpoints import Body, Endpoint, Operation
+from service.endpoints import Operation
 from service.schemas import EXAMPLE_TEXT
 
 
@@ -66,18 +66,13 @@ def _scores(model: AdaptedModel, request: InfinityRequest) -> Iterator[bytes]:
 
 
 ENDPOINTS = (
-    Endpoint(
-        method="POST",
-        path="/classify",
-        handler=classify,
-        body=Body.WHOLE,
-        error_form=error_form,
-        operation=Operation(
+    post(
+        "/classify",
+        classify,
+        Operation(
             id="infinity_classify",
             request=InfinityRequest,
             response=InfinityResponse,
-            errors=("invalid_request", "bad_request", "unknown_model"),
-            error=OpenAIError,
             examples={"Two texts": {"input": [EXAMPLE_TEXT, "The soup was cold."]}},
         ),
     ),

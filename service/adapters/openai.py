@@ -22,9 +22,9 @@ from service.adapters.adapted_model import (
     listed,
     with_list,
 )
-from service.adapters.openai_form import OpenAIError, Usage, error_form, usage
+from service.adapters.openai_form import Usage, post, usage
 from service.answers import number_pieces
-from service.endpoints import Body, Endpoint, Operation
+from service.endpoints import Operation
 from service.schemas import EXAMPLE_TEXT, Text, one_problem
 
 FORM = "Input should be a string or a list of strings; tokens of another model's vocabulary cannot be read"
@@ -86,18 +86,13 @@ def _written(vector: NDArray[np.float32], encoding: Literal["float", "base64"]) 
 
 
 ENDPOINTS = (
-    Endpoint(
-        method="POST",
-        path="/v1/embeddings",
-        handler=embeddings,
-        body=Body.WHOLE,
-        error_form=error_form,
-        operation=Operation(
+    post(
+        "/v1/embeddings",
+        embeddings,
+        Operation(
             id="openai_embeddings",
             request=EmbeddingRequest,
             response=EmbeddingResponse,
-            errors=("invalid_request", "bad_request", "unknown_model"),
-            error=OpenAIError,
             examples={
                 "Numbers": {"input": EXAMPLE_TEXT},
                 "Bytes": {"input": [EXAMPLE_TEXT, "The soup was cold."], "encoding_format": "base64"},

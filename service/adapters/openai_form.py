@@ -1,10 +1,14 @@
 """Objects of OpenAI's API that vLLM and infinity have taken over: errors and the count of tokens."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import Field
 
 from service.adapters.adapted_model import AdapterResponse
+from service.endpoints import Body, Endpoint, Operation
 from service.errors import RequestError
 from service.schemas import ErrorCode
 
@@ -56,3 +60,12 @@ def error_form(error: RequestError, status: int, _: str) -> tuple[int, bytes]:
 def usage(tokens: int) -> Usage:
     """The count of a call that generates nothing."""
     return Usage(prompt_tokens=tokens, total_tokens=tokens)
+
+
+def post(path: str, handler: Callable[..., Any], operation: Operation) -> Endpoint:
+    """A call whose errors have OpenAI's form."""
+    errors: tuple[ErrorCode, ...] = ("invalid_request", "bad_request", "unknown_model")
+    described = replace(operation, errors=errors, error=OpenAIError)
+    return Endpoint(
+        method="POST", path=path, handler=handler, body=Body.WHOLE, error_form=error_form, operation=described
+    )

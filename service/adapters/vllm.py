@@ -24,8 +24,8 @@ from service.adapters.adapted_model import (
     listed,
     with_list,
 )
-from service.adapters.openai_form import OpenAIError, Usage, error_form, usage
-from service.endpoints import Body, Endpoint, Operation
+from service.adapters.openai_form import Usage, post, usage
+from service.endpoints import Operation
 from service.errors import RequestError
 from service.schemas import EXAMPLE_TEXT
 
@@ -112,18 +112,13 @@ def _truncation(tokens: int | None) -> Truncation:
 
 
 ENDPOINTS = (
-    Endpoint(
-        method="POST",
-        path="/classify",
-        handler=classify,
-        body=Body.WHOLE,
-        error_form=error_form,
-        operation=Operation(
+    post(
+        "/classify",
+        classify,
+        Operation(
             id="vllm_classify",
             request=VllmRequest,
             response=VllmResponse,
-            errors=("invalid_request", "bad_request", "unknown_model"),
-            error=OpenAIError,
             examples={"Two texts": {"input": [EXAMPLE_TEXT, "The soup was cold."]}},
         ),
     ),

@@ -7,7 +7,6 @@ does, changes the file of pins, and all workers follow it.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from model_store import BundleError, DeviceError, bundle
@@ -114,7 +113,7 @@ class ModelExchange:
 
     def _pin(self, name: str, pin: Pin) -> None:
         if self._file:
-            self._file.update(lambda pins: pins.update({name: pin}))
+            self._file.pin(name, pin)
 
 
 class PinRenewal:
@@ -162,11 +161,7 @@ class PinRenewal:
             self._count(name, "refused")
             logger.error("the model %s stays as it is: %s", name, error)  # noqa: TRY400 - the message is enough
         else:
-            self._file.update(partial(_replace, name, pinned({name: verified})[name]))
-
-
-def _replace(name: str, pin: Pin, pins: dict[str, Pin]) -> None:
-    pins[name] = pin
+            self._file.pin(name, pinned({name: verified})[name])
 
 
 def load_pinned(pins: Pins, loader: ModelLoader, endpoints: Sequence[Endpoint]) -> ServedModels:

@@ -5,7 +5,7 @@ A model may change while the service runs, and a worker that is started later mu
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,12 +67,10 @@ class PinFile:
         """Replace all pins."""
         atomic_write(self._path, _PINS.dump_json(dict(pins)))
 
-    def update(self, change: Callable[[dict[str, Pin]], None]) -> None:
-        """Change some pins; other processes wait meanwhile."""
+    def pin(self, name: str, pin: Pin) -> None:
+        """Replace one pin; other processes wait meanwhile."""
         with self._locked():
-            pins = dict(self.read())
-            change(pins)
-            self.write(pins)
+            self.write({**self.read(), name: pin})
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,14 +1,14 @@
 """The endpoints about the models themselves: which there are, and how they are exchanged."""
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.endpoints import Endpoint, Operation
 from service.models.exchange import ModelExchange
 from service.models.served import ServedModels
+from service.open_inference.routes import json_answer, operation
 from service.open_inference.schemas import RepositoryIndex, RepositoryModel
-from service.schemas import ErrorCode, ModelList, ProtocolError, ServedModel
+from service.schemas import ModelList, ServedModel
 
 REPOSITORY = "/v2/repository"
 MODEL = f"{REPOSITORY}/models/{{name}}"
@@ -20,7 +20,7 @@ async def models(request: Request) -> Response:
     The models that are served, in the form of OpenAI's list. A call chooses one by the member `model`; the first one
     answers calls that name none.
     """
-    return _json(_served(request).list())
+    return json_answer(_served(request).list())
 
 
 async def model(request: Request) -> Response:
@@ -28,7 +28,7 @@ async def model(request: Request) -> Response:
 
     One of them.
     """
-    return _json(_served(request).get(request.path_params["name"]).entry())
+    return json_answer(_served(request).get(request.path_params["name"]).entry())
 
 
 async def index(request: Request) -> Response:
@@ -36,7 +36,7 @@ async def index(request: Request) -> Response:
 
     The models that this server was given, loaded or not.
     """
-    return _json(_served(request).index())
+    return json_answer(_served(request).index())
 
 
 async def load(request: Request) -> Response:
@@ -48,7 +48,7 @@ async def load(request: Request) -> Response:
     """
     name = request.path_params["name"]
     await _exchange(request).load(name)
-    return _json(_served(request).state(name))
+    return json_answer(_served(request).state(name))
 
 
 async def unload(request: Request) -> Response:
@@ -58,11 +58,7 @@ async def unload(request: Request) -> Response:
     """
     name = request.path_params["name"]
     await _exchange(request).unload(name)
-    return _json(_served(request).state(name))
-
-
-def _operation(identifier: str, response: type[BaseModel], *errors: ErrorCode) -> Operation:
-    return Operation(id=f"protocol_repository_{identifier}", response=response, errors=errors, error=ProtocolError)
+    return json_answer(_served(request).state(name))
 
 
 ENDPOINTS = (
@@ -77,7 +73,7 @@ ENDPOINTS = (
         method="POST",
         path=f"{REPOSITORY}/index",
         handler=index,
-        operation=_operation("index", RepositoryIndex),
+        operation=operation("repository_index", RepositoryIndex),
     ),
 )
 """What is there in any case."""
@@ -87,13 +83,13 @@ EXCHANGE = (
         method="POST",
         path=f"{MODEL}/load",
         handler=load,
-        operation=_operation("load", RepositoryModel, "unknown_model", "bad_model"),
+        operation=operation("repository_load", RepositoryModel, "unknown_model", "bad_model"),
     ),
     Endpoint(
         method="POST",
         path=f"{MODEL}/unload",
         handler=unload,
-        operation=_operation("unload", RepositoryModel, "unknown_model"),
+        operation=operation("repository_unload", RepositoryModel, "unknown_model"),
     ),
 )
 """What is there only where API keys protect it."""
@@ -107,7 +103,3 @@ def _served(request: Request) -> ServedModels:
 def _exchange(request: Request) -> ModelExchange:
     exchange: ModelExchange = request.app.state.served.exchange
     return exchange
-
-
-def _json(answer: BaseModel) -> Response:
-    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")

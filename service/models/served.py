@@ -25,7 +25,6 @@ class ServedModels:
         self._endpoints = endpoints
         self._openapi: dict[str, Any] | None = None
         self._loaded: dict[str, LoadedModel] = {}
-        self._default: LoadedModel | None = None
 
     def get(self, name: str | None = None) -> LoadedModel:
         """A model by its name, or by name:version.
@@ -33,7 +32,7 @@ class ServedModels:
         Raises:
             RequestError: ``unknown_model``; there is none, it has another version, or it is unloaded.
         """
-        loaded = self._default if name is None else self._named(name)
+        loaded = self._loaded.get(self.names[0]) if name is None else self._named(name)
         if loaded is None:
             raise RequestError("unknown_model", self._missing(name), param="model")
         return loaded
@@ -58,9 +57,8 @@ class ServedModels:
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; raises ``RequestError`` if the first model is unloaded."""
         if self._openapi is None:
-            first = self.get()
-            others = [model.card for model in self._in_order() if model is not first]
-            self._openapi = openapi([first.card, *others], self._endpoints)
+            self.get()
+            self._openapi = openapi([model.card for model in self._in_order()], self._endpoints)
         return self._openapi
 
     def list(self) -> ModelList:
@@ -82,7 +80,6 @@ class ServedModels:
 
     def _set(self, loaded: dict[str, LoadedModel]) -> None:
         self._loaded = loaded  # replaced as a whole: threads read it meanwhile
-        self._default = loaded.get(self.names[0])
         self._openapi = None
 
     def _named(self, name: str) -> LoadedModel | None:

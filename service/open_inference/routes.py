@@ -45,7 +45,9 @@ async def server(_: Request) -> Response:
 
     Name and extensions of the server, as KServe's and Triton's clients ask for them.
     """
-    return _json(ServerMetadata(name="sentiment", version="1", extensions=["binary_tensor_data", "model_repository"]))
+    return json_answer(
+        ServerMetadata(name="sentiment", version="1", extensions=["binary_tensor_data", "model_repository"])
+    )
 
 
 async def live(_: Request) -> Response:
@@ -53,7 +55,7 @@ async def live(_: Request) -> Response:
 
     200 as long as the process runs.
     """
-    return _json(ServerLive(live=True))
+    return json_answer(ServerLive(live=True))
 
 
 async def ready(request: Request) -> Response:
@@ -62,7 +64,7 @@ async def ready(request: Request) -> Response:
     200 once the model is loaded, verified and has answered once; 503 when the service stops.
     """
     request.app.state.served.shutdown.check_ready()
-    return _json(ServerReady(ready=True))
+    return json_answer(ServerReady(ready=True))
 
 
 async def model(request: Request) -> Response:
@@ -70,7 +72,7 @@ async def model(request: Request) -> Response:
 
     The input and output tensors.
     """
-    return _json(_model(request).metadata())
+    return json_answer(_model(request).metadata())
 
 
 async def model_ready(request: Request) -> Response:
@@ -79,7 +81,7 @@ async def model_ready(request: Request) -> Response:
     Whether the model is ready.
     """
     _model(request)
-    return _json(ModelReady(name=request.path_params["name"], ready=True))
+    return json_answer(ModelReady(name=request.path_params["name"], ready=True))
 
 
 async def infer(request: Request) -> Response:
@@ -109,19 +111,20 @@ async def infer(request: Request) -> Response:
     return response
 
 
-def _operation(identifier: str, response: type[BaseModel], *errors: ErrorCode, **options: Any) -> Operation:  # noqa: ANN401
+def operation(identifier: str, response: type[BaseModel], *errors: ErrorCode, **options: Any) -> Operation:  # noqa: ANN401
+    """What the OpenAPI document says of a call of the protocol."""
     return Operation(id=f"protocol_{identifier}", response=response, errors=errors, error=ProtocolError, **options)
 
 
 ENDPOINTS = (
-    Endpoint(method="GET", path="/v2", handler=server, operation=_operation("server", ServerMetadata)),
+    Endpoint(method="GET", path="/v2", handler=server, operation=operation("server", ServerMetadata)),
     Endpoint(
         method="GET",
         path="/v2/health/live",
         handler=live,
         needs_key=False,
         logged=False,
-        operation=_operation("live", ServerLive),
+        operation=operation("live", ServerLive),
     ),
     Endpoint(
         method="GET",
@@ -129,7 +132,7 @@ ENDPOINTS = (
         handler=ready,
         needs_key=False,
         logged=False,
-        operation=_operation("ready", ServerReady, "not_ready"),
+        operation=operation("ready", ServerReady, "not_ready"),
     ),
     *(
         endpoint
@@ -140,14 +143,14 @@ ENDPOINTS = (
                 path=path,
                 handler=model,
                 metric=MODEL,
-                operation=_operation(f"model{suffix}", ModelMetadata, "unknown_model"),
+                operation=operation(f"model{suffix}", ModelMetadata, "unknown_model"),
             ),
             Endpoint(
                 method="GET",
                 path=f"{path}/ready",
                 handler=model_ready,
                 metric=MODEL,
-                operation=_operation(f"model_ready{suffix}", ModelReady, "unknown_model"),
+                operation=operation(f"model_ready{suffix}", ModelReady, "unknown_model"),
             ),
             Endpoint(
                 method="POST",
@@ -157,7 +160,7 @@ ENDPOINTS = (
                 # The second is the protocol's binary form: JSON followed by tensors.
                 media_types=("application/json", "application/octet-stream"),
                 metric=f"{MODEL}/infer",
-                operation=_operation(
+                operation=operation(
                     f"infer{suffix}",
                     InferResponse,
                     "bad_request",
@@ -189,5 +192,6 @@ def _model(request: Request) -> OpenInferenceModel:
     return served
 
 
-def _json(answer: BaseModel) -> Response:
+def json_answer(answer: BaseModel) -> Response:
+    """An object of the protocol as a response, without what it lacks."""
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
