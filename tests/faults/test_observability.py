@@ -33,18 +33,27 @@ def metric(client, name):
     return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
 
-def logged(server):
-    return [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+def logged(server, request_id):
+    """The access log's line for a request; it is written after the answer, so a client can be here first."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        text = server.log.read_text()
+        whole = text[: text.rfind("\n") + 1]
+        for line in (json.loads(line) for line in whole.splitlines() if line.startswith("{")):
+            if line["request_id"] == request_id:
+                return line
+        time.sleep(0.05)
+    raise AssertionError(f"no line for {request_id} in {server.log.read_text()}")
 
 
 def test_each_request_is_a_line_of_json_with_the_name_of_its_key(server, client):
     client.post("/v1/predict", json={"texts": ["fine"]}, headers={"x-request-id": "named"})
     client.post("/v1/predict", headers={"x-request-id": "second", "x-api-key": "another-key-of-16-letters"})
     client.post("/v1/predict", headers={"x-request-id": "none", "x-api-key": "not a key at all, though long"})
-    by_id = {line["request_id"]: line for line in logged(server)}
-    assert (by_id["named"]["key"], by_id["named"]["client"], by_id["named"]["texts"]) == ("shop", "127.0.0.1", 1)
-    assert by_id["second"]["key"] == "#2"
-    assert (by_id["none"]["key"], by_id["none"]["status"]) == (None, 401)
+    named, second, none = (logged(server, request_id) for request_id in ("named", "second", "none"))
+    assert (named["key"], named["client"], named["texts"]) == ("shop", "127.0.0.1", 1)
+    assert second["key"] == "#2"
+    assert (none["key"], none["status"]) == (None, 401)
     log = server.log.read_text()
     assert KEY not in log
     assert "another-key-of-16-letters" not in log
@@ -58,7 +67,7 @@ def test_malformed_http_is_a_line_of_json_too(server):
     assert b"cache-control: no-store" in head
     assert b"x-content-type-options: nosniff" in head
     request_id = json.loads(body)["error"]["request_id"]
-    (line,) = [line for line in logged(server) if line["request_id"] == request_id]
+    line = logged(server, request_id)
     assert (line["status"], line["error"]) == (400, "bad_request")
 
 
