@@ -14,9 +14,11 @@ from rich.text import Text
 from model_store import bundle as bundles
 from model_store import manifest_file
 from model_store.card import model_card, summary
+from model_store.drift import TooFewTextsError
 from model_store.errors import BundleError, ModelError, TextError
 from model_store.model import SentimentModel
 from model_store.plain_console import plain_console
+from model_store.reference_command import reference
 from model_store.registry_commands import COMMANDS
 from model_store.results import Prediction
 from model_store.score_command import score
@@ -142,6 +144,7 @@ def predict(*, bundle: str, texts: tuple[str, ...], explain: bool, as_json: bool
 
 
 commands.add_command(score)
+commands.add_command(reference)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (BundleError, ModelError, ScoreError, TagError, TextError) as error:
+    except (BundleError, ModelError, ScoreError, TagError, TextError, TooFewTextsError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return exit_code if isinstance(exit_code, int) else 0  # a command that was stopped gives its own

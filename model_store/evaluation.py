@@ -90,6 +90,31 @@ class KnownFailure(StrictModel):
     score: float = Field(ge=0, le=1)
 
 
+class Histogram(StrictModel):
+    """Texts by a number: ``counts[i]`` of them are above ``edges[i - 1]`` and up to ``edges[i]``."""
+
+    edges: list[float]
+    counts: list[int] = Field(description="One more than edges: the last one counts what is above all of them.")
+
+    @model_validator(mode="after")
+    def _counts_and_edges_fit(self) -> "Histogram":
+        if len(self.counts) != len(self.edges) + 1 or self.edges != sorted(self.edges):
+            message = f"{len(self.edges)} edges in order need {len(self.edges) + 1} counts, not {len(self.counts)}"
+            raise ValueError(message)
+        return self
+
+
+class Reference(StrictModel):
+    """What the model makes of the texts it was validated on, to tell whether later ones are of another kind."""
+
+    data: str
+    rows: int = Field(ge=1)
+    label: dict[str, int] = Field(description="Texts by the label given, or the labels joined by plus signs.")
+    score: Histogram = Field(description="Texts by the highest score.")
+    tokens: Histogram = Field(description="Texts by the number of their tokens.")
+    unknown_share: Histogram = Field(description="Texts by the share of tokens that the vocabulary lacks.")
+
+
 class Evaluation(StrictModel):
     """All measurements of a bundle. Measuring changes this, but not the bundle's identity."""
 
@@ -101,3 +126,4 @@ class Evaluation(StrictModel):
     behavior: list[Behavior] = Field(default_factory=list)
     comparison: list[Comparison] = Field(default_factory=list)
     known_failures: list[KnownFailure] = Field(default_factory=list)
+    reference: Reference | None = None

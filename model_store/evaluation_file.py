@@ -20,10 +20,11 @@ SEAL = "sha256"
 
 def pack(evaluation: Evaluation, *, manifest_sha256: str, card_sha256: str) -> bytes:
     """The bytes of evaluation.json."""
+    unset = {"reference"} if evaluation.reference is None else None  # so that 2.x reads a bundle without one
     content = {
         "manifest_sha256": manifest_sha256,
         "card_sha256": card_sha256,
-        "evaluation": evaluation.model_dump(mode="json"),
+        "evaluation": evaluation.model_dump(mode="json", exclude=unset),
     }
     return (json.dumps({**content, SEAL: _hash(content)}, indent=2, ensure_ascii=False) + "\n").encode()
 

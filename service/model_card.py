@@ -4,7 +4,9 @@ from model_store import Manifest, SentimentModel, __version__
 from service.schemas import LimitsInForce, ModelCard
 from service.settings import Settings
 
-EVALUATION = ("metrics", "risk_coverage", "length_groups", "behaviour", "comparison", "known_failures")
+EVALUATION = (
+    "metrics", "risk_coverage", "length_groups", "behaviour", "comparison", "known_failures", "reference",
+)  # fmt: skip
 """Fields about the quality of the model: most of the card's bytes, and not needed to use the model."""
 
 

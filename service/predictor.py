@@ -69,14 +69,14 @@ class Predictor:
         model: what answers.
         settings: with the limits.
         name: by which the model is served; that of its manifest by default.
-        shadow: is offered the answers to whole texts.
+        observers: are offered the answers to whole texts.
     """
 
     def __init__(
-        self, model: SentimentModel, settings: Settings, *, name: str | None = None, shadow: Observer | None = None
+        self, model: SentimentModel, settings: Settings, *, name: str | None = None, observers: Sequence[Observer] = ()
     ) -> None:
         self._model = model
-        self._shadow = shadow
+        self._observers = observers
         self._settings = settings
         self._languages = language_detector(settings)
         manifest = model.manifest
@@ -252,12 +252,12 @@ class Predictor:
         """Reserve memory, and run the model on whole texts."""
         current_request().reserve(self._bytes_of(texts, explain=explain, layers=layers))
         predictions = self._compute(texts, explain=explain, layers=layers)
-        if self._shadow:
-            self._shadow.offer(predictions)
+        for observer in self._observers:
+            observer.offer(predictions)
         return predictions
 
     def _run_parts(self, sentences: Sequence[TokenizedText]) -> list[Prediction]:
-        """The same for sentences, which no shadow reads."""
+        """The same for sentences, which no observer is offered."""
         current_request().reserve(self._bytes_of(sentences, explain=False, layers=()))
         return self._compute(sentences)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from model_store.evaluation import Behavior, Comparison, KnownFailure, LengthGroup, Measurement, RiskCoverage
+from model_store.evaluation import Behavior, Comparison, KnownFailure, LengthGroup, Measurement, Reference, RiskCoverage
 from model_store.manifest import (
     Architecture,
     Arithmetic,
@@ -543,6 +543,9 @@ class ModelCard(_Response):
         default=[], description="Other methods' figures on the same texts. Only with `evaluation=true`."
     )
     known_failures: list[KnownFailure] = Field(default=[], description="Only with `evaluation=true`.")
+    reference: Reference | None = Field(
+        default=None, description="What drift is measured against; null if there is none. Only with `evaluation=true`."
+    )
 
 
 class ErrorDetail(_Response):

@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     shadow_share: float = Field(
         default=1.0, gt=0, le=1, description="The share of the texts that the shadow reads, drawn at random."
     )
+    drift_window: int = Field(
+        default=1000,
+        ge=0,
+        description="The number of texts that each worker compares with the texts the bundle was validated on; the "
+        "metrics show how far the last ones are from them. 0 for none. Needs a bundle with a reference.",
+    )
     feedback: Path | None = Field(
         default=None,
         description="A SQLite file for what clients send to /v1/feedback, which is there only if this is set.",

@@ -10,8 +10,9 @@ from service.adapters.adapted_model import AdaptedModel
 from service.model_card import model_card, model_summary
 from service.models.shadow import Shadow
 from service.monitoring import metrics
+from service.monitoring.drift import DriftWindow
 from service.open_inference.model import OpenInferenceModel
-from service.predictor import Predictor
+from service.predictor import Observer, Predictor
 from service.schemas import EXAMPLE_TEXT, ModelCard, ServedModel
 from service.settings import Settings
 
@@ -91,10 +92,17 @@ class ModelLoader:
     def serve(self, name: str, model: SentimentModel) -> LoadedModel:
         """Everything that is made from a model."""
         card = model_card(name, model, self._settings)
-        shadow = self._shadow if name == self._first else None
-        predictor = Predictor(model, self._settings, name=name, shadow=shadow)
+        predictor = Predictor(model, self._settings, name=name, observers=self._observers(name, model))
         served = OpenInferenceModel(predictor, card, max_numbers=self._settings.max_request_numbers)
         return LoadedModel(name, predictor, served, AdaptedModel(predictor, card, self._settings), card)
+
+    def _observers(self, name: str, model: SentimentModel) -> list[Observer]:
+        """What looks at the answers of a model."""
+        observers: list[Observer] = [self._shadow] if self._shadow and name == self._first else []
+        metrics.watching(name)
+        if model.evaluation.reference and self._settings.drift_window:
+            observers.append(DriftWindow(model.evaluation.reference, model=name, size=self._settings.drift_window))
+        return observers
 
     def _load_shadow(self) -> Shadow | None:
         if self._settings.shadow is None or self._first is None:

@@ -25,6 +25,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue
 
 from model_store import Prediction
+from model_store.drift import Quantity
 from service.monitoring.processes import WorkerProcesses
 from service.schemas import ErrorCode, LineErrorCode, ModelCard
 
@@ -97,6 +98,18 @@ MODEL = Gauge(
     ["name", "version", "sha256"],
     multiprocess_mode="livemax",
 )
+DRIFT_INDEX = Gauge(
+    "sentiment_drift_stability_index",
+    "Population stability index of the last texts against the bundle's reference; NaN until there are enough.",
+    ["model", "quantity"],
+    multiprocess_mode="livemostrecent",
+)
+DRIFT_DIVERGENCE = Gauge(
+    "sentiment_drift_divergence",
+    "Jensen-Shannon divergence of the same in bits, 0 to 1.",
+    ["model", "quantity"],
+    multiprocess_mode="livemostrecent",
+)
 EXCHANGES = Counter("sentiment_model_exchanges", EXCHANGES_HELP, ["model", "outcome"])
 PROCESSES = WorkerProcesses()
 REGISTRY.register(PROCESSES)
@@ -160,6 +173,18 @@ def serving(card: ModelCard, *, before: ModelCard | None) -> None:
 def not_serving(card: ModelCard) -> None:
     """Say that a model is not served any more."""
     MODEL.labels(card.name, card.version, card.sha256).set(0)
+
+
+def watching(model: str) -> None:
+    """Let a model's drift be unknown until enough texts were answered."""
+    for quantity in get_args(Quantity):
+        drifted(model, quantity, float("nan"), float("nan"))
+
+
+def drifted(model: str, quantity: Quantity, stability_index: float, divergence: float) -> None:
+    """Show how far the last texts are from the model's reference."""
+    DRIFT_INDEX.labels(model, quantity).set(stability_index)
+    DRIFT_DIVERGENCE.labels(model, quantity).set(divergence)
 
 
 def exchanged(model: str, outcome: Exchange) -> None:

@@ -55,7 +55,7 @@ def promtool(*arguments):
 def test_prometheus_takes_the_configuration_with_its_rules():
     status, output = promtool("check", "config", "deploy/prometheus.yml")
     assert status == 0, output
-    assert "16 rules found" in output
+    assert "17 rules found" in output
 
 
 def test_alerts_fire_when_they_should_and_not_otherwise():
@@ -67,7 +67,7 @@ def test_every_alert_has_a_test():
     rules = (DEPLOY / "prometheus-rules.yml").read_text()
     tests = (ROOT / "tests" / "build" / "prometheus-rules-test.yml").read_text()
     alerts = re.findall(r"alert: (\w+)", rules)
-    assert len(alerts) == 11
+    assert len(alerts) == 12
     assert [alert for alert in alerts if f"alertname: {alert}\n" not in tests] == []
 
 

@@ -61,7 +61,7 @@ def test_the_page_is_ours_and_starts_with_the_example(client):
     assert "bentoml" not in page.text.lower()
 
 
-EVALUATION = {"metrics", "risk_coverage", "length_groups", "behaviour", "comparison", "known_failures"}
+EVALUATION = {"metrics", "risk_coverage", "length_groups", "behaviour", "comparison", "known_failures", "reference"}
 
 
 def test_the_model_card_is_manifest_and_evaluation_with_the_limits_in_force(client, model, tiny_bundle):
@@ -69,6 +69,7 @@ def test_the_model_card_is_manifest_and_evaluation_with_the_limits_in_force(clie
     manifest = Manifest.model_validate_json((tiny_bundle / "manifest.json").read_text())
     expected = manifest.model_dump(mode="json", exclude={"format_version", "files", "libraries", "limits"})
     evaluation = json.loads((tiny_bundle / "evaluation.json").read_text())["evaluation"]
+    expected |= {"reference": None}  # written only where there is one
     expected |= {"behaviour" if name == "behavior" else name: value for name, value in evaluation.items()}
     limits = card.pop("limits")
     assert card.pop("sha256") == model.sha256

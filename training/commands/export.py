@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from model_store import BundleError, Evaluation
+from model_store import BundleError, Evaluation, SentimentModel
 from model_store import bundle as bundles
+from model_store.drift import FEWEST_TEXTS, measure_reference
 from model_store.manifest import Machine, Manifest, Training, TrainingFile
 from model_store.plain_console import plain_console
+from model_store.progress import track
 from training.commands.card import CardOptions, write_card
 from training.commands.export_options import ExportOptions, check
 from training.commands.parser import UsageError
@@ -90,9 +92,19 @@ def export(options: ExportOptions, *, command: str) -> None:
     for file in [*validated, *tested]:
         evaluation = attach_measurements(evaluation, manifest, file, command=command)
     bundles.write(options.to, manifest, files, evaluation=evaluation, overwrite=options.overwrite)
+    if len(texts) >= FEWEST_TEXTS:
+        _attach_reference(options.to, texts, data=" + ".join(name for name, _ in validation))
     _report(options.to, manifest, evaluation, proof=proof, pruned=pruned)
     if options.reports:
         write_card(CardOptions(str(options.to), reports=options.reports), command=command)
+
+
+def _attach_reference(folder: Path, examples: Sequence[Example], *, data: str) -> None:
+    """Let the bundle say what it makes of its validation texts, so that a service sees when others differ."""
+    content = bundles.read(folder)
+    texts = track([example.text for example in examples], f"Measuring what drift is seen against on {data}")
+    reference = measure_reference(SentimentModel(content), texts, data=data)
+    bundles.rewrite(content, evaluation=content.evaluation.replace(reference=reference))
 
 
 def _proven(task: SentimentTask, options: ExportOptions, texts: Sequence[Example]) -> tuple[bytes, str]:

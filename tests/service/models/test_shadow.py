@@ -64,7 +64,7 @@ def test_its_differences_are_those_of_a_comparison_of_the_same_texts(tiny_bundle
     differing = sum(expected.values())
     assert 0 < differing < len(TEXTS)
     shadow = Shadow(second, share=1.0)
-    predictor = Predictor(first, Settings(), shadow=shadow)
+    predictor = Predictor(first, Settings(), observers=[shadow])
     predictor.predict(PredictRequest(texts=TEXTS[:6], sentences=True))
     predictor.represent(RepresentRequest(texts=TEXTS[6:9]))
     predictor.predict_all(TEXTS[9:])
@@ -101,5 +101,5 @@ def test_a_share_is_drawn(tiny_bundle, counted):
 def test_it_reads_beside_the_first_model_alone(bundle, other):
     loader = ModelLoader(Settings(shadow=str(other)), first="a")
     model = SentimentModel.load(bundle)
-    assert loader.serve("a", model).predictor._shadow is not None
-    assert loader.serve("b", model).predictor._shadow is None
+    assert [type(observer) for observer in loader.serve("a", model).predictor._observers] == [Shadow]
+    assert not loader.serve("b", model).predictor._observers

@@ -11,6 +11,7 @@ import torch
 
 from model_store import SentimentModel
 from model_store import bundle as bundles
+from model_store.drift import measure_reference
 from model_store.hashing import file_sha256
 from model_store.manifest import Training
 from tests.support.checkpoints import READING, write_checkpoint
@@ -80,6 +81,16 @@ def test_it_calibrates_on_the_texts_of_several_files_of_different_formats(checkp
     assert measured == {calibration.data: 60, "trees/dev.txt": 40, "named/dev.jsonl": 20}
     assert calibration.rows == 60
     assert {one.data for one in model.evaluation.metrics} == {"trees/dev.txt", "named/dev.jsonl"}
+
+
+def test_the_bundle_carries_what_it_makes_of_its_validation_texts(checkpoint, rows, tmp_path):
+    assert exported(checkpoint, tmp_path / "few").evaluation.reference is None  # 60 texts tell too little
+    files = f"[{SAMPLE / 'train.csv'}, {SAMPLE / 'validation.csv'}]"
+    model = exported(checkpoint, tmp_path / "many", "--validation", files)
+    with (SAMPLE / "train.csv").open(encoding="utf-8") as stream:
+        texts = [row["text"] for row in [*csv.DictReader(stream), *rows]]
+    expected = measure_reference(model, texts, data="sample/train.csv + sample/validation.csv")
+    assert model.evaluation.reference == expected
 
 
 def test_an_invisible_text_is_left_out_of_calibration_and_metrics(checkpoint, rows, tmp_path):
