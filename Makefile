@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 
 VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' model_store/version.py)
 
-.PHONY: help serve test test-fast test-bento coverage check docs lock lock-arm sbom audit release-check container \
+.PHONY: help serve test test-fast test-bento coverage clients check docs lock lock-arm sbom audit release-check container \
   training-container manifests pretrained train-sample pipeline clean
 
 help: ## Show what can be made
@@ -34,6 +34,8 @@ test-bento: $(VENV)/.everything ## Build the bento and run the HTTP tests agains
 	rm -rf build/bentoml && mkdir -p build/bentoml
 	PATH="$(CURDIR)/$(BIN):$$PATH" BENTOML_DO_NOT_TRACK=true BENTOML_HOME=$(CURDIR)/build/bentoml $(BIN)/bentoml build .
 	BENTO_HOME=$(CURDIR)/build/bentoml $(BIN)/python -m pytest tests/http --ignore tests/http/test_schemathesis.py
+
+clients: build/clients/.ready ## Install other people's clients beside the project, so that their tests are not skipped
 
 check: $(VENV)/.everything ## Lint, format, types and the import rules between the rooms
 	$(BIN)/ruff check .
@@ -127,6 +129,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+build/clients/.ready: tests/clients/requirements.txt
+	$(PYTHON) -m venv build/clients
+	build/clients/bin/python -m pip install --disable-pip-version-check -q -r $<
 	touch $@
 
 $(VENV)/.everything: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -1,10 +1,6 @@
 """The interpreter that has the clients: the project's own, or one that has those which would clash with it.
 
-``CLIENTS_PYTHON`` names the other one:
-
-    python -m venv clients && clients/bin/pip install kserve openapi-python-client langchain-openai \\
-        llama-index-embeddings-text-embeddings-inference
-    CLIENTS_PYTHON=clients/bin/python python -m pytest tests/clients
+``make clients`` installs the other one; ``CLIENTS_PYTHON`` names one of your own.
 """
 
 import os
@@ -14,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-PYTHON = os.environ.get("CLIENTS_PYTHON", sys.executable)
+from tests.support.paths import ROOT
+
+INSTALLED = ROOT / "build" / "clients" / "bin" / "python"
+PYTHON = os.environ.get("CLIENTS_PYTHON") or (str(INSTALLED) if INSTALLED.exists() else sys.executable)
 
 
 def python(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -29,4 +28,4 @@ def skip_without(package: str) -> None:
     """Skip the test if that interpreter lacks a package."""
     # Found, not imported, which takes some of them seconds.
     if python("-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{package}') is None)").returncode:
-        pytest.skip(f"{PYTHON} does not have {package}; set CLIENTS_PYTHON to one that does")
+        pytest.skip(f"{PYTHON} does not have {package}; `make clients` installs it")

@@ -20,9 +20,17 @@ SHOWN = {
     "LlamaIndex": "vectors[0]",
     "Triton": "labels.tolist()[0].decode()",
     "KServe": "answer.outputs[0].data[0]",
+    "infinity": "[[one.label, one.score] for one in answer.data[0]]",
     "Any HTTP client, as for vLLM": "answer['data'][0]['probs']",
 }
 """What each example ends with, as an expression that gives JSON."""
+
+
+@pytest.fixture
+def infinity_server(tiny_bundle, start_server):
+    """infinity's and vLLM's API are at the same path, so one server has one of them."""
+    with start_server(model=tiny_bundle, threads=1, adapters="infinity") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +48,7 @@ def answers(tiny_bundle):
         "LlamaIndex": pytest.approx(unit, abs=1e-6),
         "Triton": prediction.label,
         "KServe": prediction.label,
+        "infinity": [[label, pytest.approx(score, abs=1e-6)] for label, score in scores],
         "Any HTTP client, as for vLLM": pytest.approx(list(prediction.scores.values()), abs=1e-6),
     }
 
@@ -52,7 +61,8 @@ def test_the_page_has_these_examples_and_no_others():
 def test_an_example_gives_the_models_answer(request, answers, name):
     code = EXAMPLES[name]
     skip_without(re.findall(r"^(?:from|import) (\S+)", code, flags=re.MULTILINE)[-1])
-    server = request.getfixturevalue("server")  # only now, as it takes seconds to start
+    other = "infinity_server" if name == "infinity" else "server"
+    server = request.getfixturevalue(other)  # only now, as it takes seconds to start
     code = code.replace("127.0.0.1:3000", server.url.removeprefix("http://")).replace("sentiment-bilstm", "tiny")
     done = python("-c", f"{code}\nimport json\nprint(json.dumps({SHOWN[name]}))")
     assert done.returncode == 0, done.stderr
