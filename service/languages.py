@@ -37,7 +37,6 @@ class LanguageDetector:
         detector = _imported()
         if unknown := [code for code in languages if code not in detector.LANGUAGES]:
             message = (
-                "The service cannot start with these settings.\n"
                 f"{PREFIX}LANGUAGES={','.join(languages)}: {unknown[0]} is not one of {', '.join(detector.LANGUAGES)}"
             )
             raise SettingsError(message)
@@ -71,7 +70,6 @@ def _imported() -> ModuleType:
         import eldc  # noqa: PLC0415 - optional
     except ImportError:
         message = (
-            "The service cannot start with these settings.\n"
             f"{PREFIX}UNSUPPORTED_LANGUAGE needs the package eldc; install the extra language: "
             "pip install 'sentiment-encoder[language]'"
         )

@@ -57,7 +57,14 @@ AdapterName = Literal["tei", "huggingface", "vllm", "infinity", "openai"]
 
 
 class SettingsError(ValueError):
-    """An invalid setting; the message names the variable, its value and what was expected."""
+    """Invalid settings; the message names each variable, its value and what was expected.
+
+    Args:
+        problems: one a line.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(("The service cannot start with these settings.", *problems)))
 
 
 class Settings(BaseSettings):
@@ -328,12 +335,12 @@ def read_settings() -> Settings:
         SettingsError: a value is invalid, two contradict each other, or a name is unknown; every invalid one is named.
     """
     if problems := [_unknown(name) for name in sorted(os.environ) if _is_misspelt(name)]:
-        raise SettingsError("The service cannot start with these settings.\n" + "\n".join(problems))
+        raise SettingsError(*problems)
     try:
         return Settings()
     except ValidationError as error:
         problems = [_problem(problem["loc"], problem["input"], problem["msg"]) for problem in error.errors()]
-        raise SettingsError("The service cannot start with these settings.\n" + "\n".join(problems)) from None
+        raise SettingsError(*problems) from None
 
 
 def _is_misspelt(variable: str) -> bool:

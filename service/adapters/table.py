@@ -27,7 +27,6 @@ def adapter_endpoints(names: Sequence[AdapterName]) -> tuple[Endpoint, ...]:
             other, first = found.setdefault((endpoint.method, endpoint.path), (name, endpoint))
             if first is not endpoint:
                 message = (
-                    "The service cannot start with these settings.\n"
                     f"{PREFIX}ADAPTERS={','.join(names)}: {other} and {name} answer differently at "
                     f"{endpoint.method} {endpoint.path}; leave one of them out"
                 )

@@ -53,8 +53,7 @@ class FeedbackDesk:
         try:
             self.store = FeedbackStore(settings.feedback, max_bytes=settings.feedback_max_bytes)
         except OSError as error:
-            message = f"The service cannot start with these settings.\n{PREFIX}FEEDBACK={settings.feedback}: {error}"
-            raise SettingsError(message) from None
+            raise SettingsError(f"{PREFIX}FEEDBACK={settings.feedback}: {error}") from None
 
     @classmethod
     def of(cls, settings: Settings) -> "FeedbackDesk | None":

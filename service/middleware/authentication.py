@@ -1,6 +1,6 @@
 """API keys, and cross-origin requests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.endpoints import Body, endpoint_of
 from service.errors import RequestError
+from service.middleware.concurrency import Kind
 from service.middleware.keys import ApiKey, KeyRing
 from service.monitoring.access_log import current_record
 
@@ -19,11 +20,13 @@ class ApiKeyMiddleware:
     Args:
         app: the application.
         keys: the valid ones.
+        places: how many requests and streams there may be at the same time.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, *, keys: KeyRing, places: Mapping[Kind, int]) -> None:
         self._app = app
         self._keys = keys
+        self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
@@ -40,8 +43,10 @@ class ApiKeyMiddleware:
         if endpoint_of(scope).body is Body.NONE:  # costs next to nothing
             await self._app(scope, receive, send)
             return
+        kind: Kind = "streams" if endpoint_of(scope).body is Body.STREAM else "requests"
         try:
             key.check()
+            give_back = key.take_place(kind, of=self._places[kind])
         except RequestError as error:
             await error.response()(scope, receive, send)
             return
@@ -50,11 +55,16 @@ class ApiKeyMiddleware:
 
         async def charge_and_send(message: Message) -> None:
             nonlocal texts, tokens
+            if kind == "requests":  # the answer is ready, however slowly it is read
+                give_back()
             key.charge(texts=record.texts - texts, tokens=record.tokens - tokens)
             texts, tokens = record.texts, record.tokens
             await send(message)
 
-        await self._app(scope, receive, charge_and_send)
+        try:
+            await self._app(scope, receive, charge_and_send)
+        finally:
+            give_back()
 
 
 def _key(headers: Headers) -> str:

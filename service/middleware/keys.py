@@ -4,7 +4,7 @@ import hmac
 import logging
 import time
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.errors import RequestError
+from service.middleware.concurrency import Kind
 from service.monitoring import metrics
 from service.settings import MIN_KEY_CHARACTERS, NAME, PREFIX, Settings, SettingsError, named_keys
 
@@ -26,7 +27,7 @@ PerMinute = Annotated[int | None, Field(default=None, ge=1)]
 
 
 class KeyEntry(BaseModel):
-    """One table of the file: a key, or its SHA-256, and what it may use in a minute."""
+    """One table of the file: a key, or its SHA-256, what it may use in a minute, and its share of the service."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -35,6 +36,7 @@ class KeyEntry(BaseModel):
     requests_per_minute: PerMinute
     texts_per_minute: PerMinute
     tokens_per_minute: PerMinute
+    share: float = Field(default=1.0, gt=0, le=1)
 
     @model_validator(mode="after")
     def _has_one_of_both(self) -> "KeyEntry":
@@ -62,12 +64,17 @@ class ApiKey:
         name: for the log and the metrics; never the key itself.
         digest: SHA-256 of the key.
         limits: for each unit how much in a minute; a unit that is absent has no limit.
+        share: of the service's places for requests and streams, how much it may hold at the same time.
     """
 
-    def __init__(self, name: str, digest: bytes, limits: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, name: str, digest: bytes, limits: Mapping[str, int] | None = None, *, share: float = 1.0
+    ) -> None:
         self.name = name
         self.digest = digest
         self.limits = dict(limits or {})
+        self.share = share
+        self._held: dict[Kind, int] = {"requests": 0, "streams": 0}
         self._left: dict[str, float] = dict(self.limits)
         self._filled = time.monotonic()
 
@@ -90,9 +97,30 @@ class ApiKey:
                 self._left[unit] -= count
             metrics.key_used(self.name, unit, count)
 
+    def take_place(self, kind: Kind, *, of: int) -> Callable[[], None]:
+        """Take one of so many places, and return the function that gives it back; calling that twice has no effect.
+
+        Raises:
+            RequestError: the key holds its share of them.
+        """
+        most = max(1, int(self.share * of))
+        if self._held[kind] >= most:
+            metrics.KEY_REFUSALS.labels(self.name, f"{kind} under way").inc()
+            message = f"The key {self.name} has {most:,} {kind} under way, its share; send this request again later."
+            raise RequestError("quota_exceeded", message, retry_after=1)
+        self._held[kind] += 1
+        taken = [kind]
+
+        def give_back() -> None:
+            if taken:
+                self._held[taken.pop()] -= 1
+
+        return give_back
+
     def is_same_as(self, other: "ApiKey") -> bool:
         """Whether both are one key with the same limits."""
-        return (self.name, self.digest, self.limits) == (other.name, other.digest, other.limits)
+        one, two = ((key.name, key.digest, key.limits, key.share) for key in (self, other))
+        return one == two
 
     def _refill(self) -> None:
         now = time.monotonic()
@@ -117,13 +145,10 @@ class KeyRing:
         self._looked = time.monotonic()
         self._state: tuple[int, int] | None = None
         self._keys: Sequence[ApiKey] = self._fixed
-        if self._file is not None:
-            try:
-                self._state = _state(self._file)
-                self._use(read_keys(self._file))
-            except (OSError, ValueError) as error:
-                message = f"The service cannot start with these settings.\n{PREFIX}KEYS_FILE={self._file}: {error}"
-                raise SettingsError(message) from None
+        try:
+            self._read_again()
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{PREFIX}KEYS_FILE={self._file}: {error}") from None
 
     def find(self, key: str) -> ApiKey | None:
         """The entry of a key; None if it is not valid."""
@@ -135,22 +160,23 @@ class KeyRing:
 
     def _follow_file(self) -> None:
         now = time.monotonic()
-        if self._file is None or now - self._looked < LOOK_SECONDS:
+        if now - self._looked < LOOK_SECONDS:
             return
         self._looked = now
         try:
-            if (state := _state(self._file)) != self._state:
-                self._state = state
-                self._use(read_keys(self._file))
-                logger.info("%s: %d keys", self._file, len(self._keys))
+            self._read_again()
         except (OSError, ValueError) as error:
             logger.error("%s: %s; the keys from before stay valid", self._file, error)  # noqa: TRY400 - one line
 
-    def _use(self, entries: Iterable[ApiKey]) -> None:
-        """Use these keys of the file; one that has not changed keeps what is left of its limits."""
+    def _read_again(self) -> None:
+        """Use the keys of the file if it has changed; one that is the same keeps what is left of its limits."""
+        if self._file is None or (state := _state(self._file)) == self._state:
+            return
+        self._state = state
         before = self._keys
-        kept = [next((old for old in before if old.is_same_as(entry)), entry) for entry in entries]
+        kept = [next((old for old in before if old.is_same_as(entry)), entry) for entry in read_keys(self._file)]
         self._keys = [*self._fixed, *kept]
+        logger.info("%s: %d keys", self._file, len(self._keys))
 
 
 def read_keys(file: Path) -> list[ApiKey]:
@@ -171,6 +197,7 @@ def read_keys(file: Path) -> list[ApiKey]:
             name,
             bytes.fromhex(entry.sha256) if entry.sha256 else sha256((entry.key or "").encode()).digest(),
             {unit: limit for unit in UNITS if (limit := getattr(entry, f"{unit}_per_minute")) is not None},
+            share=entry.share,
         )
         for name, entry in content.keys.items()
     ]

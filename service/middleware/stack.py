@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.endpoints import EndpointTable
 from service.middleware.authentication import ApiKeyMiddleware, cors
-from service.middleware.concurrency import ConcurrencyLimiter
+from service.middleware.concurrency import ConcurrencyLimiter, Kind
 from service.middleware.error_envelope import ErrorEnvelopeMiddleware
 from service.middleware.keys import KeyRing
 from service.middleware.limits import RequestLimitMiddleware
@@ -31,9 +31,10 @@ from service.settings import Settings
 
 def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer | None = None) -> list[Middleware]:
     """The layers from the outside in. With a tracer, the stages of a request become spans."""
+    places: dict[Kind, int] = {"requests": settings.max_in_flight, "streams": settings.max_streams}
     limiter = ConcurrencyLimiter(
-        max_in_flight=settings.max_in_flight,
-        max_streams=settings.max_streams,
+        max_in_flight=places["requests"],
+        max_streams=places["streams"],
         max_bytes=settings.max_bytes_in_flight,
         guard=MemoryGuard.for_process(settings.max_resident_bytes),
     )
@@ -41,7 +42,7 @@ def build_middleware(settings: Settings, table: EndpointTable, *, tracer: Tracer
         Middleware(SecurityHeadersMiddleware),
         Middleware(ErrorEnvelopeMiddleware, table=table, access_log=settings.access_log),
         *([cors(settings.cors_origins)] if settings.cors_origins else []),
-        *([Middleware(ApiKeyMiddleware, keys=KeyRing(settings))] if settings.needs_keys else []),
+        *([Middleware(ApiKeyMiddleware, keys=KeyRing(settings), places=places)] if settings.needs_keys else []),
         Middleware(
             RequestLimitMiddleware,
             limiter=limiter,

@@ -42,6 +42,7 @@ def test_every_setting_can_be_set(monkeypatch):
         "max_streams": 2,
         "stream_idle_seconds": 7.5,
         "max_bytes_in_flight": 8192,
+        "drift_window": 500,
         "max_resident_bytes": 2**30,
         "deadline_seconds": 1.5,
         "drain_seconds": 0.0,

@@ -116,6 +116,7 @@ def test_the_file_is_followed_and_what_is_left_stays(file, clock, caplog):
         ('[keys.a]\nkey = "short-secret"\n', "keys.a.key: String should have at least 16 characters"),
         ("[keys.a]\n", "keys.a: Value error, give either key or sha256"),
         (f'[keys.a]\nkey = "{SHOP}"\ntexts_a_minute = 1\n', "keys.a.texts_a_minute: Extra inputs are not permitted"),
+        (f'[keys.a]\nkey = "{SHOP}"\nshare = 1.5\n', "keys.a.share: Input should be less than or equal to 1"),
         (f'[keys.a]\nkey = "{SHOP}"\ntexts_per_minute = 0\n', "keys.a.texts_per_minute: Input should be greater"),
         (f'[keys."a b"]\nkey = "{SHOP}"\n', "keys.a b"),
         ("keys = 3\n", "keys: Input should be a valid dictionary"),
@@ -135,6 +136,40 @@ def test_a_file_that_is_wrong_is_explained_without_a_key(tmp_path, content, expe
 def test_a_missing_file_stops_the_start(tmp_path):
     with pytest.raises(SettingsError, match="No such file"):
         KeyRing(Settings(keys_file=tmp_path / "none.toml"))
+
+
+def test_a_key_holds_its_share_of_the_places_at_most():
+    key, whole = ApiKey("nightly", b"", share=0.25), ApiKey("shop", b"")
+    taken = [key.take_place("requests", of=8) for _ in range(2)]
+    with pytest.raises(RequestError, match="The key nightly has 2 requests under way, its share") as refused:
+        key.take_place("requests", of=8)
+    assert (refused.value.code, refused.value.headers["retry-after"]) == ("quota_exceeded", "1")
+    key.take_place("streams", of=3)  # at least one
+    with pytest.raises(RequestError, match="1 streams under way"):
+        key.take_place("streams", of=3)
+    for _ in range(2):
+        taken[0]()  # the second call has no effect
+    key.take_place("requests", of=8)
+    with pytest.raises(RequestError):
+        key.take_place("requests", of=8)
+    assert [whole.take_place("requests", of=8) for _ in range(8)]
+
+
+def test_a_stream_gives_its_place_back_at_its_end(tiny_bundle, file):
+    file.write_text(f"{file.read_text()}share = 0.1\n")
+    http = client(tiny_bundle, file)
+    stream = {"headers": {"X-API-Key": NIGHTLY, "content-type": "application/x-ndjson"}}
+    line = b'{"text": "fine"}\n'
+    during = []
+
+    def lines():
+        yield line
+        during.append(http.post("/v1/bulk", content=line, **stream).json()["error"]["code"])
+        during.append([ask(http, key).status_code for key in (NIGHTLY, SHOP)])  # requests have places of their own
+
+    for _ in range(2):
+        assert http.post("/v1/bulk", content=lines(), **stream).status_code == 200
+    assert during == ["quota_exceeded", [200, 200]] * 2
 
 
 def test_a_key_without_limits_is_never_refused():
