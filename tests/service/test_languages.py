@@ -86,6 +86,18 @@ def test_english_reviews_are_supported():
     assert sum(detector.detect(text).language == "en" for text in texts) > 0.9 * len(texts)
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Zwei Currywurst mit Pommes rotweiss", "de"),  # the detector is not sure, but it is near no English
+        ("Currywurst, Pommes rotweiss", "und"),  # the same in a short text
+        ("Hotel Adler, Zimmer mit Balkon, Garage", "und"),  # English is third
+    ],
+)
+def test_what_is_near_no_language_of_the_model_is_told_unless_it_is_short(text, language):
+    assert LanguageDetector(["en"], refuses=False).detect(text).language == language
+
+
 def test_flag_gives_every_result_its_language(model):
     expected = [("en", True), ("de", False), ("und", True)]  # "fine" could be of several languages
     for answer in (
