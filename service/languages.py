@@ -16,7 +16,7 @@ UNDETERMINED = "und"
 
 
 SHORT = 30
-"""Characters below which a language is told only where the detector is sure: with fewer, names are enough to mislead."""
+"""Characters below which a language is told only where the detector is sure: a name or two would mislead it."""
 
 
 class Language(NamedTuple):
