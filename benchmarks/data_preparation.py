@@ -33,17 +33,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the training file")
     parser.add_argument("--tokenizers", nargs="+", choices=TOKENIZERS, default=TOKENIZERS)
+    parser.add_argument("--json", type=Path, help="write the measurements to this file, too")
     parser.add_argument("--prepare", nargs=2, metavar=("FOLDER", "TOKENIZER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.prepare:
         prepare(Path(options.prepare[0]), options.prepare[1])
         return
+    rows = []
     table = Table("tokenizer", "cache", "seconds", "peak MB", "imports MB", "tokens", title=f"{options.rows:,} rows")
     with tempfile.TemporaryDirectory(prefix="benchmark-data-") as folder:
         write_reviews(Path(folder) / "train.csv", options.rows)
         write_reviews(Path(folder) / "validation.csv", 1000)
         for tokenizer, cache in itertools.product(options.tokenizers, ("empty", "full")):
             measured = measure_in_subprocess(folder, tokenizer)
+            rows.append({"tokenizer": tokenizer, "cache": cache, **measured})
             table.add_row(
                 tokenizer,
                 cache,
@@ -53,6 +56,8 @@ def main() -> None:
                 f"{measured['tokens']:,}",
             )
     Console().print(table)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 def write_reviews(path: Path, rows: int) -> None:
