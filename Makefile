@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 
 VERSION := $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' model_store/version.py)
 
-.PHONY: help serve test test-fast test-bento coverage clients check docs lock lock-arm sbom audit release-check container \
+.PHONY: help serve test test-fast test-bento coverage clients bench check docs lock lock-arm sbom audit release-check container \
   training-container manifests pretrained train-sample pipeline clean
 
 help: ## Show what can be made
@@ -36,6 +36,9 @@ test-bento: $(VENV)/.everything ## Build the bento and run the HTTP tests agains
 	BENTO_HOME=$(CURDIR)/build/bentoml $(BIN)/python -m pytest tests/http --ignore tests/http/test_schemathesis.py
 
 clients: build/clients/.ready ## Install other people's clients beside the project, so that their tests are not skipped
+
+bench: build/bench/.ready ## Measure accuracy, speed and growth beside others, an hour; FLAGS=--quick for a look
+	build/bench/bin/python -m benchmarks $(FLAGS)
 
 check: $(VENV)/.everything ## Lint, format, types and the import rules between the rooms
 	$(BIN)/ruff check .
@@ -129,6 +132,14 @@ $(VENV)/bin/python:
 
 $(VENV)/.serving: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+# The packages of the project by a path, those of others beside them: what is measured never becomes a dependency.
+build/bench/.ready: $(VENV)/.everything
+	$(PYTHON) -m venv build/bench
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > build/bench/project.pth
+	mv build/bench/project.pth $$(build/bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	build/bench/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[benchmarks]'
 	touch $@
 
 build/clients/.ready: tests/clients/requirements.txt

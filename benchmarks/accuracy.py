@@ -1,9 +1,9 @@
-"""Accuracy of a bundle and of VADER, TextBlob, TF-IDF with logistic regression, and fastText, in one run.
+"""Accuracy of a bundle, VADER, TextBlob, TF-IDF with logistic regression, fastText and averaged vectors, in one run.
 
     pip install -e ".[train,benchmarks]" -c constraints.txt
     python -m benchmarks.accuracy DATA [--bundle default] [--to figures.json] [--rows 2000]
 
-DATA is the folder of the sets listed in training/recipes/default/measured_sets.py. The two learners are trained here,
+DATA is the folder of the sets listed in training/recipes/default/measured_sets.py. The learners are trained here,
 once on the treebank's phrases and once on IMDb's reviews. Every system is measured on the same texts with the same
 code, with 95% bootstrap intervals over texts. Prints Markdown tables.
 
@@ -32,19 +32,25 @@ from training.evaluation.metrics import METRICS, Estimate, Outcomes
 from training.recipes.default.measured_sets import THREE, TWO
 
 LIBRARIES = ("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy")
-SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext")
+SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext", "static")
 MAX_ROWS = {"Yelp sentences": 20_000}  # of 126,670: an interval of half a point either way is narrow enough
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One system on one set; ``figures`` lacks the calibration error if the scores are not probabilities."""
+    """One system on one set.
+
+    Attributes:
+        milliseconds: of the processor for a text, training not included; None if all texts were known before.
+        figures: without the calibration error if the scores are not probabilities.
+    """
 
     data: str
     labels: tuple[str, ...]
     rows: int
     system: str
     training_data: str | None
+    milliseconds: float | None
     figures: dict[str, Estimate]
 
 
@@ -53,6 +59,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder of labeled data")
     parser.add_argument("--bundle", default="default", help="a bundle's folder, or default")
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        default=Path("pretrained/all-MiniLM-L6-v2"),
+        help="transformer whose token embeddings static takes; without it, static is left out",
+    )
     parser.add_argument("--to", type=Path, help="also write every figure as JSON to this file")
     parser.add_argument("--rows", type=int, default=0, help="texts of each set, drawn at random; 0 for all")
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="the systems to measure")
@@ -99,6 +111,13 @@ def systems(options: argparse.Namespace) -> Iterator[System]:
                 yield baseline(
                     lambda labels, name=name: training_set(options.data, name, labels), data=words, kinds=kinds
                 )
+        if "static" in options.systems and options.vectors.is_dir():
+            yield baselines.static(
+                lambda labels, name=name: training_set(options.data, name, labels),
+                data=words,
+                kinds=kinds,
+                folder=options.vectors,
+            )
 
 
 def measure(
@@ -117,10 +136,13 @@ def measure(
     """
     labels = labeled.labels
     new = [text for text in dict.fromkeys(labeled.texts) if (labels, text) not in known]
+    milliseconds = None
     if new:
-        new_scores = system.score(new, labels)
-        if new_scores is None:
+        if system.score(new[:1], labels) is None:  # a learner learns at its first use
             return None
+        started = time.process_time()
+        new_scores = np.asarray(system.score(new, labels))
+        milliseconds = 1000 * (time.process_time() - started) / len(new)
         known.update(((labels, text), row) for text, row in zip(new, new_scores, strict=True))
     scores = np.stack([known[labels, text] for text in labeled.texts])
     truth = np.array([labels.index(label) for label in labeled.truth])
@@ -128,7 +150,7 @@ def measure(
     figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
-    return Measured(labeled.name, labels, len(labeled), system.name, system.training_data, figures)
+    return Measured(labeled.name, labels, len(labeled), system.name, system.training_data, milliseconds, figures)
 
 
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
@@ -168,7 +190,7 @@ def _table(shown: Sequence[Measured], name: str) -> Iterator[str]:
 
 
 def _column(result: Measured) -> str:
-    trained_here = result.system in {"TF-IDF + LR", "fastText"}
+    trained_here = result.system in {"TF-IDF + LR", "fastText", baselines.STATIC}
     return f"{result.system} ({result.training_data})" if trained_here else result.system
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 from benchmarks.labeled_sets import LabeledSet
 from model_store import SentimentModel
+from training.data.vectors import token_embeddings
 from training.evaluation.scorer import bundle_scores
 from training.recipes.default.measured_sets import THREE, TWO
 
@@ -25,6 +27,8 @@ Lesson = Callable[[Labels], LabeledSet]
 
 VADER_NEUTRAL = 0.05
 """Compound scores closer to 0 are neutral: the threshold of VADER's README."""
+
+STATIC = "averaged vectors + LR"
 
 _TINY = 1e-9
 _WORD = r"(?u)\b\w[\w']*\b"
@@ -157,6 +161,39 @@ def fasttext(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> Syste
         return score
 
     return System("fastText", data, _by_labels(fitted, kinds), probabilities=True)
+
+
+def static(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], folder: Path) -> System:
+    """Logistic regression on the mean of a transformer's token embeddings, as model2vec has it; nothing is tuned.
+
+    Args:
+        learn_from: as of the others.
+        data: its name.
+        kinds: the sets of labels to learn.
+        folder: of the transformer.
+    """
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    pipeline = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    pipeline.no_truncation()
+    pipeline.no_padding()
+    vectors = token_embeddings(folder).numpy()  # (tokens, width)
+
+    def means(texts: Sequence[str]) -> NDArray[np.float32]:
+        encoded = pipeline.encode_batch(list(texts), add_special_tokens=False)
+        rows = np.stack([vectors[text.ids].mean(axis=0) if text.ids else vectors[0] * 0 for text in encoded])
+        # Of length 1: the mean of a long text is shorter than that of a phrase, which says nothing about it.
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
+
+    def fitted(labels: Labels) -> Callable[[Sequence[str]], Scores]:
+        rows = learn_from(labels)
+        classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        classifier.fit(means(rows.texts), [labels.index(label) for label in rows.truth])
+        return lambda texts: np.asarray(classifier.predict_proba(means(texts)))
+
+    return System(STATIC, data, _by_labels(fitted, kinds), probabilities=True)
 
 
 def _words(text: str) -> str:

@@ -102,7 +102,7 @@ def text_length(model: SentimentModel, *, quick: bool) -> Curve:
     lengths = [1, 3, 10, 30, 100, 300, 1000] + ([] if quick else [2000, 5000])
     calls: dict[int, Callable[[], object]] = {length: partial(model.predict, ["good " * length]) for length in lengths}
     values = medians(calls, rounds=3 if quick else 11)
-    return curve("length", x="tokens of a text", y="ms a text", points=lengths, values=values)
+    return curve("length", x="tokens of a text", y="milliseconds a text", points=lengths, values=values)
 
 
 def batch_size(model: SentimentModel, *, quick: bool) -> Curve:
@@ -110,7 +110,7 @@ def batch_size(model: SentimentModel, *, quick: bool) -> Curve:
     sizes = [1, 4, 16, 64] + ([] if quick else [256])
     calls: dict[int, Callable[[], object]] = {size: partial(model.predict, ["good " * TOKENS] * size) for size in sizes}
     values = [value / size for value, size in zip(medians(calls, rounds=3 if quick else 11), sizes, strict=True)]
-    return curve("batch", x="texts of a call", y="ms a text", points=sizes, values=values, law="a")
+    return curve("batch", x="texts of a call", y="milliseconds a text", points=sizes, values=values, law="a")
 
 
 def depth(*, quick: bool) -> Curve:
@@ -123,7 +123,7 @@ def depth(*, quick: bool) -> Curve:
         network = SentimentNetwork(embedding, labels=3, pooling=["max", "mean"], encoder=encoder).eval()
         calls[layers] = partial(in_runtime(build_graph(network), one_by_one=False), ids)
     values = medians(calls, rounds=5 if quick else 31)
-    return curve("depth", x="layers", y="ms a text", points=list(calls), values=values)
+    return curve("depth", x="layers", y="milliseconds a text", points=list(calls), values=values)
 
 
 def loaded_models(bundle: str, *, quick: bool) -> Curve:
@@ -131,7 +131,7 @@ def loaded_models(bundle: str, *, quick: bool) -> Curve:
     points = list(range(1, 4 if quick else 9))
     command = [sys.executable, "-c", LOADED, str(len(points)), bundle]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
-    return curve("models", x="models loaded", y="MiB", points=points, values=json.loads(done.stdout))
+    return curve("models", x="models loaded", y="MiB resident", points=points, values=json.loads(done.stdout))
 
 
 def workers(*, quick: bool) -> Curve:
@@ -148,7 +148,7 @@ def workers(*, quick: bool) -> Curve:
                 load = Load(until=time.perf_counter() + seconds, requests=10**9)
                 elapsed = asyncio.run(run(url, request, load, CONNECTIONS))
             rates.append(len(load.seconds) / elapsed)
-    return curve("workers", x="workers", y="answers/s", points=counts, values=rates, law="b x")
+    return curve("workers", x="workers", y="answers a second", points=counts, values=rates, law="b x")
 
 
 def training_rows(*, quick: bool) -> Iterator[Curve]:
@@ -163,9 +163,9 @@ def training_rows(*, quick: bool) -> Iterator[Curve]:
             subprocess.run([sys.executable, "-m", "benchmarks.data_preparation", *options], check=True)  # noqa: S603
             measured.append(json.loads(to.read_text(encoding="utf-8"))[0])  # with an empty cache
     seconds = [one["seconds"] for one in measured]
-    yield curve("rows-time", x="training rows", y="s", points=rows, values=seconds)
+    yield curve("rows-time", x="training rows", y="seconds to read and tokenize", points=rows, values=seconds)
     peaks = [one["peak"] / 2**20 for one in measured]
-    yield curve("rows-memory", x="training rows", y="MiB at most", points=rows, values=peaks)
+    yield curve("rows-memory", x="training rows", y="MiB at the peak", points=rows, values=peaks)
 
 
 def measure(*, bundle: str, quick: bool) -> list[Curve]:

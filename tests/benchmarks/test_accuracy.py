@@ -1,5 +1,7 @@
 """The accuracy benchmark: its systems, its sets and its figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,8 +31,8 @@ def test_a_system_is_measured_by_hand_and_asked_for_no_text_twice():
     known = {}
     system = System("constant", None, score, probabilities=True)
     measured = accuracy.measure(system, labeled, known, seed=0)
-    assert accuracy.measure(system, labeled, known, seed=0) == measured
-    assert asked == ["a", "b", "c"]
+    assert accuracy.measure(system, labeled, known, seed=0) == replace(measured, milliseconds=None)
+    assert asked == ["a", "a", "b", "c"]  # the first text before, so that learning does not count as its time
     assert measured.rows == 4
     assert measured.figures["accuracy"].value == 0.75
     assert measured.figures["macro_f1"].value == pytest.approx((6 / 7 + 0) / 2)  # negative: precision 3/4, recall 1

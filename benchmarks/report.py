@@ -1,0 +1,242 @@
+"""What ``python -m benchmarks`` writes: tables and plots of the studies' JSON files, and a page with both.
+
+A table stands in the page between ``<!-- study:NAME -->`` and ``<!-- end -->``, and takes the place of the one before.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.growth import Curve, in_words
+from training.lecture.plots import (
+    BLUE,
+    DASHES,
+    GRAY,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    QUIET,
+    SKY,
+    EndLabel,
+    finished,
+    label_ends,
+    new_plot,
+    standalone,
+)
+from training.lecture.results import Plot
+from training.recipes.default.measured_sets import TWO
+
+Study = Any
+"""A study's JSON."""
+
+OWN = "this model, 8 bits"
+SHOWN = {
+    OWN: BLUE,
+    "this model in torch": SKY,
+    "MiniLM-sized, ONNX Runtime 8 bits": GREEN,
+    "DistilBERT-sized, ONNX Runtime 8 bits": ORANGE,
+    "DistilBERT-sized, torch 32 bits": PURPLE,
+    "fastText": GRAY,
+}
+"""The contestants that the plot of the engine shows: the fastest of each kind and the usual one."""
+
+
+def engine_table(study: Study) -> Iterator[str]:
+    """Milliseconds of a text by contestant and size."""
+    rows = study["rows"]
+    cells = {(row["contestant"], row["texts"], row["tokens"]): row for row in rows}
+    columns = sorted({(row["texts"], row["tokens"]) for row in rows})
+    yield (
+        "| "
+        + " | ".join(
+            ["", *(f"{tokens} tokens" + (f", {texts} texts" if texts > 1 else "") for texts, tokens in columns)]
+        )
+        + " |"
+    )
+    yield "|---" * (len(columns) + 1) + "|"
+    for name in sorted({row["contestant"] for row in rows}, key=lambda name: cells[name, *columns[1]]["milliseconds"]):
+        yield "| " + " | ".join([name, *(_times(cells[name, *column]) for column in columns)]) + " |"
+    yield ""
+    peaks, reached = study["peaks"], study["reached"]
+    least, best = min(reached.values()), max(reached.values())
+    yield "In 10^9 operations a second, a product of two matrices reaches"
+    yield f"{peaks['32']:,.0f} in 32 bits on this thread and {peaks['8']:,.0f} in 8 bits;"
+    yield f"the model's recurrent layers {least:,.0f} to {best:,.0f}, at most {best / peaks['8']:.0%} of the bound."
+
+
+def engine_plots(study: Study) -> Iterator[Plot]:
+    """Time of a text by its length."""
+    figure, axes = new_plot("Time of one text, one thread", x="tokens", y="milliseconds", height=3.6)
+    labels = []
+    for index, (name, color) in enumerate(SHOWN.items()):
+        rows = [row for row in study["rows"] if row["contestant"] == name and row["texts"] == 1]
+        if not rows:
+            continue
+        xs, ys = [row["tokens"] for row in rows], [row["milliseconds"] for row in rows]
+        axes.plot(xs, ys, color=color, linestyle=DASHES[index % len(DASHES)], marker="o", markersize=3)
+        labels.append(EndLabel(xs[-1], ys[-1], name, color))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    label_ends(axes, labels)
+    yield finished(figure, name="engine", caption="Milliseconds of one text by its tokens, both axes logarithmic.")
+
+
+def growth_table(study: Study) -> Iterator[str]:
+    """Each curve with its law."""
+    yield "| | points | law | largest error |"
+    yield "|---|---|---|---|"
+    for one in _curves(study):
+        points = ", ".join(f"{x:,}: {y:,.3g}" for x, y in zip(one.points, one.values, strict=True))
+        yield f"| {one.y} by {one.x} | {points} | {in_words(one)} | {one.largest_error:.0%} |"
+
+
+def growth_plots(study: Study) -> Iterator[Plot]:
+    """Each curve of more than two points beside its law."""
+    for one in _curves(study):
+        if len(one.points) <= len(("a", "b")):
+            continue
+        figure, axes = new_plot(f"{one.y} by {one.x}", x=one.x, y=one.y)
+        a, b = one.fitted
+        axes.plot(one.points, [a + b * x for x in one.points], color=GRAY, linestyle=DASHES[1], label=in_words(one))
+        axes.plot(one.points, one.values, color=BLUE, marker="o", markersize=4, linestyle="none", label="measured")
+        if max(one.points) > 100 * min(one.points):
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, labelcolor=QUIET)
+        yield finished(figure, name=f"growth-{one.name}", caption=f"{one.y} by {one.x}, and the fitted law.")
+
+
+def serving_table(study: Study) -> Iterator[str]:
+    """Rates and latencies of the servers."""
+    yield "| server | connections | requests/s | p50 ms | p99 ms | rate / empty BentoML | p50 / empty BentoML |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in study["figures"]:
+        ratios = [f"{row[name]:.2f}" if row[name] else "" for name in ("rate_over_bentoml", "p50_over_bentoml")]
+        figures = [f"{row['requests_per_second']:,.0f}", f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}"]
+        connections = "in process" if row["contestant"].startswith("engine") else str(row["connections"])
+        yield "| " + " | ".join([row["contestant"], connections, *figures, *ratios]) + " |"
+
+
+def no_plots(_study: Study) -> Iterator[Plot]:
+    """None."""
+    yield from ()
+
+
+def accuracy_table(study: Study) -> Iterator[str]:
+    """Accuracy on each set of two labels, and the time of a text."""
+    systems = _systems(study)
+    polar = (row["data"] for row in study["measured"] if tuple(row["labels"]) == TWO)
+    sets = [name for name in dict.fromkeys(polar) if ":" not in name]  # no domains of a set
+    yield "| | ms a text | " + " | ".join(sets) + " |"
+    yield "|---" * (len(sets) + 2) + "|"
+    for name, rows in systems.items():
+        accuracies = [
+            f"{100 * rows[data]['figures']['accuracy']['value']:.1f}" if data in rows else "-" for data in sets
+        ]
+        yield "| " + " | ".join([name, f"{_milliseconds(rows):.2f}", *accuracies]) + " |"
+
+
+def accuracy_plots(study: Study) -> Iterator[Plot]:
+    """Accuracy on SST-2 against the time of a text, with the Pareto front."""
+    points = {
+        name: (_milliseconds(rows), 100 * rows[SCATTERED]["figures"]["accuracy"]["value"])
+        for name, rows in _systems(study).items()
+        if SCATTERED in rows
+    }
+    figure, axes = new_plot(
+        f"Accuracy on {SCATTERED} and time", x="ms of processor a text", y="accuracy, %", height=3.6
+    )
+    front = [name for name, point in points.items() if not any(_is_better(other, point) for other in points.values())]
+    line = sorted(points[name] for name in front)
+    axes.step(*zip(*line, strict=True), where="post", color=GRAY, linestyle=DASHES[1])
+    for index, (name, (x, y)) in enumerate(sorted(points.items(), key=lambda item: item[1][1])):
+        color = BLUE if name in front else ORANGE
+        axes.plot(x, y, marker="o", color=color)
+        # On both sides in turn, since some lie close.
+        side, offset = ("left", 6) if index % 2 else ("right", -6)
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(offset, 4 if name in front else 0),
+            textcoords="offset points",
+            ha=side,
+            va="bottom" if name in front else "center",
+            fontsize=8,
+            color=color,
+        )
+    axes.set_xscale("log")
+    axes.margins(x=0.6, y=0.1)
+    yield finished(
+        figure, name="accuracy-time", caption="Accuracy by time; the dashed line joins what nothing beats in both."
+    )
+
+
+SCATTERED = "SST-2 test"
+
+WRITERS: Mapping[str, tuple[Callable[[Study], Iterator[str]], Callable[[Study], Iterator[Plot]]]] = {
+    "accuracy": (accuracy_table, accuracy_plots),
+    "engine": (engine_table, engine_plots),
+    "serving": (serving_table, no_plots),
+    "growth": (growth_table, growth_plots),
+}
+"""Study to what writes its table and its plots."""
+
+
+def write(name: str, figures: Path, *, page: Path, images: Path) -> None:
+    """Put a study's table into a page, and its plots into a folder."""
+    study = json.loads(figures.read_text(encoding="utf-8"))
+    table, plots = WRITERS[name]
+    images.mkdir(parents=True, exist_ok=True)
+    lines = list(table(study))
+    for plot in plots(study):
+        path = images / f"{plot.name}.svg"
+        path.write_text(standalone(plot), encoding="utf-8")
+        lines += ["", f"![{plot.caption}]({os.path.relpath(path, page.parent)})"]
+    content = page.read_text(encoding="utf-8")
+    page.write_text(with_table(content, name, lines), encoding="utf-8")
+
+
+def with_table(page: str, name: str, lines: Sequence[str]) -> str:
+    """The page with these lines in their place.
+
+    Raises:
+        ValueError: the page has no such place.
+    """
+    place = re.compile(rf"(<!-- study:{re.escape(name)} -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+    if not place.search(page):
+        message = f"the page has no place <!-- study:{name} -->"
+        raise ValueError(message)
+    return place.sub(lambda match: f"{match[1]}\n{chr(10).join(lines)}\n\n{match[2]}", page)
+
+
+def _times(row: Mapping[str, float]) -> str:
+    times = float(f"{row['times_ours']:.2g}")  # two digits, without an exponent
+    return f"{row['milliseconds']:.3g} ({times:,g}x)"
+
+
+def _curves(study: Study) -> list[Curve]:
+    return [Curve(**{**one, "fitted": tuple(one["fitted"])}) for one in study]
+
+
+def _systems(study: Study) -> dict[str, dict[str, Any]]:
+    """System, with what it learned from if that differs, to its rows by data set."""
+    systems: dict[str, dict[str, Any]] = {}
+    several = {row["system"] for row in study["measured"] if row["training_data"] == "IMDb train"}
+    for row in study["measured"]:
+        name = f"{row['system']} ({row['training_data']})" if row["system"] in several else row["system"]
+        systems.setdefault(name, {})[row["data"]] = row
+    return systems
+
+
+def _milliseconds(rows: Mapping[str, Any]) -> float:
+    return float(rows[SCATTERED]["milliseconds"])
+
+
+def _is_better(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether one is faster and more accurate, or equal in one of both."""
+    return one != other and one[0] <= other[0] and one[1] >= other[1]

@@ -1,0 +1,98 @@
+"""Tables and plots of the studies, and their places in a page."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from benchmarks.growth import curve
+from benchmarks.report import OWN, WRITERS, accuracy_plots, engine_table, growth_table, with_table, write
+from tests.support.paths import ROOT
+from training.recipes.default.measured_sets import TWO
+
+PAGE = "before\n<!-- study:engine -->\nold\n<!-- end -->\nafter\n"
+
+
+def engine_row(contestant, tokens, milliseconds):
+    return {
+        "contestant": contestant,
+        "tokens": tokens,
+        "texts": 1,
+        "milliseconds": milliseconds,
+        "low": milliseconds,
+        "high": milliseconds,
+        "times_ours": milliseconds / 2,
+    }
+
+
+ENGINE = {
+    "rows": [
+        engine_row("slow one", 5, 40.0),
+        engine_row("slow one", 25, 1234.0),
+        engine_row(OWN, 5, 2.0),
+        engine_row(OWN, 25, 2.0),
+    ],
+    "peaks": {"32": 90.0, "8": 400.0},
+    "reached": {"5 x 1": 60.0, "25 x 1": 100.0},
+}
+
+
+def measured(system, milliseconds, accuracy, data="SST-2 test"):
+    figures = {"accuracy": {"value": accuracy}}
+    return {
+        "system": system,
+        "training_data": None,
+        "data": data,
+        "labels": TWO,
+        "milliseconds": milliseconds,
+        "figures": figures,
+    }
+
+
+def test_a_table_takes_the_place_of_the_one_before():
+    assert with_table(PAGE, "engine", ["new", "lines"]) == (
+        "before\n<!-- study:engine -->\n\nnew\nlines\n\n<!-- end -->\nafter\n"
+    )
+    with pytest.raises(ValueError, match="no place <!-- study:growth -->"):
+        with_table(PAGE, "growth", [])
+
+
+def test_the_page_has_a_place_for_every_study():
+    page = (ROOT / "docs" / "reference" / "performance.md").read_text()
+    for name in WRITERS:
+        assert with_table(page, name, [name]) != page
+
+
+def test_the_engines_table_has_times_and_ratios_the_fastest_first():
+    lines = list(engine_table(ENGINE))
+    assert lines[2] == f"| {OWN} | 2 (1x) | 2 (1x) |"
+    assert lines[3] == "| slow one | 40 (20x) | 1.23e+03 (620x) |"
+    assert "at most 25% of the bound" in " ".join(lines)
+
+
+def test_a_curve_that_follows_its_law_has_no_error():
+    linear = curve("a", x="x", y="y", points=[1, 2, 5], values=[5, 8, 17])
+    assert linear.fitted == pytest.approx((2, 3))
+    assert linear.largest_error == pytest.approx(0, abs=1e-9)
+    proportional = curve("b", x="x", y="y", points=[1, 2], values=[3, 6], law="b x")
+    assert proportional.fitted == pytest.approx((0, 3))
+    constant = curve("c", x="x", y="y", points=[1, 2], values=[1, 2], law="a")
+    # (a - 1)^2 + (a / 2 - 1)^2 is least at a = 6/5, which is 40% off at 2.
+    assert (constant.fitted, constant.largest_error) == (pytest.approx((6 / 5, 0)), pytest.approx(0.4))
+    assert "| 2 + 3 x | 0% |" in list(growth_table([asdict(linear)]))[2]
+
+
+def test_the_front_is_what_nothing_beats_in_time_and_accuracy():
+    study = {"measured": [measured("fast", 0.1, 0.8), measured("right", 1.0, 0.9), measured("neither", 2.0, 0.7)]}
+    (plot,) = accuracy_plots(study)
+    assert all(name in plot.svg for name in ("fast", "right", "neither"))
+    assert plot.svg.count("var(--plot-blue)") > plot.svg.count("var(--plot-orange)") > 0
+
+
+def test_a_study_is_written_with_its_plots(tmp_path):
+    page, figures = tmp_path / "page.md", tmp_path / "engine.json"
+    page.write_text(PAGE)
+    figures.write_text(json.dumps(ENGINE))
+    write("engine", figures, page=page, images=tmp_path / "images")
+    assert "](images/engine.svg)" in page.read_text()
+    assert "<svg" in (tmp_path / "images" / "engine.svg").read_text()
