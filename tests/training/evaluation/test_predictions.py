@@ -114,7 +114,7 @@ def test_the_limit_on_unknown_tokens_is_the_last_share_with_at_most_twice_the_er
     measured = of_scores(*two_ways(39, 1, score=0.9))
     assert calibrate(measured, target_accuracy=0.95, predict_unknown=predict).max_unknown_share == 0.3
     always = calibrate(measured, target_accuracy=0.95, predict_unknown=lambda _: of_scores(*two_ways(9, 1, score=0.9)))
-    assert always.max_unknown_share == 1.0
+    assert always.max_unknown_share == 0.5
     never = calibrate(measured, target_accuracy=0.95, predict_unknown=lambda _: of_scores(*two_ways(5, 5, score=0.9)))
     assert never.max_unknown_share == 0.0
 

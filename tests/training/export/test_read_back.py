@@ -95,4 +95,5 @@ def test_a_graph_that_answers_otherwise_than_its_weights_is_refused(tmp_path):
 def test_the_shipped_bundle_answers_as_its_weights_do():
     checkpoint = load_start("default")
     assert checkpoint.task.labels == ["negative", "neutral", "positive"]
-    assert checkpoint.task.network.head.in_features == 960
+    pooled = 3 * bundles.read(bundles.DEFAULT).manifest.architecture.representation_size  # maximum, mean, attention
+    assert checkpoint.task.network.head.in_features == pooled
