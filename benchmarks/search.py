@@ -26,15 +26,20 @@ def suggest(trial: optuna.Trial) -> list[str]:
     ]
 
 
-def train(trial: optuna.Trial, fit_options: list[str], folder: Path) -> float:
-    """Run ``fit`` with a trial's options; a run that fails, such as one that diverges, ends the trial without a value.
+def fitted(run: Path, options: list[str], *, where: Path | None = None) -> float:
+    """The validation figure of the best checkpoint of a run with these options, by default macro-F1.
 
-    Returns:
-        The validation figure of the best checkpoint, by default macro-F1.
+    Args:
+        run: its folder.
+        options: of ``fit``.
+        where: the folder in which ``fit`` is started; None for the present one.
+
+    Raises:
+        TrialPruned: the run fails, such as one that diverges; the trial ends without a value.
     """
-    run = folder / f"trial-{trial.number}"
-    options = [*fit_options, *suggest(trial), f"--trainer.default_root_dir={run}", "--overwrite"]
-    done = subprocess.run([sys.executable, "-m", "training", "fit", *options], check=False)  # noqa: S603 - ourselves
+    options = [*options, f"--trainer.default_root_dir={run}", "--overwrite"]
+    command = [sys.executable, "-m", "training", "fit", *options]
+    done = subprocess.run(command, check=False, cwd=where)  # noqa: S603 - ourselves
     if done.returncode:
         message = f"fit ended with status {done.returncode}"
         raise optuna.TrialPruned(message)
@@ -58,7 +63,10 @@ def main(arguments: list[str] | None = None) -> None:
         sampler=optuna.samplers.TPESampler(seed=options.seed),
         load_if_exists=True,
     )
-    study.optimize(lambda trial: train(trial, options.fit, options.to), n_trials=options.trials)
+    study.optimize(
+        lambda trial: fitted(options.to / f"trial-{trial.number}", [*options.fit, *suggest(trial)]),
+        n_trials=options.trials,
+    )
     best = study.best_trial
     print(f"Best: {options.to / f'trial-{best.number}'} with {best.value:.4f}")
     for name, value in best.params.items():
