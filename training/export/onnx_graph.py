@@ -124,11 +124,18 @@ def _positions(graph: GraphBuilder) -> str:
 
 
 def _embed(graph: GraphBuilder, embedding: Embedding, ids: str) -> str:
-    if not isinstance(embedding, QuantizedEmbedding):
+    if isinstance(embedding, QuantizedEmbedding):
+        codes = graph.weight(embedding.codes, "embedding.codes")
+        scales = graph.weight(embedding.scales, "embedding.scales")
+    elif graph.storage == "int8":
+        rows, factors = quantize_rows(embedding.weight.detach().cpu())
+        codes = graph.weight(rows, "embedding.weight")
+        scales = graph.weight(factors, "embedding.weight.scales")
+    else:
         return graph.add("Gather", graph.matrix(embedding.weight, "embedding.weight"), ids)
-    codes = graph.add("Gather", graph.weight(embedding.codes, "embedding.codes"), ids)
-    scales = graph.add("Gather", graph.weight(embedding.scales, "embedding.scales"), ids)
-    return graph.add("Mul", graph.to_float(codes), scales)
+    # Tokens are looked up first: a table that is widened first is held in 32 bits for as long as the model is loaded.
+    chosen = graph.to_float(graph.add("Gather", codes, ids))
+    return graph.add("Mul", chosen, graph.add("Gather", scales, ids))
 
 
 def _encode(graph: GraphBuilder, encoder: StackedEncoder, embedded: str, mask: str) -> list[str]:
