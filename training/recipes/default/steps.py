@@ -43,6 +43,15 @@ IDENTITY_TERMS = Path(os.path.relpath(Path(__file__).parent / "identity_terms.ya
 RARE = 8
 """Word pieces that are less frequent in all training texts are pruned from the shipped vocabulary."""
 
+INTENDED_USE = [
+    "Labeling English texts of the kinds it was measured on, with the figures below as what to expect.",
+    "Showing which words speak for a label: contributions are exact, and add up to the decision.",
+]
+NOT_INTENDED_FOR = [
+    "Decisions about a person that no person reviews.",
+    "Texts in another language, or of another kind, than it was measured on, without measuring it there first.",
+]
+
 DESCRIPTION = (
     "English sentiment in three classes, for single sentences and for whole reviews: "
     "a two-layer bidirectional LSTM with a residual connection, taught by larger models."
@@ -175,6 +184,7 @@ def export(recipe: Recipe, seed: int) -> None:
         *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(_train(recipe))),
         *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
         *("--name=sentiment-bilstm", "--version=3.0.0", "--description", DESCRIPTION),
+        *("--intended_use", json.dumps(INTENDED_USE), "--not_intended_for", json.dumps(NOT_INTENDED_FOR)),
     )
 
 
