@@ -66,7 +66,7 @@ def reproduce_model(
     seeds: int = 1,
     sentences: int = 600_000,
     teacher_epochs: int = 1,
-    epochs: int = 3,
+    epochs: int = 2,
     bfloat16: bool = False,
     stored_scores: bool = True,
     quick: bool = False,
