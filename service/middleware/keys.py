@@ -64,7 +64,8 @@ class ApiKey:
         name: for the log and the metrics; never the key itself.
         digest: SHA-256 of the key.
         limits: for each unit how much in a minute; a unit that is absent has no limit.
-        share: of the service's places for requests and streams, how much it may hold at the same time.
+        share: of the service's places for requests and streams, how much it may hold at the same time. A key with all
+            of them is not counted, so that its slow senders keep nobody out.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class ApiKey:
             RequestError: the key holds its share of them.
         """
         most = max(1, int(self.share * of))
-        if self._held[kind] >= most:
+        if self.share < 1 and self._held[kind] >= most:
             metrics.KEY_REFUSALS.labels(self.name, f"{kind} under way").inc()
             message = f"The key {self.name} has {most:,} {kind} under way, its share; send this request again later."
             raise RequestError("quota_exceeded", message, retry_after=1)

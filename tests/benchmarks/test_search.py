@@ -15,6 +15,8 @@ def test_the_best_trial_has_the_highest_validation_figure_and_a_study_goes_on(tm
     from benchmarks.search import main  # noqa: PLC0415 - needs Optuna
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)  # the config's callback writes to the working folder
     (tmp_path / "fit.yaml").write_text(CONFIG.format(sample=SAMPLE))
     arguments = ["--trials=1", f"--to={tmp_path / 'search'}", "--", f"--config={tmp_path / 'fit.yaml'}"]
     for _ in range(2):
