@@ -7,7 +7,7 @@ from typing import Any
 
 from model_store import BundleError, Evaluation, SentimentModel
 from model_store import bundle as bundles
-from model_store.drift import FEWEST_TEXTS, measure_reference
+from model_store.drift import TooFewTextsError, measure_reference
 from model_store.manifest import Machine, Manifest, Training, TrainingFile
 from model_store.plain_console import plain_console
 from model_store.progress import track
@@ -92,18 +92,23 @@ def export(options: ExportOptions, *, command: str) -> None:
     for file in [*validated, *tested]:
         evaluation = attach_measurements(evaluation, manifest, file, command=command)
     bundles.write(options.to, manifest, files, evaluation=evaluation, overwrite=options.overwrite)
-    if len(texts) >= FEWEST_TEXTS:
-        _attach_reference(options.to, texts, data=" + ".join(name for name, _ in validation))
+    _attach_reference(options.to, texts, data=" + ".join(name for name, _ in validation))
     _report(options.to, manifest, evaluation, proof=proof, pruned=pruned)
     if options.reports:
         write_card(CardOptions(str(options.to), reports=options.reports), command=command)
 
 
 def _attach_reference(folder: Path, examples: Sequence[Example], *, data: str) -> None:
-    """Let the bundle say what it makes of its validation texts, so that a service sees when others differ."""
+    """Let the bundle say what it makes of its validation texts, so that a service sees when others differ.
+
+    Too few texts tell nothing, and the bundle has no reference then.
+    """
     content = bundles.read(folder)
     texts = track([example.text for example in examples], f"Measuring what drift is seen against on {data}")
-    reference = measure_reference(SentimentModel(content), texts, data=data)
+    try:
+        reference = measure_reference(SentimentModel(content), texts, data=data)
+    except TooFewTextsError:
+        return
     bundles.rewrite(content, evaluation=content.evaluation.replace(reference=reference))
 
 
