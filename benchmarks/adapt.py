@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from training.adaptation.baselines import linear_scores
-from training.adaptation.measuring import ordered_scores
+from training.adaptation.measuring import answers_of
 from training.adaptation.options import AdaptOptions
 from training.adaptation.report import outcomes_of
 from training.commands.adapt import adapt
@@ -32,8 +32,9 @@ from training.data.examples import Example
 from training.data.readers import ReadingOptions, read_examples
 from training.data.splitting import write_json_lines
 from training.data.text_fingerprint import text_fingerprint
-from training.evaluation.metrics import METRICS, Scores
-from training.fit.task import ClassWeights
+from training.evaluation.label_sets import true_labels
+from training.evaluation.metrics import METRICS, Outcomes, Scores
+from training.fit.class_weights import ClassWeights
 
 TWEETS = "airline_tweets/tweets.csv.gz"
 REVIEWS = "cr/custrev.txt"
@@ -150,8 +151,8 @@ def measure(name: str, examples: Sequence[Example], *, draw: int, start: str, te
         return Measured(
             name,
             draw,
-            adapted=figure(ordered_scores(bundle, labels, texts)),
-            before=figure(ordered_scores(start, labels, texts)),
+            adapted=figure(answers_of(bundle, labels, texts).scores),
+            before=figure(answers_of(start, labels, texts).scores),
             linear=figure(linear_scores(train, texts, labels=labels, balanced=task.class_weights == "balanced")),
             seconds=seconds,
             processor_seconds=processor,
@@ -159,8 +160,14 @@ def measure(name: str, examples: Sequence[Example], *, draw: int, start: str, te
 
 
 def _figure(task: Task, test: Sequence[Example], labels: Sequence[str]) -> Callable[[Scores], float]:
-    true = [labels.index(example.label) for example in test]
-    return lambda scores: METRICS[task.metric].compute(outcomes_of(scores, true))
+    true = true_labels(test, labels)
+
+    def compute(scores: Scores) -> float:
+        outcomes = outcomes_of(scores, None, true=true)
+        assert isinstance(outcomes, Outcomes)  # one label a text
+        return METRICS[task.metric].compute(outcomes)
+
+    return compute
 
 
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
