@@ -15,9 +15,10 @@ of each set, for a first look.
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -105,19 +106,15 @@ def systems(options: argparse.Namespace) -> Iterator[System]:
         yield baselines.vader(no_opinion=options.no_opinion)
     if "textblob" in options.systems:
         yield baselines.textblob(no_opinion=options.no_opinion)
+    learners: dict[str, Callable[..., System]] = {"linear": baselines.linear, "fasttext": baselines.fasttext}
+    if options.vectors.is_dir():
+        learners["static"] = partial(baselines.static, folder=options.vectors)
     for name, words, kinds in (("sst", "SST phrases", (TWO, THREE)), ("imdb", "IMDb train", (TWO,))):
-        for key, baseline in (("linear", baselines.linear), ("fasttext", baselines.fasttext)):
+        for key, baseline in learners.items():
             if key in options.systems:
                 yield baseline(
                     lambda labels, name=name: training_set(options.data, name, labels), data=words, kinds=kinds
                 )
-        if "static" in options.systems and options.vectors.is_dir():
-            yield baselines.static(
-                lambda labels, name=name: training_set(options.data, name, labels),
-                data=words,
-                kinds=kinds,
-                folder=options.vectors,
-            )
 
 
 def measure(

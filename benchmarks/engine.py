@@ -14,11 +14,9 @@ second the model's recurrent layers reach.
 import argparse
 import json
 import os
-import platform
 import random
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
@@ -35,12 +33,13 @@ from rich.progress import track
 from rich.table import Table
 from torch.nn.utils.rnn import pack_sequence
 
-from benchmarks.inference import operations
-from benchmarks.transformers_for_speed import SIZES, Classify, Ids, contestants
+from benchmarks.inference import operations, timed
+from benchmarks.transformers_for_speed import SIZES, Classify, Ids, contestants, one_thread
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from training.export.onnx_graph import build_graph
 from training.export.read_back import task_of
+from training.fit.provenance import processor_name
 
 OURS = "this model, 8 bits"
 LENGTHS = (5, 25, 100, 400)
@@ -103,9 +102,7 @@ def own_contestants(bundle: str) -> Iterator[tuple[str, Classify]]:
 
 def in_runtime(graph: bytes, *, one_by_one: bool) -> Classify:
     """A bundle's graph on one thread; 8-bit arithmetic computes each text by itself, as the model store does."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = one_thread(graph)
 
     def run(ids: Ids) -> object:
         lengths = np.full(len(ids), ids.shape[1], dtype=np.int32)
@@ -173,7 +170,7 @@ def figures(seconds: dict[tuple[str, int, int], list[float]], *, bundle: str) ->
         if row.contestant == OURS
     }
     versions = {"torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "numpy": np.__version__}
-    return Figures(processor(), versions, sorted(rows, key=rising), peaks(), reached)
+    return Figures(processor_name(), versions, sorted(rows, key=rising), peaks(), reached)
 
 
 def peaks() -> dict[str, float]:
@@ -197,9 +194,7 @@ def _peak(operator: str, inputs: dict[str, np.ndarray]) -> float:
     b = helper.make_tensor("b", kinds[inputs["b"].dtype.name], shape, inputs["b"].tobytes(), raw=True)
     graph = helper.make_graph([helper.make_node(operator, ["a", "b"], ["c"])], "peak", [a], [result], [b])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = one_thread(model.SerializeToString())
     best = min(timed(lambda: session.run(None, {"a": inputs["a"]})) for _ in range(20))
     return 2 * WIDTH**3 / best / 1e9
 
@@ -207,20 +202,6 @@ def _peak(operator: str, inputs: dict[str, np.ndarray]) -> float:
 def rising(row: Row) -> tuple[int, int, float]:
     """By what is computed, then by the time."""
     return row.texts, row.tokens, row.milliseconds
-
-
-def timed(call: Callable[[], object]) -> float:
-    """Seconds of one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def processor() -> str:
-    """The processor's name."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def show(measured: Figures) -> None:

@@ -26,7 +26,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.engine import in_runtime, timed
+from benchmarks.engine import in_runtime
+from benchmarks.inference import timed
 from benchmarks.load import Load, request_bytes, run
 from benchmarks.server_processes import body, running, wait_until_ready
 from model_store import SentimentModel

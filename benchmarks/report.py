@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.engine import OURS
 from benchmarks.growth import Curve, in_words
 from training.lecture.plots import (
     BLUE,
@@ -32,9 +33,8 @@ from training.recipes.default.measured_sets import TWO
 Study = Any
 """A study's JSON."""
 
-OWN = "this model, 8 bits"
 SHOWN = {
-    OWN: BLUE,
+    OURS: BLUE,
     "this model in torch": SKY,
     "MiniLM-sized, ONNX Runtime 8 bits": GREEN,
     "DistilBERT-sized, ONNX Runtime 8 bits": ORANGE,
@@ -49,16 +49,10 @@ def engine_table(study: Study) -> Iterator[str]:
     rows = study["rows"]
     cells = {(row["contestant"], row["texts"], row["tokens"]): row for row in rows}
     columns = sorted({(row["texts"], row["tokens"]) for row in rows})
-    yield (
-        "| "
-        + " | ".join(
-            ["", *(f"{tokens} tokens" + (f", {texts} texts" if texts > 1 else "") for texts, tokens in columns)]
-        )
-        + " |"
-    )
+    yield _row(["", *(f"{tokens} tokens" + (f", {texts} texts" if texts > 1 else "") for texts, tokens in columns)])
     yield "|---" * (len(columns) + 1) + "|"
     for name in sorted({row["contestant"] for row in rows}, key=lambda name: cells[name, *columns[1]]["milliseconds"]):
-        yield "| " + " | ".join([name, *(_times(cells[name, *column]) for column in columns)]) + " |"
+        yield _row([name, *(_times(cells[name, *column]) for column in columns)])
     yield ""
     peaks, reached = study["peaks"], study["reached"]
     least, best = min(reached.values()), max(reached.values())
@@ -119,7 +113,7 @@ def serving_table(study: Study) -> Iterator[str]:
         ratios = [f"{row[name]:.2f}" if row[name] else "" for name in ("rate_over_bentoml", "p50_over_bentoml")]
         figures = [f"{row['requests_per_second']:,.0f}", f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}"]
         connections = "in process" if row["contestant"].startswith("engine") else str(row["connections"])
-        yield "| " + " | ".join([row["contestant"], connections, *figures, *ratios]) + " |"
+        yield _row([row["contestant"], connections, *figures, *ratios])
 
 
 def no_plots(_study: Study) -> Iterator[Plot]:
@@ -132,13 +126,13 @@ def accuracy_table(study: Study) -> Iterator[str]:
     systems = _systems(study)
     polar = (row["data"] for row in study["measured"] if tuple(row["labels"]) == TWO)
     sets = [name for name in dict.fromkeys(polar) if ":" not in name]  # no domains of a set
-    yield "| | ms a text | " + " | ".join(sets) + " |"
+    yield _row(["", "ms a text", *sets])
     yield "|---" * (len(sets) + 2) + "|"
     for name, rows in systems.items():
         accuracies = [
             f"{100 * rows[data]['figures']['accuracy']['value']:.1f}" if data in rows else "-" for data in sets
         ]
-        yield "| " + " | ".join([name, f"{_milliseconds(rows):.2f}", *accuracies]) + " |"
+        yield _row([name, f"{_milliseconds(rows):.2f}", *accuracies])
 
 
 def accuracy_plots(study: Study) -> Iterator[Plot]:
@@ -215,6 +209,10 @@ def with_table(page: str, name: str, lines: Sequence[str]) -> str:
         message = f"the page has no place <!-- study:{name} -->"
         raise ValueError(message)
     return place.sub(lambda match: f"{match[1]}\n{chr(10).join(lines)}\n\n{match[2]}", page)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _times(row: Mapping[str, float]) -> str:

@@ -86,10 +86,15 @@ def _in_torch(classifier: nn.Module) -> Classify:
     return classify
 
 
-def _in_onnxruntime(graph: Path) -> Classify:
+def one_thread(graph: Path | bytes) -> onnxruntime.InferenceSession:
+    """A graph that runs on one processor thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _in_onnxruntime(graph: Path) -> Classify:
+    session = one_thread(graph)
 
     def classify(ids: Ids) -> object:
         return session.run(None, {"ids": ids, "mask": np.ones_like(ids)})

@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 import pytest
 
+from benchmarks.engine import OURS
 from benchmarks.growth import curve
-from benchmarks.report import OWN, WRITERS, accuracy_plots, engine_table, growth_table, with_table, write
+from benchmarks.report import WRITERS, accuracy_plots, engine_table, growth_table, with_table, write
 from tests.support.paths import ROOT
 from training.recipes.default.measured_sets import TWO
 
@@ -29,8 +30,8 @@ ENGINE = {
     "rows": [
         engine_row("slow one", 5, 40.0),
         engine_row("slow one", 25, 1234.0),
-        engine_row(OWN, 5, 2.0),
-        engine_row(OWN, 25, 2.0),
+        engine_row(OURS, 5, 2.0),
+        engine_row(OURS, 25, 2.0),
     ],
     "peaks": {"32": 90.0, "8": 400.0},
     "reached": {"5 x 1": 60.0, "25 x 1": 100.0},
@@ -65,7 +66,7 @@ def test_the_page_has_a_place_for_every_study():
 
 def test_the_engines_table_has_times_and_ratios_the_fastest_first():
     lines = list(engine_table(ENGINE))
-    assert lines[2] == f"| {OWN} | 2 (1x) | 2 (1x) |"
+    assert lines[2] == f"| {OURS} | 2 (1x) | 2 (1x) |"
     assert lines[3] == "| slow one | 40 (20x) | 1.23e+03 (620x) |"
     assert "at most 25% of the bound" in " ".join(lines)
 
