@@ -88,7 +88,7 @@ def batch(model: SentimentModel, waiting: "queue.SimpleQueue[Waiting | None]", l
     while (first := waiting.get()) is not None:
         taken = [first]
         texts = [model.tokenize(first[0])]
-        while max(map(len, texts)) * (len(texts) + 1) <= PADDED_TOKENS_A_BATCH:
+        while max(map(len, texts)) * (len(texts) + 1) <= PADDED_TOKENS_A_BATCH["cpu"]:
             try:
                 another = waiting.get_nowait()
             except queue.Empty:

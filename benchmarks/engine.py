@@ -90,7 +90,7 @@ def own_contestants(bundle: str) -> Iterator[tuple[str, Classify]]:
     """The model as it is served, in 32 bits, and as a network in torch."""
     content = bundles.read(bundles.resolve(bundle))
     network = task_of(content).network.eval()
-    yield OURS, in_runtime(content.graph, one_by_one=content.manifest.arithmetic == "int8")
+    yield OURS, in_runtime(content.graph, one_by_one=content.manifest.one_by_one)
     yield "this model, 32 bits", in_runtime(build_graph(network), one_by_one=False)
 
     def classify(ids: Ids) -> object:

@@ -130,16 +130,17 @@ def write(
 
 
 def rewrite(bundle: Bundle, *, manifest: Manifest | None = None, evaluation: Evaluation | None = None) -> None:
-    """Write a bundle again in the current format, with another manifest or evaluation.
+    """Write a bundle again, with another manifest or evaluation, in format 3 if it is older.
 
-    Graph and tokenizer stay byte for byte the same. Without arguments, a bundle of the current format keeps its hash.
+    Graph and tokenizer stay byte for byte the same. Without arguments, a bundle of format 3 or newer keeps its hash.
 
     Raises:
         BundleError: as ``write``.
     """
     files = {TOKENIZER: bundle.tokenizer, GRAPH: bundle.graph}
     manifest = manifest or bundle.manifest
-    renewed = manifest.replace(format_version=manifest.oldest_format, files=hashes(files))
+    version = max(manifest.format_version, manifest_file.SPLIT_SINCE)
+    renewed = manifest.replace(format_version=version, files=hashes(files))
     write(bundle.path, renewed, files, evaluation=evaluation or bundle.evaluation, overwrite=True)
 
 

@@ -100,7 +100,7 @@ def verify(*, bundle: str, as_json: bool) -> None:
     help="Also set the share of unknown tokens, from 0 to 1, above which an answer is not confident.",
 )
 def upgrade(*, bundle: str, max_unknown_share: float | None) -> None:
-    """Rewrite a bundle in the current format.
+    """Rewrite a bundle of format 1 or 2 in format 3.
 
     Graph and tokenizer stay byte for byte the same. If the bundle has an older format, its manifest changes, and with
     it the hash that identifies the model in answers (model.sha256).

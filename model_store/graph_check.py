@@ -19,9 +19,9 @@ RUNTIME = "com.microsoft"
 
 OPERATORS: Mapping[str, frozenset[str]] = {
     ONNX: frozenset({
-        "Add", "ArgMax", "Cast", "Concat", "Div", "Equal", "GRU", "Gather", "LSTM", "LayerNormalization", "Less",
-        "MatMul", "Mul", "RNN", "Range", "ReduceMax", "ReduceSum", "Reshape", "Shape", "Sigmoid", "Slice", "Softmax",
-        "Sub", "Transpose", "Where",
+        "Add", "ArgMax", "Cast", "Clip", "Concat", "CumSum", "Div", "Equal", "Expand", "GRU", "Gather", "LSTM",
+        "LayerNormalization", "Less", "MatMul", "Mul", "Pad", "RNN", "Range", "ReduceMax", "ReduceSum", "Reshape",
+        "Shape", "Sigmoid", "Slice", "Softmax", "Sub", "Sum", "Transpose", "Unsqueeze", "Where",
     }),
     RUNTIME: frozenset({"DynamicQuantizeLSTM"}),
 }  # fmt: skip

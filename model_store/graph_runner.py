@@ -21,8 +21,9 @@ Device = Literal["cpu", "cuda"]
 PROVIDERS: Mapping[Device, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 """ONNX Runtime's names."""
 
-PADDED_TOKENS_A_BATCH = 4096
-"""Maximum number of padded tokens of a batch. It bounds memory for any number of texts."""
+PADDED_TOKENS_A_BATCH: Mapping[Device, int] = {"cpu": 1024, "cuda": 4096}
+"""Maximum number of padded tokens of a batch, unless one text has more. It bounds memory for any number of texts. More
+would be slower on a processor: what passes between the layers no longer fits into its cache."""
 
 INPUTS = {"ids", "lengths"}
 
@@ -43,6 +44,7 @@ class GraphRunner:
         unknown_token: the vocabulary's token for what it lacks.
         max_tokens: longer texts are cut.
         arithmetic: how the graph multiplies.
+        one_by_one: compute each text by itself.
         folder: of the two files, for error messages.
         threads: processor threads one call may use.
         device: what the graph runs on.
@@ -61,6 +63,7 @@ class GraphRunner:
         unknown_token: str,
         max_tokens: int,
         arithmetic: Arithmetic,
+        one_by_one: bool,
         folder: Path,
         threads: int = 1,
         device: Device = "cpu",
@@ -78,7 +81,7 @@ class GraphRunner:
             raise DeviceError(message)
         self._graph_path = folder / GRAPH
         self._session = _session(graph, path=self._graph_path, threads=threads, device=device)
-        self._arithmetic = arithmetic
+        self._most = 0 if one_by_one else PADDED_TOKENS_A_BATCH[device]
         self._memory = working_memory or WorkingMemory()
 
     def check_outputs(self, sizes: Mapping[str, int]) -> None:
@@ -121,7 +124,7 @@ class GraphRunner:
             before_each_run: called before each batch; whatever it raises ends the work there.
         """
         results: list[Outputs] = [{} for _ in texts]
-        for indices in self._batches([len(text) for text in texts]):
+        for indices in _by_length([len(text) for text in texts], most=self._most):
             before_each_run()
             values = self._run([texts[index] for index in indices], outputs)
             for row, index in enumerate(indices):
@@ -137,12 +140,6 @@ class GraphRunner:
         with self._memory.taken(ids.size):
             values = self._session.run(list(outputs), {"ids": ids, "lengths": lengths})
         return dict(zip(outputs, values, strict=True))
-
-    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        """Indices of the texts that are run together."""
-        if self._arithmetic == "int8":  # rounding depends on the range of all values of a batch
-            return ([index] for index in range(len(lengths)))
-        return _by_length(lengths)
 
 
 def require_device(device: Device) -> None:
@@ -177,11 +174,11 @@ def _session(graph: bytes, *, path: Path, threads: int, device: Device) -> onnxr
     return session
 
 
-def _by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Batches of texts of similar length, so that little is padded and each batch is bounded."""
+def _by_length(lengths: Sequence[int], *, most: int) -> Iterator[list[int]]:
+    """Indices of texts of similar length, so that little is padded; a batch has ``most`` padded tokens or one text."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[index] > PADDED_TOKENS_A_BATCH:
+        if batch and (len(batch) + 1) * lengths[index] > most:
             yield batch
             batch = []
         batch.append(index)

@@ -8,11 +8,14 @@ from pydantic import Field, model_validator
 
 from model_store.base import StrictModel
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Raised whenever an older reader would misunderstand a newer bundle."""
 
-SINGLE_LABEL_FORMAT = 3
-"""The format of bundles that give one label a text: nothing in them is newer, so older readers may have them too."""
+MULTI_LABEL_SINCE = 4
+"""The first format whose models may give a text any number of labels."""
+
+FIXED_RANGES_SINCE = 5
+"""The first format whose graphs give a text the same answer in any company, also with 8-bit arithmetic."""
 
 Arithmetic = Literal["float32", "int8"]
 
@@ -163,7 +166,7 @@ class Training(StrictModel):
 class Manifest(StrictModel):
     """The content of manifest.json; its SHA-256 names the bundle."""
 
-    format_version: Literal[1, 2, 3, 4]
+    format_version: Literal[1, 2, 3, 4, 5]
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     version: str = Field(min_length=1)
     description: str
@@ -173,8 +176,8 @@ class Manifest(StrictModel):
     tokenizer: TokenizerCard
     arithmetic: Arithmetic = Field(
         default="float32",
-        description="How the recurrent layers multiply. int8 rounds by the range of all that is computed together, so "
-        "each text is computed by itself: its answer does not depend on the other texts.",
+        description="How the recurrent layers multiply. int8 rounds what goes into a product to 256 steps: of a fixed "
+        "range, or, before format 5, of the range of all that is computed together.",
     )
     calibration: Calibration
     multi_label: dict[str, LabelChoice] | None = Field(
@@ -196,15 +199,15 @@ class Manifest(StrictModel):
         if self.multi_label is not None and set(self.multi_label) != set(names):
             message = f"multi_label must name each of the labels {names}, found {sorted(self.multi_label)}"
             raise ValueError(message)
-        if self.multi_label is not None and self.format_version < self.oldest_format:
-            message = f"a multi-label bundle is of format {self.oldest_format}, found {self.format_version}"
+        if self.multi_label is not None and self.format_version < MULTI_LABEL_SINCE:
+            message = f"a multi-label bundle is of format {MULTI_LABEL_SINCE} at least, found {self.format_version}"
             raise ValueError(message)
         return self
 
     @property
-    def oldest_format(self) -> int:
-        """The format to write it in: the oldest whose readers understand it."""
-        return SINGLE_LABEL_FORMAT if self.multi_label is None else FORMAT_VERSION
+    def one_by_one(self) -> bool:
+        """Whether each text has to be computed by itself, so that its answer does not depend on others."""
+        return self.arithmetic == "int8" and self.format_version < FIXED_RANGES_SINCE
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from model_store import old_formats
 from model_store.errors import BundleError, first_problem
 from model_store.evaluation import Evaluation
-from model_store.manifest import FORMAT_VERSION, SINGLE_LABEL_FORMAT, Manifest
+from model_store.manifest import FORMAT_VERSION, Manifest
 
 SPLIT_SINCE = 3
 """The first format with the evaluation in a file of its own."""
@@ -20,7 +20,9 @@ _log = logging.getLogger(__name__)
 
 def pack(manifest: Manifest) -> bytes:
     """The bytes of manifest.json."""
-    newer = {"multi_label"} if manifest.multi_label is None else None  # a field that format 3 does not have
+    newer = (
+        {"multi_label"} if manifest.multi_label is None else None
+    )  # a field that format 3 does not have, and a bundle may be rewritten in it
     return (manifest.model_dump_json(indent=2, exclude=newer) + "\n").encode()
 
 
@@ -35,7 +37,7 @@ def unpack(path: Path, file: bytes) -> tuple[Manifest, Evaluation | None]:
         if content["format_version"] < SPLIT_SINCE:
             _log.warning(
                 "%s is of format %d; python -m model_store upgrade %s rewrites it in format %d.",
-                path, content["format_version"], path.parent, SINGLE_LABEL_FORMAT,
+                path, content["format_version"], path.parent, SPLIT_SINCE,
             )  # fmt: skip
             content, figures = old_formats.split(content)
             evaluation = Evaluation.model_validate(figures)

@@ -57,6 +57,7 @@ class SentimentModel:
             unknown_token=bundle.manifest.tokenizer.unknown_token,
             max_tokens=bundle.manifest.limits.max_tokens,
             arithmetic=bundle.manifest.arithmetic,
+            one_by_one=bundle.manifest.one_by_one,
             folder=bundle.path,
             threads=threads,
             device=device,

@@ -59,8 +59,8 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_a_newer_format_asks_for_an_upgrade(copy):
-    edit_manifest(copy, format_version=5, something_new=True)
-    with pytest.raises(BundleError, match=r"manifest.json: is of format 5 .* reads up to 4: upgrade the project"):
+    edit_manifest(copy, format_version=6, something_new=True)
+    with pytest.raises(BundleError, match=r"manifest.json: is of format 6 .* reads up to 5: upgrade the project"):
         SentimentModel.load(copy)
 
 
@@ -205,3 +205,16 @@ def test_a_changed_file_of_an_older_bundle_is_refused(tmp_path, name):
     (folder / name).write_bytes((folder / name).read_bytes() + b" ")
     with pytest.raises(BundleError, match=f"{name}: was changed or cut short"):
         bundles.read(folder)
+
+
+def test_texts_of_an_older_8_bit_bundle_are_computed_one_by_one(tiny_8_bit_bundle, tmp_path):
+    older = shutil.copytree(tiny_8_bit_bundle, tmp_path / "older")
+    bundle = bundles.read(older)
+    bundles.rewrite(bundle, manifest=bundle.manifest.replace(format_version=3))
+    runs = []
+    for folder, expected in ((tiny_8_bit_bundle, 1), (older, 5)):
+        model = SentimentModel.load(folder)
+        texts = [model.tokenize("fine")] * 5
+        model.predict_tokenized(texts, before_each_run=lambda: runs.append(1))
+        assert len(runs) == expected
+        runs.clear()

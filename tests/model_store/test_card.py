@@ -66,7 +66,7 @@ def test_this_model_has_one_column_beside_other_methods(manifest):
 
 def test_the_card_says_how_it_multiplies(manifest):
     assert "| arithmetic | 32 bits |" in card(manifest)
-    assert "| arithmetic | recurrent layers in 8 bits, each text by itself |" in card(manifest, arithmetic="int8")
+    assert "| arithmetic | recurrent layers in 8 bits |" in card(manifest, arithmetic="int8")
 
 
 def test_risk_and_coverage_side_by_side(manifest):

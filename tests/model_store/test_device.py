@@ -29,7 +29,7 @@ def test_8_bit_arithmetic_is_not_sent_to_a_gpu(tiny_8_bit_bundle, monkeypatch):
 
 
 def test_work_is_cut_into_runs_and_can_be_ended_between_them(tiny_bundle, monkeypatch):
-    monkeypatch.setattr(graph_runner, "PADDED_TOKENS_A_BATCH", 2)
+    monkeypatch.setattr(graph_runner, "PADDED_TOKENS_A_BATCH", {"cpu": 2})
     tiny = SentimentModel.load(tiny_bundle)
     texts = [tiny.tokenize(text) for text in ["fine"] * 5]
     runs = []

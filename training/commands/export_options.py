@@ -71,7 +71,7 @@ class ExportOptions:
         max_tokens: longer texts are truncated when they are served.
         storage: storage of the weight matrices: float32, float16 (half the file) or int8 (a quarter). Weights are
             rounded before the bundle is measured. Speed does not change.
-        arithmetic: float32, or int8 for an LSTM that computes in 8 bits, each text by itself.
+        arithmetic: float32, or int8 for an LSTM that multiplies in 8 bits.
         min_count: prune tokens that are less frequent in the training texts; 0 keeps all.
         counted: file, or several as '[a, b]', whose tokens are counted, read with the run's options; by
             default the run's training files. If the run started from another run's weights, name the files of both.

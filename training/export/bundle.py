@@ -17,7 +17,6 @@ from model_store import GraphRunner
 from model_store.bundle import GRAPH, TOKENIZER, hashes
 from model_store.manifest import (
     FORMAT_VERSION,
-    SINGLE_LABEL_FORMAT,
     Architecture,
     Arithmetic,
     Calibration,
@@ -135,7 +134,7 @@ def make_manifest(
     pipeline = Tokenizer.from_str(task.tokenizer_json)
     biases = task.network.head.bias.tolist()
     return Manifest(
-        format_version=SINGLE_LABEL_FORMAT if multi_label is None else FORMAT_VERSION,
+        format_version=FORMAT_VERSION,
         name=description.name,
         version=description.version,
         description=description.text,
@@ -178,6 +177,7 @@ def make_runner(files: Mapping[str, bytes], *, description: Description, folder:
         unknown_token=str(tokenization.unknown_token(pipeline)),
         max_tokens=description.max_tokens,
         arithmetic=description.arithmetic,
+        one_by_one=False,
         folder=folder,
         threads=torch.get_num_threads(),
     )

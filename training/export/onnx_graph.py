@@ -6,87 +6,35 @@ No exporter: the new one refuses packed sequences and the old one is deprecated.
 there are zero.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import onnx
-import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from model_store.manifest import Arithmetic
-from training.export.quantization import MAX_FACTOR_CODE
+from training.export.graph_builder import GraphBuilder
+from training.export.int8_lstm import (
+    RUNTIME_OPERATORS,
+    Int8Layers,
+    LayerWeights,
+    cut_normalized,
+    input_range,
+    range_above,
+)
 from training.export.storage import Storage
 from training.network import SentimentNetwork
 from training.network.cells import Cell, RecurrentLayer, get_cell
 from training.network.connections import Dense, Highway, Plain, Residual
 from training.network.embedding import Embedding, QuantizedEmbedding
-from training.network.encoder import StackedEncoder
 from training.network.pooling import PoolingInputs
 from training.network.quantization import quantize_rows
 from training.network.validation import OptionError
 
 OPSET = 17
-RUNTIME_OPERATORS = "com.microsoft"
-"""The domain of ONNX Runtime's own operators, version 1."""
-
 IR_VERSION = 8
-
-
-class GraphBuilder:
-    """Collects nodes and weights; every method returns the name of the value it makes."""
-
-    def __init__(self, storage: Storage = "float32", arithmetic: Arithmetic = "float32") -> None:
-        self.storage = storage
-        self.arithmetic = arithmetic
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
-
-    def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:  # noqa: ANN401
-        """One node with one output."""
-        output = name or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
-        return output
-
-    def weight(self, values: Tensor | NDArray[Any], name: str) -> str:
-        """A constant tensor; the name is made unique."""
-        array = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-        unique = f"{name}.{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), unique))
-        return unique
-
-    def matrix(self, values: Tensor | NDArray[Any], name: str, *, transposed: bool = False) -> str:
-        """A constant weight matrix, kept as ``storage`` says and widened to 32 bits when the graph is loaded.
-
-        Args:
-            values: (..., rows, columns); the network's own layout, whose rows share a scale.
-            name: of the weight.
-            transposed: whether the graph uses it as (columns, rows).
-        """
-        tensor = values.detach().cpu() if isinstance(values, Tensor) else torch.from_numpy(values)
-        match self.storage:
-            case "float32":
-                return self.weight(tensor.T if transposed else tensor, name)
-            case "float16":
-                widened = self.to_float(self.weight(tensor.half(), name))
-            case "int8":
-                codes, scales = quantize_rows(tensor)
-                integers = self.to_float(self.weight(codes, name))
-                widened = self.add("Mul", integers, self.weight(scales, f"{name}.scales"))
-        return self.add("Transpose", widened, perm=[1, 0]) if transposed else widened
-
-    def to_float(self, value: str) -> str:
-        """A value as float32."""
-        return self.add("Cast", value, to=TensorProto.FLOAT)
-
-    def integers(self, *values: int) -> str:
-        """A 1-d int64 constant, as shapes and axes are."""
-        return self.weight(np.array(values, dtype=np.int64), "integers")
-
-    def number(self, value: float) -> str:
-        """A float32 scalar constant."""
-        return self.weight(np.array(value, dtype=np.float32), "number")
 
 
 def build_graph(
@@ -98,32 +46,41 @@ def build_graph(
     cells, what goes into a matrix is rounded too, and the graph is near the network, not equal to it.
     """
     graph = GraphBuilder(storage, arithmetic)
-    position = _positions(graph)  # (1, tokens, 1)
-    length = graph.add("Reshape", graph.add("Cast", "lengths", to=TensorProto.INT64), graph.integers(-1, 1, 1))
-    mask = graph.add("Less", position, length)  # (texts, tokens, 1)
+    position = _positions(graph)  # (tokens,)
+    length = graph.add("Cast", "lengths", to=TensorProto.INT64)  # (texts,)
+    embedded = _embed(graph, network, position, length)
+    layers = _encode(graph, network, embedded)  # each (texts, tokens, directions * hidden)
 
-    time_major = graph.add("Transpose", "ids", perm=[1, 0])  # (tokens, texts)
-    embedded = _embed(graph, network.embedding, time_major)  # (tokens, texts, embedding size)
-    if network.projection is not None:
-        embedded = _linear(graph, network.projection, embedded)
-    layers = _encode(graph, network.encoder, embedded, mask)  # each (texts, tokens, directions * hidden)
-
-    inputs = PoolingInputs(layers[-1], mask=mask, position=position, length=length)
-    pooled, parts = network.pooling.to_onnx(graph, inputs)
+    by_text = graph.add("Reshape", length, graph.integers(-1, 1, 1))
+    places = graph.add("Reshape", position, graph.integers(1, -1, 1))
+    inputs = PoolingInputs(layers[-1], mask=graph.add("Less", places, by_text), position=places, length=by_text)
     weight = graph.matrix(network.head.weight, "head.weight", transposed=True)  # (pooled size, labels)
-    product = graph.add("MatMul", pooled, weight)
-    graph.add("Add", product, graph.weight(network.head.bias, "head.bias"), name="logits")
-    graph.add("MatMul", parts, weight, name="contributions")
+    contributions = graph.add("Sum", *network.pooling.to_onnx(graph, inputs, weight), name="contributions")
+    # ReduceSum would add in another order for another number of tokens, those past the text's end included.
+    sums = graph.add("CumSum", contributions, graph.weight(np.array(1, dtype=np.int64), "axis"))
+    total = graph.add("Gather", sums, graph.weight(np.array(-1, dtype=np.int64), "axis"), axis=1)
+    graph.add("Add", total, graph.weight(network.head.bias, "head.bias"), name="logits")
     return _serialize(graph, layers=len(layers), network=network)
 
 
 def _positions(graph: GraphBuilder) -> str:
     tokens = graph.add("Gather", graph.add("Shape", "ids"), graph.weight(np.array(1, dtype=np.int64), "axis"))
     zero, one = (graph.weight(np.array(value, dtype=np.int64), "range") for value in (0, 1))
-    return graph.add("Reshape", graph.add("Range", zero, tokens, one), graph.integers(1, -1, 1))
+    return graph.add("Range", zero, tokens, one)
 
 
-def _embed(graph: GraphBuilder, embedding: Embedding, ids: str) -> str:
+def _embed(graph: GraphBuilder, network: SentimentNetwork, position: str, length: str) -> str:
+    """(tokens, texts, size): what the first layer reads, zero past a text's end."""
+    mask = graph.add("Less", graph.add("Reshape", position, graph.integers(-1, 1)), length)  # (tokens, texts)
+    mask = graph.add("Unsqueeze", mask, graph.integers(2))  # (tokens, texts, 1)
+    embedded = _look_up(graph, network.embedding, mask)  # (tokens, texts, embedding size)
+    if network.projection is None:
+        return embedded
+    return graph.add("Where", mask, _linear(graph, network.projection, embedded), graph.number(0.0))
+
+
+def _look_up(graph: GraphBuilder, embedding: Embedding, mask: str) -> str:
+    ids = graph.add("Transpose", "ids", perm=[1, 0])  # (tokens, texts)
     if isinstance(embedding, QuantizedEmbedding):
         codes = graph.weight(embedding.codes, "embedding.codes")
         scales = graph.weight(embedding.scales, "embedding.scales")
@@ -132,21 +89,35 @@ def _embed(graph: GraphBuilder, embedding: Embedding, ids: str) -> str:
         codes = graph.weight(rows, "embedding.weight")
         scales = graph.weight(factors, "embedding.weight.scales")
     else:
-        return graph.add("Gather", graph.matrix(embedding.weight, "embedding.weight"), ids)
+        chosen = graph.add("Gather", graph.matrix(embedding.weight, "embedding.weight"), ids)
+        return graph.add("Where", mask, chosen, graph.number(0.0))
     # Tokens are looked up first: a table that is widened first is held in 32 bits for as long as the model is loaded.
     chosen = graph.to_float(graph.add("Gather", codes, ids))
-    return graph.add("Mul", chosen, graph.add("Gather", scales, ids))
+    return graph.add("Mul", chosen, graph.add("Where", mask, graph.add("Gather", scales, ids), graph.number(0.0)))
 
 
-def _encode(graph: GraphBuilder, encoder: StackedEncoder, embedded: str, mask: str) -> list[str]:
-    cell = get_cell(encoder.cell)
-    below, layers = embedded, []
-    stack = zip(encoder.layers, encoder.norms, encoder.connections, strict=True)
+def _encode(graph: GraphBuilder, network: SentimentNetwork, below: str) -> list[str]:
+    """Each layer's representations, (texts, tokens, directions * hidden).
+
+    Past a text's end they are zero, because what goes in is, recurrent operators stop there, and connections make
+    nothing of zeros.
+    """
+    encoder, layers, reach = network.encoder, [], input_range(network)
+    cell, recurrent = get_cell(encoder.cell), [cast("RecurrentLayer", layer) for layer in encoder.layers]
+    in_8_bits = Int8Layers(graph, cell, recurrent[0], embedded=below) if graph.arithmetic == "int8" else None
+    stack = zip(recurrent, encoder.norms, encoder.connections, strict=True)
     for number, (layer, norm, connection) in enumerate(stack, start=1):
-        states = _recur(graph, cast("RecurrentLayer", layer), cell, _normalize(graph, norm, below))
-        representation, below = _connect(graph, connection, below, states)
-        batch_major = graph.add("Transpose", representation, perm=[1, 0, 2])
-        layers.append(graph.add("Where", mask, batch_major, graph.number(0.0), name=f"layer_{number}"))
+        weights, read = _layer_weights(layer, cell), _normalize(graph, norm, below)
+        if in_8_bits is None:
+            states = _recur(graph, cell, read, weights)  # (tokens, directions, texts, hidden)
+        else:
+            read, read_reach = cut_normalized(graph, norm, read, reach=reach)
+            states = in_8_bits.add(read, weights, reach=read_reach)
+        by_text = graph.add("Transpose", states, perm=[0, 2, 1, 3])  # (tokens, texts, directions, hidden)
+        joined = graph.add("Reshape", by_text, graph.integers(0, 0, -1))
+        representation, below = _connect(graph, connection, below, joined)
+        reach = range_above(connection, below=reach)
+        layers.append(graph.add("Transpose", representation, perm=[1, 0, 2], name=f"layer_{number}"))
     return layers
 
 
@@ -158,56 +129,30 @@ def _normalize(graph: GraphBuilder, norm: nn.Module, below: str) -> str:
     return graph.add("LayerNormalization", below, weight, bias, axis=-1, epsilon=norm.eps)
 
 
-def _recur(graph: GraphBuilder, layer: RecurrentLayer, cell: Cell, below: str) -> str:
-    """(tokens, texts, input size) to (tokens, texts, directions * hidden)."""
+def _layer_weights(layer: RecurrentLayer, cell: Cell) -> LayerWeights:
     suffixes = ["", "_reverse"] if layer.bidirectional else [""]
 
     def stacked(kind: str) -> NDArray[np.float32]:
         return np.stack([_reordered(getattr(layer, f"{kind}_l0{suffix}"), cell) for suffix in suffixes])
 
-    attributes: dict[str, Any] = {
-        "hidden_size": layer.hidden_size,
-        "direction": "bidirectional" if layer.bidirectional else "forward",
-        **cell.onnx_attributes,
-    }
+    return LayerWeights(
+        input=stacked("weight_ih"),
+        hidden=stacked("weight_hh"),
+        bias=np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1),
+        attributes={
+            "hidden_size": layer.hidden_size,
+            "direction": "bidirectional" if layer.bidirectional else "forward",
+            **cell.onnx_attributes,
+        },
+    )
+
+
+def _recur(graph: GraphBuilder, cell: Cell, below: str, weights: LayerWeights) -> str:
+    """(tokens, texts, input size) to (tokens, directions, texts, hidden)."""
     name = cell.onnx_operator.lower()
-    input_weights = stacked("weight_ih")  # (directions, gates * hidden, input size)
-    hidden_weights = stacked("weight_hh")  # (directions, gates * hidden, hidden)
-    bias = graph.weight(np.concatenate([stacked("bias_ih"), stacked("bias_hh")], axis=1), f"{name}.B")
-    if graph.arithmetic == "int8":
-        states = _recur_in_8_bits(
-            graph, cell, below, bias, input_weights=input_weights, hidden_weights=hidden_weights, attributes=attributes
-        )
-    else:
-        matrices = graph.matrix(input_weights, f"{name}.W"), graph.matrix(hidden_weights, f"{name}.R")
-        states = graph.add(cell.onnx_operator, below, *matrices, bias, "lengths", **attributes)
-    by_text = graph.add("Transpose", states, perm=[0, 2, 1, 3])  # (tokens, texts, directions, hidden)
-    return graph.add("Reshape", by_text, graph.integers(0, 0, -1))
-
-
-def _recur_in_8_bits(
-    graph: GraphBuilder,
-    cell: Cell,
-    below: str,
-    bias: str,
-    *,
-    input_weights: NDArray[np.float32],
-    hidden_weights: NDArray[np.float32],
-    attributes: dict[str, Any],
-) -> str:
-    """An LSTM whose matrices are codes with a scale a row; the operator takes them as (directions, columns, rows)."""
-    if cell.onnx_int8_operator is None:
-        message = f"there is no 8-bit operator for {cell.onnx_operator} layers"
-        raise OptionError(message)
-    codes, scales, zeros = [], [], []
-    for values, name in ((input_weights, "W"), (hidden_weights, "R")):
-        rows, scale = quantize_rows(torch.from_numpy(values), largest=MAX_FACTOR_CODE)
-        codes.append(graph.weight(rows.transpose(1, 2), f"lstm.{name}"))
-        scales.append(graph.weight(scale.squeeze(-1), f"lstm.{name}.scales"))
-        zeros.append(graph.weight(torch.zeros(scale.shape[:2], dtype=torch.int8), f"lstm.{name}.zeros"))
-    no_start = ["", "", ""]  # hidden and cell states begin at zero, and there are no peepholes
-    inputs = [below, *codes, bias, "lengths", *no_start, scales[0], zeros[0], scales[1], zeros[1]]
-    return graph.add(cell.onnx_int8_operator, *inputs, domain=RUNTIME_OPERATORS, **attributes)
+    bias = graph.weight(weights.bias, f"{name}.B")
+    matrices = graph.matrix(weights.input, f"{name}.W"), graph.matrix(weights.hidden, f"{name}.R")
+    return graph.add(cell.onnx_operator, below, *matrices, bias, "lengths", **weights.attributes)
 
 
 def _reordered(parameter: Tensor, cell: Cell) -> NDArray[np.float32]:

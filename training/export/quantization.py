@@ -1,8 +1,8 @@
 """Rounds a network's weights to what a bundle stores and multiplies: 32 bits, 16 bits, or 8-bit codes with scales.
 
 Storage changes the size of the file and not the arithmetic: the graph widens the weights once, when it is loaded, and
-computes in 32 bits. Arithmetic in 8 bits is a separate choice: weights stay codes, activations are quantized
-dynamically per step, and products accumulate in int32. Either way the network is rounded before it is measured.
+computes in 32 bits. Arithmetic in 8 bits is a separate choice: weights stay codes, activations are quantized too, and
+products accumulate in int32. Either way the network is rounded before it is measured.
 """
 
 from typing import get_args

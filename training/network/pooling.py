@@ -4,8 +4,9 @@ Every pooling here is a sum over tokens of a part that belongs to one token alon
 token's contribution to each logit exact: ``parts @ weight.T``, with no attribution method and no second pass.
 
 ``forward`` and ``parts`` take ``states`` (texts, tokens, size) and ``mask`` (texts, tokens), true where there is a
-token. ``to_onnx`` adds the same computation to a bundle's graph. A new pooling is a class and an entry in ``POOLINGS``
-here, and its name in ``model_store.manifest.PoolingName``.
+token. ``to_onnx`` adds to a bundle's graph what each token contributes, (texts, tokens, labels): its part times the
+head's weight, whose name is ``weight``, (size, labels). A new pooling is a class and an entry in ``POOLINGS`` here, and
+its name in ``model_store.manifest.PoolingName``.
 """
 
 from collections.abc import Callable
@@ -55,13 +56,6 @@ class PoolingInputs(NamedTuple):
     length: str
 
 
-class PoolingNodes(NamedTuple):
-    """Names of a pooling's values in a graph: ``pooled`` (texts, size) and ``parts`` (texts, tokens, size)."""
-
-    pooled: str
-    parts: str
-
-
 class MaxPooling(nn.Module):
     """Element-wise maximum over tokens: a token owns the dimensions it wins."""
 
@@ -74,13 +68,13 @@ class MaxPooling(nn.Module):
         winner = states.masked_fill(~mask.unsqueeze(-1), -torch.inf).argmax(dim=1, keepdim=True)  # (texts, 1, size)
         return torch.zeros_like(states).scatter(1, winner, states.gather(1, winner))
 
-    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs, weight: str) -> str:
         """Add the nodes to a graph."""
-        masked = graph.add("Where", inputs.mask, inputs.states, graph.number(LOWEST))
+        below_all = graph.add("Where", inputs.mask, graph.number(0.0), graph.number(LOWEST))  # past a text's end
+        masked = graph.add("Add", inputs.states, below_all)
         winner = graph.add("ArgMax", masked, axis=1, keepdims=1)  # (texts, 1, size), the first of equals
         is_winner = graph.add("Equal", inputs.position, winner)
-        parts = graph.add("Where", is_winner, inputs.states, graph.number(0.0))
-        return PoolingNodes(graph.add("ReduceMax", masked, axes=[1], keepdims=0), parts)
+        return graph.add("MatMul", graph.add("Where", is_winner, inputs.states, graph.number(0.0)), weight)
 
 
 class MeanPooling(nn.Module):
@@ -95,9 +89,9 @@ class MeanPooling(nn.Module):
         lengths = mask.sum(dim=1).view(-1, 1, 1)
         return states.masked_fill(~mask.unsqueeze(-1), 0.0) / lengths
 
-    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs, weight: str) -> str:
         """Add the nodes to a graph."""
-        return _summed(graph, graph.add("Div", inputs.states, graph.to_float(inputs.length)))
+        return graph.add("Div", graph.add("MatMul", inputs.states, weight), graph.to_float(inputs.length))
 
 
 class AttentionPooling(nn.Module):
@@ -117,11 +111,11 @@ class AttentionPooling(nn.Module):
         attention: Tensor = self.score(states).masked_fill(~real, -torch.inf).softmax(dim=1)  # (texts, tokens, 1)
         return states.masked_fill(~real, 0.0) * attention
 
-    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs, weight: str) -> str:
         """Add the nodes to a graph."""
         scores = graph.add("MatMul", inputs.states, graph.matrix(self.score.weight, "attention", transposed=True))
         attention = graph.add("Softmax", graph.add("Where", inputs.mask, scores, graph.number(LOWEST)), axis=1)
-        return _summed(graph, graph.add("Mul", inputs.states, attention))
+        return graph.add("Mul", graph.add("MatMul", inputs.states, weight), attention)
 
 
 class LastPooling(nn.Module):
@@ -145,22 +139,19 @@ class LastPooling(nn.Module):
         backward = states[..., half:].masked_fill(~first.unsqueeze(-1), 0.0)
         return torch.cat([forward, backward], dim=-1)
 
-    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs, weight: str) -> str:
         """Add the nodes to a graph."""
         one = graph.weight(torch.tensor(1), "one")
         last = graph.add("Equal", inputs.position, graph.add("Sub", inputs.length, one))  # (texts, tokens, 1)
         first = graph.add("Equal", inputs.position, graph.weight(torch.tensor(0), "zero"))
-        start, half = graph.integers(0), graph.integers(self.forward_size)
-        end, axis = graph.integers(torch.iinfo(torch.int64).max), graph.integers(2)
-        forward_states = graph.add("Slice", inputs.states, start, half, axis)
-        forward = graph.add("Where", last, forward_states, graph.number(0.0))
-        backward_states = graph.add("Slice", inputs.states, half, end, axis)
-        backward = graph.add("Where", first, backward_states, graph.number(0.0))
-        return _summed(graph, graph.add("Concat", forward, backward, axis=-1))
-
-
-def _summed(graph: GraphBuilder, parts: str) -> PoolingNodes:
-    return PoolingNodes(graph.add("ReduceSum", parts, graph.integers(1), keepdims=0), parts)
+        zero, half = graph.integers(0), graph.integers(self.forward_size)
+        end = graph.integers(torch.iinfo(torch.int64).max)
+        ends = []
+        for is_end, start, stop in ((last, zero, half), (first, half, end)):
+            states = graph.add("Slice", inputs.states, start, stop, graph.integers(2))
+            product = graph.add("MatMul", states, graph.add("Slice", weight, start, stop, zero))
+            ends.append(graph.add("Where", is_end, product, graph.number(0.0)))
+        return graph.add("Add", *ends)
 
 
 SinglePooling = MaxPooling | MeanPooling | AttentionPooling | LastPooling
@@ -194,8 +185,16 @@ class Pooling(nn.Module):
         parts = [cast("SinglePooling", pooling).parts(states, mask) for pooling in self.poolings]
         return torch.cat(parts, dim=-1)
 
-    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs) -> PoolingNodes:
-        """Add the nodes of all poolings to a graph."""
-        nodes = [cast("SinglePooling", pooling).to_onnx(graph, inputs) for pooling in self.poolings]
-        pooled, parts = ([getattr(node, name) for node in nodes] for name in PoolingNodes._fields)
-        return PoolingNodes(graph.add("Concat", *pooled, axis=-1), graph.add("Concat", *parts, axis=-1))
+    def to_onnx(self, graph: GraphBuilder, inputs: PoolingInputs, weight: str) -> list[str]:
+        """Add the nodes of all poolings to a graph; ``weight`` is (poolings * size, labels).
+
+        Returns:
+            The name of each pooling's share of the contributions.
+        """
+        size = self.output_size // len(self.names)
+        shares = []
+        for index, pooling in enumerate(self.poolings):
+            start, end = graph.integers(index * size), graph.integers((index + 1) * size)
+            own = graph.add("Slice", weight, start, end, graph.integers(0))
+            shares.append(cast("SinglePooling", pooling).to_onnx(graph, inputs, own))
+        return shares

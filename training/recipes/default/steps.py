@@ -183,7 +183,7 @@ def export(recipe: Recipe, seed: int) -> None:
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
         *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(_train(recipe))),
         *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
-        *("--name=sentiment-bilstm", "--version=3.0.0", "--description", DESCRIPTION),
+        *("--name=sentiment-bilstm", "--version=3.1.0", "--description", DESCRIPTION),
         *("--intended_use", json.dumps(INTENDED_USE), "--not_intended_for", json.dumps(NOT_INTENDED_FOR)),
     )
 
