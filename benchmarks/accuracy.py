@@ -16,10 +16,11 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -171,9 +172,16 @@ def as_json(measured: Sequence[Measured], options: argparse.Namespace) -> dict[s
         "no_opinion": options.no_opinion,
         "coverage": metrics.COVERAGE,
         "resamples": metrics.RESAMPLES,
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": dict(_installed(LIBRARIES)),
         "measured": [asdict(result) for result in measured],
     }
+
+
+def _installed(libraries: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Name and version of each that is there: a system that is not measured needs none."""
+    for name in libraries:
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def _table(shown: Sequence[Measured], name: str) -> Iterator[str]:
