@@ -25,6 +25,9 @@ PADDED_TOKENS_A_BATCH: Mapping[Device, int] = {"cpu": 1024, "cuda": 4096}
 """Maximum number of padded tokens of a batch, unless one text has more. It bounds memory for any number of texts. More
 would be slower on a processor: what passes between the layers no longer fits into its cache."""
 
+ALONE = 0.5
+"""What a run costs besides its texts, in texts of its length; of the shipped model on a processor."""
+
 INPUTS = {"ids", "lengths"}
 
 Outputs = dict[str, NDArray[np.float32]]
@@ -175,12 +178,20 @@ def _session(graph: bytes, *, path: Path, threads: int, device: Device) -> onnxr
 
 
 def _by_length(lengths: Sequence[int], *, most: int) -> Iterator[list[int]]:
-    """Indices of texts of similar length, so that little is padded; a batch has ``most`` padded tokens or one text."""
+    """Indices of texts of similar length; a batch has at most ``most`` padded tokens, or one text.
+
+    A run costs as much as ``ALONE`` texts of its length besides its own texts, so a text that would make the others
+    longer by more tokens than that begins a batch of its own.
+    """
     batch: list[int] = []
+    padding = 0
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[index] > most:
-            yield batch
-            batch = []
+        length = lengths[index]
+        if batch:
+            padding += len(batch) * (length - lengths[batch[-1]])
+            if (len(batch) + 1) * length > most or padding > ALONE * length:
+                yield batch
+                batch, padding = [], 0
         batch.append(index)
     if batch:
         yield batch

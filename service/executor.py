@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from service.errors import ClientGoneError, RequestError
 from service.middleware.request_context import RequestContext, current_request, request_variable
+from service.middleware.together import Together
 from service.middleware.turns import Turn, Turns
 from service.middleware.workload import LARGE_BYTES, Workload
 
@@ -17,8 +18,8 @@ WATCH_AFTER_SECONDS = 0.02
 """How long to wait before starting a disconnect watcher. Most requests finish earlier."""
 
 INLINE_BYTES = 512
-"""A body up to this size is computed in the event loop, at once. It holds about 80 tokens and takes a few milliseconds;
-a thread hop and a turn would cost more than they save."""
+"""A body up to this size is computed in the event loop, with others like it. It holds about 80 tokens and takes a few
+milliseconds; a thread hop and a turn would cost more than they save."""
 
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class InferenceExecutor:
 
     def __init__(self, threads: int, *, max_jobs: int = 64, max_request_tokens: int = 2**17) -> None:
         self.turns = Turns(threads)
+        self._together = Together()
         self.workload = Workload(threads, max_request_tokens=max_request_tokens)
         self._streams = 0  # those that compute or wait for their turn
         self._small = ThreadPoolExecutor(max_jobs, thread_name_prefix="inference")
@@ -60,7 +62,7 @@ class InferenceExecutor:
         context = current_request()
         submitted = time.perf_counter()
         if size <= INLINE_BYTES:
-            return _computed(function, context, submitted=submitted)
+            return await self._together.run(partial(_computed, function, context, submitted=submitted))
         job = self.workload.admit(size, context, streams=self._streams)
         context.turn = Turn(self.turns)
         threads = self._small if size <= LARGE_BYTES else self._large

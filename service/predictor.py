@@ -16,6 +16,7 @@ from service.answers import Answer, Lazy, Matrix, Represented
 from service.errors import RequestError
 from service.languages import language_detector
 from service.middleware.request_context import current_request
+from service.middleware.together import predict_together
 from service.monitoring import metrics
 from service.monitoring.access_log import current_record
 from service.schemas import (
@@ -267,8 +268,8 @@ class Predictor:
         """Run the model. It stops between two batches once the request is over."""
         context = current_request()
         with context.stage("inference"):
-            predictions = self._model.predict_tokenized(
-                texts, explain=explain, layers=layers, before_each_run=context.check
+            predictions = predict_together(
+                self._model, texts, explain=explain, layers=layers, before_each_run=context.check
             )
         metrics.answered(self._name.name, predictions)
         return predictions

@@ -68,7 +68,9 @@ STAGE_SECONDS = Histogram(
     ["stage"],
     buckets=SECONDS,
 )
-TEXTS_A_REQUEST = Histogram("sentiment_texts_per_batch", "Texts given to the model together.", buckets=POWERS_OF_TWO)
+TEXTS_A_REQUEST = Histogram(
+    "sentiment_texts_per_batch", "Texts of a request in one call of the model.", buckets=POWERS_OF_TWO
+)
 TOKENS_A_REQUEST = Histogram("sentiment_tokens_per_batch", "Their tokens.", buckets=POWERS_OF_TWO)
 TEXTS = Counter("sentiment_texts", "Texts answered, by model and label.", ["model", "label"])
 CONFIDENCE = Histogram("sentiment_confidence", "The score of each label a text was given.", ["model"], buckets=SHARES)

@@ -41,3 +41,14 @@ def test_work_is_cut_into_runs_and_can_be_ended_between_them(tiny_bundle, monkey
 
     with pytest.raises(InterruptedError):
         tiny.predict_tokenized(texts, before_each_run=stop)
+
+
+def test_short_texts_are_not_padded_to_a_long_one(tiny_bundle):
+    tiny = SentimentModel.load(tiny_bundle)
+    for lengths, expected in (([1, 1, 1, 40], 2), ([20, 20, 21, 22], 1), ([1, 40], 2), ([40, 1, 39, 2], 2)):
+        runs = []
+        tiny.predict_tokenized(
+            [tiny.tokenize("fine " * length) for length in lengths],
+            before_each_run=lambda: runs.append(1),  # noqa: B023 - it is called in this pass
+        )
+        assert len(runs) == expected

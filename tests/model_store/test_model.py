@@ -102,7 +102,7 @@ def test_in_8_bits_company_does_not_change_a_single_bit(tiny_8_bit_bundle, sampl
     runs = []
     tokenized = [model.tokenize(text) for text in texts]
     together = model.predict_tokenized(tokenized, explain=True, layers=[1, 2], before_each_run=lambda: runs.append(1))
-    assert len(runs) == 2
+    assert 1 < len(runs) < len(texts)
     for text, crowded in zip(texts, together, strict=True):
         (alone,) = model.represent([text], layers=[1, 2])
         np.testing.assert_array_equal(crowded.logits, alone.logits)

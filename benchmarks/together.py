@@ -1,0 +1,91 @@
+"""What it brings to compute small requests together: this checkout against another one, over HTTP.
+
+    python -m benchmarks.together --tree ../before --tree . [--seconds 120] [--rounds 6]
+
+Every connection sends one text a request, of 5, 18 and 26 tokens in turn, and asks again as soon as it is answered. The
+checkouts are served at the same time and measured in turn, in the other order in every second round, so that other load
+affects all alike: one worker, one thread, and ``--server_core`` keeps the servers on one processor. A ratio is the
+median over the rounds of a checkout's rate over the first one's.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.load import Load, client, percentile, request_bytes
+from benchmarks.server_processes import TEXT, running, wait_until_ready
+
+TEXTS = ("It is not bad.", "The start was slow, but the rest of the evening was warm, funny and honest.", TEXT)
+CONNECTIONS = (1, 4, 8, 16, 64)
+
+
+def main() -> None:
+    """Serve, measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tree", dest="trees", type=Path, action="append", required=True, help="a checkout to serve")
+    parser.add_argument("--seconds", type=float, default=120.0, help="time for each checkout")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--server_core", type=int, help="the processor of the servers; all by default")
+    options = parser.parse_args()
+    own = os.sched_getaffinity(0)
+    with TemporaryDirectory() as temporary, ExitStack() as servers:
+        urls = []
+        if options.server_core is not None:
+            os.sched_setaffinity(0, {options.server_core})  # the servers inherit it
+        for index, tree in enumerate(options.trees):
+            folder = Path(temporary) / str(index)
+            folder.mkdir()
+            urls.append(servers.enter_context(running("service", folder, uvloop=False, project=tree.resolve())))
+            wait_until_ready(urls[-1], log=folder / "service.log")
+        os.sched_setaffinity(0, own)
+        seconds = options.seconds / len(CONNECTIONS) / options.rounds
+        show(measure(urls, rounds=options.rounds, seconds=seconds))
+
+
+def measure(urls: list[str], *, rounds: int, seconds: float) -> dict[tuple[int, int], list[Load]]:
+    """The loads of all rounds by connections and checkout."""
+    loads: dict[tuple[int, int], list[Load]] = {key: [] for key in itertools.product(CONNECTIONS, range(len(urls)))}
+    for number, connections in itertools.product(range(rounds), CONNECTIONS):
+        for index in sorted(range(len(urls)), reverse=number % 2 == 1):
+            load = Load(until=time.perf_counter() + seconds, requests=sys.maxsize)
+            asyncio.run(hammer(urls[index], load, connections))
+            loads[connections, index].append(load)
+    return loads
+
+
+async def hammer(url: str, load: Load, connections: int) -> None:
+    """All connections at once."""
+    requests = [request_bytes(url, json.dumps({"texts": [text]}).encode(), []) for text in TEXTS]
+    await asyncio.gather(*(client(url, requests[number % len(TEXTS)], load) for number in range(connections)))
+
+
+def show(loads: dict[tuple[int, int], list[Load]]) -> None:
+    """A line for each number of connections and checkout."""
+    table = Table("connections", "checkout", "answers", "p50, p99 ms", "against the first (range)")
+    for (connections, index), rounds in loads.items():
+        seconds = [second for load in rounds for second in load.seconds]
+        first = loads[connections, 0]
+        ratios = [len(load.seconds) / len(before.seconds) for load, before in zip(rounds, first, strict=True)]
+        table.add_row(
+            str(connections),
+            str(index + 1),
+            f"{len(seconds):,}",
+            f"{percentile(seconds, 0.5):.2f}, {percentile(seconds, 0.99):.2f}",
+            f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
