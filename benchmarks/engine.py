@@ -37,6 +37,7 @@ from benchmarks.inference import operations, timed
 from benchmarks.transformers_for_speed import SIZES, Classify, Ids, contestants, one_thread
 from model_store import SentimentModel
 from model_store import bundle as bundles
+from model_store.graph_runner import PADDED_TOKENS_A_BATCH
 from training.export.onnx_graph import build_graph
 from training.export.read_back import task_of
 from training.fit.provenance import processor_name
@@ -91,7 +92,7 @@ def own_contestants(bundle: str) -> Iterator[tuple[str, Classify]]:
     content = bundles.read(bundles.resolve(bundle))
     network = task_of(content).network.eval()
     yield OURS, in_runtime(content.graph, one_by_one=content.manifest.one_by_one)
-    yield "this model, 32 bits", in_runtime(build_graph(network), one_by_one=False)
+    yield "this model, 32 bits", in_runtime(build_graph(network))
 
     def classify(ids: Ids) -> object:
         with torch.inference_mode():
@@ -100,15 +101,21 @@ def own_contestants(bundle: str) -> Iterator[tuple[str, Classify]]:
     yield "this model in torch", classify
 
 
-def in_runtime(graph: bytes, *, one_by_one: bool) -> Classify:
-    """A bundle's graph on one thread; 8-bit arithmetic computes each text by itself, as the model store does."""
+def in_runtime(graph: bytes, *, one_by_one: bool = False) -> Classify:
+    """A bundle's graph on one thread, in runs of the size that the model store chooses."""
     session = one_thread(graph)
+
+    most = 0 if one_by_one else PADDED_TOKENS_A_BATCH["cpu"]
 
     def run(ids: Ids) -> object:
         lengths = np.full(len(ids), ids.shape[1], dtype=np.int32)
         return session.run(["logits"], {"ids": ids, "lengths": lengths})
 
-    return (lambda ids: [run(row[None]) for row in ids]) if one_by_one else run
+    def in_runs(ids: Ids) -> object:
+        texts = max(1, most // ids.shape[1])
+        return [run(ids[start : start + texts]) for start in range(0, len(ids), texts)]
+
+    return in_runs
 
 
 def fasttext_contestant() -> Iterator[tuple[str, Classify]]:

@@ -122,7 +122,7 @@ def depth(*, quick: bool) -> Curve:
         embedding = make_embedding(1000, 256, vectors=None, frozen=False)
         encoder = EncoderOptions(layers=layers, hidden_size=160)
         network = SentimentNetwork(embedding, labels=3, pooling=["max", "mean"], encoder=encoder).eval()
-        calls[layers] = partial(in_runtime(build_graph(network), one_by_one=False), ids)
+        calls[layers] = partial(in_runtime(build_graph(network)), ids)
     values = medians(calls, rounds=5 if quick else 31)
     return curve("depth", x="layers", y="milliseconds a text", points=list(calls), values=values)
 
