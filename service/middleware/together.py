@@ -14,9 +14,11 @@ from typing import TypeVar, cast
 from greenlet import getcurrent, greenlet
 
 from model_store import Prediction, SentimentModel, TokenizedText
+from model_store.graph_runner import PADDED_TOKENS_A_BATCH
 
-MOST_TOKENS = 1024
-"""Texts are computed at one turn of the loop up to so many tokens: some milliseconds, after which others are served."""
+MOST_TOKENS = PADDED_TOKENS_A_BATCH["cpu"]
+"""Texts are computed at one turn of the loop up to so many tokens, those of one run: some milliseconds, after which
+others are served."""
 
 FEW = 4
 """So few requests gain less from one run than it costs to look for them: two turns of the loop."""
@@ -83,7 +85,8 @@ class Together:
                 if chosen and tokens > MOST_TOKENS:
                     break
                 chosen.append(question)
-        self._questions = [question for question in self._questions if question not in chosen]
+        taken = set(chosen)
+        self._questions = [question for question in self._questions if question not in taken]
         if self._questions:
             asyncio.get_running_loop().call_soon(self._compute)
         self._passed = LOOK_AGAIN if len(chosen) <= FEW else 0
@@ -114,8 +117,8 @@ def predict_together(
     before_each_run: Callable[[], None],
 ) -> list[Prediction]:
     """As ``predict_tokenized``: in a small request with what others ask, elsewhere by itself."""
-    before_each_run()
     loop = getcurrent().parent
     if loop is None:
         return model.predict_tokenized(texts, explain=explain, layers=layers, before_each_run=before_each_run)
+    before_each_run()
     return cast("list[Prediction]", loop.switch(Question(model, texts, explain=explain, layers=layers)))

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from model_store import BundleError, ModelError, SentimentModel, table
+from model_store import BundleError, ModelError, SentimentModel, manifest_file, table
 from model_store import bundle as bundles
 from model_store.cli import main
 
@@ -71,6 +71,12 @@ def test_only_the_manifest_of_several_labels_names_their_choices(multi_label_bun
     )
     assert written["multi_label"]["negative"] == {"threshold": 0.45, "shift": -0.1}
     assert "multi_label" not in plain
+
+
+def test_the_manifest_is_of_a_format_that_an_older_reader_refuses(multi_label_bundle, monkeypatch):
+    monkeypatch.setattr(manifest_file, "FORMAT_VERSION", 3)
+    with pytest.raises(BundleError, match=r"is of format 5 .* reads up to 3: upgrade the project"):
+        SentimentModel.load(multi_label_bundle)
 
 
 @pytest.mark.parametrize(
