@@ -1,7 +1,8 @@
-"""Accuracy of a bundle, VADER, TextBlob, TF-IDF with logistic regression, fastText and averaged vectors, in one run.
+"""Accuracy of a bundle, VADER, TextBlob, TF-IDF with logistic regression, fastText, averaged vectors, transformers.
 
-    pip install -e ".[train,benchmarks]" -c constraints.txt
+    pip install -e ".[train,distill,benchmarks]" -c constraints.txt
     python -m benchmarks.accuracy DATA [--bundle default] [--to figures.json] [--rows 2000]
+    python -m benchmarks.accuracy DATA --rows 2000 --to figures.json --systems setfit minilm mpnet
 
 DATA is the folder of the sets listed in training/recipes/default/measured_sets.py. The learners are trained here,
 once on the treebank's phrases and once on IMDb's reviews. Every system is measured on the same texts with the same
@@ -10,6 +11,9 @@ code, with 95% bootstrap intervals over texts. Prints Markdown tables.
 On a set of two labels, a system with a neutral label answers positive if that outweighs negative. Its calibration
 error is that of the two scores, normalized to sum to 1. Takes about half an hour on one core; --rows N measures N texts
 of each set, for a first look.
+
+Transformers are measured if they are named: SetFit and fine-tuned MiniLM and MPNet take hours on one core, and with all
+texts of the sets a day. What is in the file of --to stays, but for the systems that are measured anew.
 """
 
 import argparse
@@ -28,13 +32,18 @@ from rich.console import Console
 
 from benchmarks import baselines
 from benchmarks.baselines import Labels, Scores, System
-from benchmarks.labeled_sets import LabeledSet, sets_to_measure, training_set
+from benchmarks.labeled_sets import LESSONS, LabeledSet, sets_to_measure, training_set
+from benchmarks.transformer_baselines import Pretrained, fine_tuned, set_fit
 from training.evaluation import metrics
 from training.evaluation.metrics import METRICS, Estimate, Outcomes
 from training.recipes.default.measured_sets import THREE, TWO
 
-LIBRARIES = ("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy")
+LIBRARIES = (
+    *("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy"),
+    *("torch", "transformers", "setfit"),
+)
 SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext", "static")
+TRANSFORMERS = ("setfit", "minilm", "mpnet")
 MAX_ROWS = {"Yelp sentences": 20_000}  # of 126,670: an interval of half a point either way is narrow enough
 
 
@@ -44,6 +53,7 @@ class Measured:
 
     Attributes:
         milliseconds: of the processor for a text, training not included; None if all texts were known before.
+        size: of the system in bytes.
         figures: without the calibration error if the scores are not probabilities.
     """
 
@@ -53,6 +63,7 @@ class Measured:
     system: str
     training_data: str | None
     milliseconds: float | None
+    size: int
     figures: dict[str, Estimate]
 
 
@@ -62,14 +73,20 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder of labeled data")
     parser.add_argument("--bundle", default="default", help="a bundle's folder, or default")
     parser.add_argument(
-        "--vectors",
+        "--pretrained",
         type=Path,
-        default=Path("pretrained/all-MiniLM-L6-v2"),
-        help="transformer whose token embeddings static takes; without it, static is left out",
+        default=Path("pretrained"),
+        help="folder of all-MiniLM-L6-v2, whose token embeddings static takes, and all-mpnet-base-v2; without the "
+        "first, static is left out",
+    )
+    parser.add_argument(
+        "--learned", type=Path, default=Path("build/bench/learned"), help="folder of what transformers have learned"
     )
     parser.add_argument("--to", type=Path, help="also write every figure as JSON to this file")
     parser.add_argument("--rows", type=int, default=0, help="texts of each set, drawn at random; 0 for all")
-    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="the systems to measure")
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS + TRANSFORMERS, default=SYSTEMS, help="the systems to measure"
+    )
     parser.add_argument(
         "--no_opinion",
         choices=TWO,
@@ -83,7 +100,8 @@ def main() -> None:
         labeled.sample(options.rows or MAX_ROWS.get(labeled.name, len(labeled)), seed=options.seed)
         for labeled in sets_to_measure(options.data)
     ]
-    measured = []
+    earlier = kept(options) if options.to is not None and options.to.is_file() else []
+    measured: list[Measured] = []
     for system in systems(options):
         known: dict[tuple[Labels, str], Scores] = {}
         for labeled in sets:
@@ -93,10 +111,12 @@ def main() -> None:
                 value, seconds = result.figures["accuracy"].value, time.perf_counter() - started
                 console.print(f"{_column(result)}, {labeled.name}: {value:.2%} of {result.rows:,}, {seconds:.0f} s")
                 measured.append(result)
+        if options.to is not None:
+            now = {result.system for result in measured}
+            rows = [result for result in earlier if result.system not in now] + measured
+            options.to.parent.mkdir(parents=True, exist_ok=True)
+            options.to.write_text(json.dumps(as_json(rows, options), indent=2) + "\n", encoding="utf-8")
     print("\n".join(markdown(measured)))
-    if options.to is not None:
-        options.to.parent.mkdir(parents=True, exist_ok=True)
-        options.to.write_text(json.dumps(as_json(measured, options), indent=2) + "\n", encoding="utf-8")
 
 
 def systems(options: argparse.Namespace) -> Iterator[System]:
@@ -107,15 +127,42 @@ def systems(options: argparse.Namespace) -> Iterator[System]:
         yield baselines.vader(no_opinion=options.no_opinion)
     if "textblob" in options.systems:
         yield baselines.textblob(no_opinion=options.no_opinion)
-    learners: dict[str, Callable[..., System]] = {"linear": baselines.linear, "fasttext": baselines.fasttext}
-    if options.vectors.is_dir():
-        learners["static"] = partial(baselines.static, folder=options.vectors)
-    for name, words, kinds in (("sst", "SST phrases", (TWO, THREE)), ("imdb", "IMDb train", (TWO,))):
-        for key, baseline in learners.items():
-            if key in options.systems:
-                yield baseline(
-                    lambda labels, name=name: training_set(options.data, name, labels), data=words, kinds=kinds
-                )
+    minilm, mpnet = options.pretrained / "all-MiniLM-L6-v2", options.pretrained / "all-mpnet-base-v2"
+    learners: dict[str, tuple[Callable[..., System], tuple[str, ...]]] = {
+        "linear": (baselines.linear, ("SST phrases", "IMDb train")),
+        "fasttext": (baselines.fasttext, ("SST phrases", "IMDb train")),
+        "setfit": (partial(set_fit, pretrained=Pretrained("MiniLM", minilm, options.learned)), ("SST sentences",)),
+        "minilm": (partial(fine_tuned, pretrained=Pretrained("MiniLM", minilm, options.learned)), ("SST phrases",)),
+        "mpnet": (partial(fine_tuned, pretrained=Pretrained("MPNet", mpnet, options.learned)), ("SST sentences",)),
+    }
+    if minilm.is_dir():
+        learners["static"] = partial(baselines.static, folder=minilm), ("SST phrases", "IMDb train")
+    for name, (learner, lessons) in learners.items():
+        for data in lessons if name in options.systems else ():
+            kinds = (TWO,) if data == "IMDb train" else (TWO, THREE)  # no review of IMDb's is neutral
+            yield learner(lambda labels, data=data: training_set(options.data, data, labels), data=data, kinds=kinds)
+
+
+def kept(options: argparse.Namespace) -> list[Measured]:
+    """What was measured before on the same texts.
+
+    Raises:
+        SystemExit: it was measured on others.
+    """
+    study = json.loads(options.to.read_text(encoding="utf-8"))
+    if (study["rows"] or 0, study["seed"]) != (options.rows, options.seed):
+        message = f"{options.to} has figures of other texts: pass another --to, or the same --rows and --seed"
+        raise SystemExit(message)
+    return [
+        Measured(
+            **{
+                **row,
+                "labels": tuple(row["labels"]),
+                "figures": {name: Estimate(**figure) for name, figure in row["figures"].items()},
+            }
+        )
+        for row in study["measured"]
+    ]
 
 
 def measure(
@@ -148,7 +195,16 @@ def measure(
     figures = metrics.with_intervals(outcomes, seed=seed)
     if not system.probabilities:
         del figures["calibration_error"]
-    return Measured(labeled.name, labels, len(labeled), system.name, system.training_data, milliseconds, figures)
+    return Measured(
+        data=labeled.name,
+        labels=labels,
+        rows=len(labeled),
+        system=system.name,
+        training_data=system.training_data,
+        milliseconds=milliseconds,
+        size=system.size(labels),
+        figures=figures,
+    )
 
 
 def markdown(measured: Sequence[Measured]) -> Iterator[str]:
@@ -195,7 +251,7 @@ def _table(shown: Sequence[Measured], name: str) -> Iterator[str]:
 
 
 def _column(result: Measured) -> str:
-    trained_here = result.system in {"TF-IDF + LR", "fastText", baselines.STATIC}
+    trained_here = result.training_data in LESSONS
     return f"{result.system} ({result.training_data})" if trained_here else result.system
 
 

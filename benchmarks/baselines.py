@@ -3,11 +3,12 @@
 Needs the packages of the extra ``benchmarks``. None of the baselines was tuned here.
 """
 
+import pickle
 import random
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tokenizers import Tokenizer
 
 from benchmarks.labeled_sets import LabeledSet
 from model_store import SentimentModel
+from model_store import bundle as bundles
 from training.data.vectors import token_embeddings
 from training.evaluation.scorer import bundle_scores
 from training.recipes.default.measured_sets import THREE, TWO
@@ -45,12 +47,60 @@ class System:
         score: maps texts and labels, ``TWO`` or ``THREE``, to (texts, labels) scores, or to None if it cannot choose
             among these labels.
         probabilities: whether the scores are probabilities, and so have a calibration error.
+        size: bytes of what it knows, as its files or pickled, for labels that it can choose among; no code counts.
     """
 
     name: str
     training_data: str | None
     score: Callable[[Sequence[str], Labels], Scores | None]
     probabilities: bool
+    size: Callable[[Labels], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a learner has learned for one set of labels: texts to (texts, labels) scores, and its size in bytes."""
+
+    score: Callable[[Sequence[str]], Scores]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A system with one model for each set of labels, trained at its first use.
+
+    Attributes:
+        fitted: learns.
+        kinds: the sets of labels that it can learn.
+        learned: so far.
+    """
+
+    fitted: Callable[[Labels], Learned]
+    kinds: Sequence[Labels]
+    learned: dict[Labels, Learned] = field(default_factory=dict)
+
+    def score(self, texts: Sequence[str], labels: Labels) -> Scores | None:
+        """As a ``System``."""
+        return self._of(labels).score(texts) if labels in self.kinds else None
+
+    def size(self, labels: Labels) -> int:
+        """As a ``System``."""
+        return self._of(labels).size
+
+    def _of(self, labels: Labels) -> Learned:
+        if labels not in self.learned:
+            self.learned[labels] = self.fitted(labels)
+        return self.learned[labels]
+
+    def as_system(self, name: str, *, data: str) -> System:
+        """Under a name, with the name of what it learns from."""
+        return System(name, data, self.score, probabilities=True, size=self.size)
+
+
+def size_of(*paths: Path) -> int:
+    """Bytes of files, or of all files of folders."""
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def bundle(folder: str) -> System:
@@ -69,30 +119,47 @@ def bundle(folder: str) -> System:
         return sums / sums.sum(axis=1, keepdims=True)
 
     files = ", ".join(file.name for file in model.manifest.training.files)
-    return System(f"{model.manifest.name} {model.manifest.version}", files, score, probabilities=True)
+    name = f"{model.manifest.name} {model.manifest.version}"
+    size = size_of(bundles.resolve(folder))
+    return System(name, files, score, probabilities=True, size=lambda _labels: size)
 
 
 def vader(*, no_opinion: str = "positive") -> System:
     """VADER's compound score; see ``lexicon`` for ``no_opinion``."""
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # noqa: PLC0415 - needed by this system only
+    from vaderSentiment import vaderSentiment  # noqa: PLC0415 - needed by this system only
 
-    analyzer = SentimentIntensityAnalyzer()
+    analyzer = vaderSentiment.SentimentIntensityAnalyzer()
+    folder = Path(vaderSentiment.__file__).parent
     return lexicon(
         "VADER",
         lambda text: analyzer.polarity_scores(text)["compound"],
         neutral=VADER_NEUTRAL,
         no_opinion=no_opinion,
+        files=[folder / "vader_lexicon.txt", folder / "emoji_utf8_lexicon.txt"],
     )
 
 
 def textblob(*, no_opinion: str = "positive") -> System:
     """TextBlob's pattern analyzer, which needs no corpora. For three labels, 0 is neutral."""
-    from textblob import TextBlob  # noqa: PLC0415
+    import textblob as package  # noqa: PLC0415
 
-    return lexicon("TextBlob", lambda text: TextBlob(text).sentiment.polarity, neutral=_TINY, no_opinion=no_opinion)
+    return lexicon(
+        "TextBlob",
+        lambda text: package.TextBlob(text).sentiment.polarity,
+        neutral=_TINY,
+        no_opinion=no_opinion,
+        files=[Path(package.__file__).parent / "en" / "en-sentiment.xml"],
+    )
 
 
-def lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_opinion: str = "positive") -> System:
+def lexicon(
+    name: str,
+    polarity: Callable[[str], float],
+    *,
+    neutral: float,
+    no_opinion: str = "positive",
+    files: Sequence[Path] = (),
+) -> System:
     """A system that labels texts by a polarity in [-1, 1].
 
     Args:
@@ -100,6 +167,7 @@ def lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_o
         polarity: maps a text to its polarity.
         neutral: for three labels, a polarity closer to 0 is neutral.
         no_opinion: for two labels, the label of a polarity of 0.
+        files: the lexicon.
     """
 
     def score(texts: Sequence[str], labels: Labels) -> Scores:
@@ -110,7 +178,7 @@ def lexicon(name: str, polarity: Callable[[str], float], *, neutral: float, no_o
             chosen = np.where(polarities >= neutral, 2, np.where(polarities <= -neutral, 0, 1))
         return np.eye(len(labels))[chosen]
 
-    return System(name, None, score, probabilities=False)
+    return System(name, None, score, probabilities=False, size=lambda _labels: size_of(*files))
 
 
 def linear(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> System:
@@ -122,22 +190,22 @@ def linear(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> System:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415
 
-    def fitted(labels: Labels) -> Callable[[Sequence[str]], Scores]:
+    def fitted(labels: Labels) -> Learned:
         rows = learn_from(labels)
         # scikit-learn's own pattern cuts "don't" in two and drops the "t".
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, token_pattern=_WORD)
         pipeline = make_pipeline(words, LogisticRegression(C=10, max_iter=1000))
         pipeline.fit(rows.texts, [labels.index(label) for label in rows.truth])
-        return lambda texts: np.asarray(pipeline.predict_proba(texts))
+        return Learned(lambda texts: np.asarray(pipeline.predict_proba(texts)), len(pickle.dumps(pipeline)))
 
-    return System("TF-IDF + LR", data, _by_labels(fitted, kinds), probabilities=True)
+    return Learner(fitted, kinds).as_system("TF-IDF + LR", data=data)
 
 
 def fasttext(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> System:
     """The supervised classifier of Joulin et al. 2017 with word pairs; one thread, for reproducible results."""
     import fasttext as package  # noqa: PLC0415
 
-    def fitted(labels: Labels) -> Callable[[Sequence[str]], Scores]:
+    def fitted(labels: Labels) -> Learned:
         rows = learn_from(labels)
         with tempfile.TemporaryDirectory(prefix="benchmark-accuracy-") as folder:
             path = Path(folder) / "train.txt"
@@ -147,6 +215,8 @@ def fasttext(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> Syste
             model = package.train_supervised(
                 str(path), wordNgrams=2, minCount=2, bucket=500_000, dim=50, epoch=10, lr=0.25, thread=1, verbose=0
             )
+            model.save_model(str(path))
+            size = size_of(path)
 
         def score(texts: Sequence[str]) -> Scores:
             # With numpy 2 the package repeats the first label's probability for all labels. The others get equal
@@ -158,9 +228,9 @@ def fasttext(learn_from: Lesson, *, data: str, kinds: Sequence[Labels]) -> Syste
             scores[np.arange(len(texts)), chosen] = highest
             return scores
 
-        return score
+        return Learned(score, size)
 
-    return System("fastText", data, _by_labels(fitted, kinds), probabilities=True)
+    return Learner(fitted, kinds).as_system("fastText", data=data)
 
 
 def static(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], folder: Path) -> System:
@@ -187,31 +257,16 @@ def static(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], folder: Pa
         # Of length 1: the mean of a long text is shorter than that of a phrase, which says nothing about it.
         return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
 
-    def fitted(labels: Labels) -> Callable[[Sequence[str]], Scores]:
+    def fitted(labels: Labels) -> Learned:
         rows = learn_from(labels)
         classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         classifier.fit(means(rows.texts), [labels.index(label) for label in rows.truth])
-        return lambda texts: np.asarray(classifier.predict_proba(means(texts)))
+        size = len(pickle.dumps(classifier)) + vectors.nbytes + size_of(folder / "tokenizer.json")
+        return Learned(lambda texts: np.asarray(classifier.predict_proba(means(texts))), size)
 
-    return System(STATIC, data, _by_labels(fitted, kinds), probabilities=True)
+    return Learner(fitted, kinds).as_system(STATIC, data=data)
 
 
 def _words(text: str) -> str:
     """Lower-case text on one line, with spaces around punctuation: fastText splits at white space only."""
     return " ".join(_NOT_WORD.sub(r" \1 ", text.lower()).split())
-
-
-def _by_labels(
-    fitted: Callable[[Labels], Callable[[Sequence[str]], Scores]], kinds: Sequence[Labels]
-) -> Callable[[Sequence[str], Labels], Scores | None]:
-    """A scorer with one model for two labels and one for three, each trained at its first use."""
-    models: dict[Labels, Callable[[Sequence[str]], Scores]] = {}
-
-    def score(texts: Sequence[str], labels: Labels) -> Scores | None:
-        if labels not in kinds:
-            return None
-        if labels not in models:
-            models[labels] = fitted(labels)
-        return models[labels](texts)
-
-    return score

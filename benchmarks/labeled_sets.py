@@ -1,7 +1,7 @@
 """The labeled texts that ``accuracy`` measures on, and those its baselines learn from."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,13 @@ from training.data.examples import Example
 from training.data.leakage import LeakageFilter, drop_leaks, skipped_leaks
 from training.data.readers import ReadingOptions, read_examples
 from training.recipes.default.measured_sets import BINARY, MEASURED, SST_THREE, SST_TWO, TWO, MeasuredSet
+
+LESSONS: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
+    "SST phrases": ("sst/train.txt.gz", "sst/test.txt.gz", {"trees": "phrases"}),
+    "SST sentences": ("sst/train.txt.gz", "sst/test.txt.gz", {"trees": "root"}),
+    "IMDb train": ("imdb/train.jsonl.gz", "imdb/test.jsonl.gz", {}),
+}
+"""What can be learned from: the file, the test file whose texts are left out, and how the first is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +54,13 @@ def training_set(folder: Path, name: str, labels: tuple[str, ...]) -> LabeledSet
 
     Args:
         folder: of the data sets.
-        name: ``sst`` for every distinct phrase of the training trees, or ``imdb`` for the training reviews.
+        name: one of ``LESSONS``.
         labels: two, or three with a neutral one, which IMDb lacks.
     """
-    if name == "sst":
-        label_map, options = SST_TWO if labels == TWO else SST_THREE, {"trees": "phrases"}
-        train, test = "sst/train.txt.gz", folder / "sst" / "test.txt.gz"
-    else:
-        label_map, options = BINARY, {}
-        train, test = "imdb/train.jsonl.gz", folder / "imdb" / "test.jsonl.gz"
+    label_map = BINARY if name == "IMDb train" else SST_TWO if labels == TWO else SST_THREE
+    train, test, options = LESSONS[name]
     examples = MeasuredSet(name, labels, train, {**options, "label_map": label_map}).examples(folder)
-    leaks = LeakageFilter([test], min_words=1)
+    leaks = LeakageFilter([folder / test], min_words=1)
     return _labeled_set(name, labels, drop_leaks(examples, leaks, skipped_leaks("drop"), path=folder / train))
 
 

@@ -126,25 +126,30 @@ def accuracy_table(study: Study) -> Iterator[str]:
     systems = _systems(study)
     polar = (row["data"] for row in study["measured"] if tuple(row["labels"]) == TWO)
     sets = [name for name in dict.fromkeys(polar) if ":" not in name]  # no domains of a set
-    yield _row(["", "ms a text", *sets])
-    yield "|---" * (len(sets) + 2) + "|"
+    yield _row(["", "ms a text", "MB", *sets])
+    yield "|---" * (len(sets) + 3) + "|"
     for name, rows in systems.items():
         accuracies = [
             f"{100 * rows[data]['figures']['accuracy']['value']:.1f}" if data in rows else "-" for data in sets
         ]
-        yield _row([name, f"{_milliseconds(rows):.2f}", *accuracies])
+        yield _row([name, f"{_milliseconds(rows):.2f}", f"{_megabytes(rows):.1f}", *accuracies])
 
 
 def accuracy_plots(study: Study) -> Iterator[Plot]:
-    """Accuracy on SST-2 against the time of a text, with the Pareto front."""
+    """Accuracy on SST-2 against the time of a text and against size, with the Pareto fronts."""
+    systems = {name: rows for name, rows in _systems(study).items() if SCATTERED in rows}
+    yield _scattered(systems, "time", _milliseconds, unit="ms of processor a text")
+    yield _scattered(systems, "size", _megabytes, unit="MB of what it knows")
+
+
+def _scattered(
+    systems: Mapping[str, Mapping[str, Any]], cost: str, measure: Callable[[Mapping[str, Any]], float], *, unit: str
+) -> Plot:
+    """Accuracy by a cost, its axis logarithmic."""
     points = {
-        name: (_milliseconds(rows), 100 * rows[SCATTERED]["figures"]["accuracy"]["value"])
-        for name, rows in _systems(study).items()
-        if SCATTERED in rows
+        name: (measure(rows), 100 * rows[SCATTERED]["figures"]["accuracy"]["value"]) for name, rows in systems.items()
     }
-    figure, axes = new_plot(
-        f"Accuracy on {SCATTERED} and time", x="ms of processor a text", y="accuracy, %", height=3.6
-    )
+    figure, axes = new_plot(f"Accuracy on {SCATTERED} and {cost}", x=unit, y="accuracy, %", height=3.6)
     front = [name for name, point in points.items() if not any(_is_better(other, point) for other in points.values())]
     line = sorted(points[name] for name in front)
     axes.step(*zip(*line, strict=True), where="post", color=GRAY, linestyle=DASHES[1])
@@ -165,9 +170,8 @@ def accuracy_plots(study: Study) -> Iterator[Plot]:
         )
     axes.set_xscale("log")
     axes.margins(x=0.8, y=0.1)
-    yield finished(
-        figure, name="accuracy-time", caption="Accuracy by time; the dashed line joins what nothing beats in both."
-    )
+    caption = f"Accuracy by {cost}; the dashed line joins what nothing beats in both."
+    return finished(figure, name=f"accuracy-{cost}", caption=caption)
 
 
 SCATTERED = "SST-2 test"
@@ -236,6 +240,10 @@ def _systems(study: Study) -> dict[str, dict[str, Any]]:
 
 def _milliseconds(rows: Mapping[str, Any]) -> float:
     return float(rows[SCATTERED]["milliseconds"])
+
+
+def _megabytes(rows: Mapping[str, Any]) -> float:
+    return float(rows[SCATTERED]["size"]) / 1e6
 
 
 def _is_better(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -1,5 +1,7 @@
 """The accuracy benchmark: its systems, its sets and its figures."""
 
+import json
+from argparse import Namespace
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +31,7 @@ def test_a_system_is_measured_by_hand_and_asked_for_no_text_twice():
 
     labeled = LabeledSet("some", TWO, ["a", "b", "c", "a"], ["negative", "negative", "positive", "negative"])
     known = {}
-    system = System("constant", None, score, probabilities=True)
+    system = System("constant", None, score, probabilities=True, size=len)
     measured = accuracy.measure(system, labeled, known, seed=0)
     assert accuracy.measure(system, labeled, known, seed=0) == replace(measured, milliseconds=None)
     assert asked == ["a", "a", "b", "c"]  # the first text before, so that learning does not count as its time
@@ -41,16 +43,30 @@ def test_a_system_is_measured_by_hand_and_asked_for_no_text_twice():
 
 def test_a_system_without_probabilities_has_no_calibration_error():
     two = LabeledSet("some", TWO, ["a"], ["negative"])
-    measured = accuracy.measure(System("constant", None, first_of_two, probabilities=False), two, {}, seed=0)
+    measured = accuracy.measure(System("constant", None, first_of_two, probabilities=False, size=len), two, {}, seed=0)
     assert set(measured.figures) == {"accuracy", "macro_f1"}
     lines = list(accuracy.markdown([measured]))
     assert "| some | 1 | 100.0 (100.0-100.0) |" in lines
     assert "| test data | texts | constant |" in lines
 
 
+def test_what_was_measured_stays_for_the_same_texts_only(tmp_path):
+    options = Namespace(bundle="default", rows=2, seed=0, no_opinion="positive", to=tmp_path / "figures.json")
+    two = LabeledSet("some", TWO, ["a", "b"], ["negative", "positive"])
+    system = System("constant", None, first_of_two, probabilities=True, size=len)
+    measured = accuracy.measure(system, two, {}, seed=0)
+    options.to.write_text(json.dumps(accuracy.as_json([measured], options)))
+    assert accuracy.kept(options) == [measured]
+    with pytest.raises(SystemExit, match=r"figures\.json has figures of other texts"):
+        accuracy.kept(Namespace(**{**vars(options), "rows": 3}))
+
+
 def test_a_system_without_a_neutral_label_is_not_measured_on_three():
     three = LabeledSet("facts", THREE, ["a"], ["neutral"])
-    assert accuracy.measure(System("constant", None, first_of_two, probabilities=True), three, {}, seed=0) is None
+    assert (
+        accuracy.measure(System("constant", None, first_of_two, probabilities=True, size=len), three, {}, seed=0)
+        is None
+    )
 
 
 def test_a_bundle_shares_its_neutral_score_out_among_two_labels(tiny_bundle):
@@ -108,4 +124,4 @@ def test_the_sets_have_the_sizes_that_their_source_gives(real_data):
 
 
 def test_what_the_learners_learn_from_leaves_the_test_texts_out(real_data):
-    assert len(training_set(real_data, "imdb", TWO)) == 25_000 - 123
+    assert len(training_set(real_data, "IMDb train", TWO)) == 25_000 - 123

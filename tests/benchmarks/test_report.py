@@ -38,7 +38,7 @@ ENGINE = {
 }
 
 
-def measured(system, milliseconds, accuracy, data="SST-2 test"):
+def measured(system, milliseconds, accuracy, data="SST-2 test", megabytes=1.0):
     figures = {"accuracy": {"value": accuracy}}
     return {
         "system": system,
@@ -46,6 +46,7 @@ def measured(system, milliseconds, accuracy, data="SST-2 test"):
         "data": data,
         "labels": TWO,
         "milliseconds": milliseconds,
+        "size": 1e6 * megabytes,
         "figures": figures,
     }
 
@@ -83,11 +84,15 @@ def test_a_curve_that_follows_its_law_has_no_error():
     assert "| 2 + 3 x | 0% |" in list(growth_table([asdict(linear)]))[2]
 
 
-def test_the_front_is_what_nothing_beats_in_time_and_accuracy():
-    study = {"measured": [measured("fast", 0.1, 0.8), measured("right", 1.0, 0.9), measured("neither", 2.0, 0.7)]}
-    (plot,) = accuracy_plots(study)
-    assert all(name in plot.svg for name in ("fast", "right", "neither"))
-    assert plot.svg.count("var(--plot-blue)") > plot.svg.count("var(--plot-orange)") > 0
+def test_the_front_is_what_nothing_beats_in_cost_and_accuracy():
+    fast, right = measured("fast", 0.1, 0.8, megabytes=10), measured("right", 1.0, 0.9, megabytes=3)
+    study = {"measured": [fast, right, measured("neither", 2.0, 0.7, megabytes=4)]}
+    by_time, by_size = accuracy_plots(study)
+    for plot in (by_time, by_size):
+        assert all(name in plot.svg for name in ("fast", "right", "neither"))
+    blue, orange = "var(--plot-blue)", "var(--plot-orange)"
+    assert by_time.svg.count(blue) > by_time.svg.count(orange) > 0
+    assert by_size.svg.count(orange) > by_size.svg.count(blue) > 0  # the small one is right, too
 
 
 def test_a_study_is_written_with_its_plots(tmp_path):
