@@ -15,6 +15,9 @@ from model_store.plain_console import plain_console
 from model_store.stages import STAGES, current
 from model_store.tags import Tag, find
 
+SHOWN_LABELS = 6
+"""Labels of a model in the table; ``show`` has all."""
+
 tag_option = click.option("--tag", help="name:version to store it under; by default the bundle's own.")
 stage_option = click.option(
     "--stage", type=click.Choice(STAGES), default="production", show_default=True, help="Which stage."
@@ -106,7 +109,8 @@ def _cells(model: registry.StoredModel) -> Iterator[str | Text]:
         yield from ("", Text(f"damaged: {model.problem}", style="red"), "")
         return
     manifest = model.bundle.manifest
-    yield ", ".join(manifest.label_names)
+    others = len(manifest.label_names) - SHOWN_LABELS
+    yield ", ".join(manifest.label_names[:SHOWN_LABELS]) + (f" and {others} more" if others > 0 else "")
     headline = "accuracy" if manifest.multi_label is None else "macro_f1"
     figures = [metric for metric in model.bundle.evaluation.metrics if metric.metric == headline]
     yield f"{headline.replace('_', ' ')} {figures[0].value:.2%} on {figures[0].data}" if figures else "-"

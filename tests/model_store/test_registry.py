@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from model_store import BundleError, Evaluation, SentimentModel, registry, stages
+from model_store import BundleError, Evaluation, SentimentModel, registry, registry_commands, stages
 from model_store import bundle as bundles
 from model_store.cli import main
 from model_store.evaluation import Measurement
@@ -223,6 +223,15 @@ def test_a_file_that_is_no_exported_bundle_is_refused(tmp_path, home):
     with pytest.raises(BundleError, match="nowhere: cannot be read"):
         registry.import_file(tmp_path / "nowhere")
     assert not home.exists()
+
+
+def test_the_table_has_a_row_for_a_model_of_many_labels_too(tiny_bundle, capsys, monkeypatch):
+    monkeypatch.setattr(registry_commands, "SHOWN_LABELS", 1)
+    assert main(["add", str(tiny_bundle), "--tag", "mine:1"]) == 0
+    capsys.readouterr()
+    assert main(["list"]) == 0
+    cells = [line.split("│")[3].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert " ".join(cells).strip() == "negative and 2 more"
 
 
 def test_the_commands_say_what_to_do_next(tiny_bundle, tmp_path, capsys):
