@@ -21,7 +21,7 @@ from training.distillation.teacher_training import Schedule, Targets, fine_tune
 
 SCHEDULE = Schedule(
     epochs=2,
-    batch_size=16,
+    batch_size=32,
     tokens_per_batch=0,
     learning_rate=5e-5,
     train_embeddings=False,
