@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_sequence
 from model_store.manifest import CellName
 from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
+from training.network.options import EncoderOptions, RegularizationOptions
 from training.network.padded_kernels import has_bfloat16_units
 
 LABELS = 3
@@ -87,7 +88,10 @@ def make_contestants(
     bucketed: list[list[Tensor]], shuffled: list[list[Tensor]], *, vocabulary: int, setup: Setup
 ) -> list[Contestant]:
     """All contestants, with weights, optimizer and batches on the device."""
-    packed = [pack_sequence(texts, enforce_sorted=False).to(setup.device) for texts in bucketed]
+    packed = [
+        pack_sequence(texts, enforce_sorted=False).to(setup.device)  # type: ignore[arg-type]  # torch types only dtypes
+        for texts in bucketed
+    ]
     padded = [pad(texts, setup.device) for texts in shuffled]
     tokens = count_tokens(bucketed)
     contestants = []
@@ -120,11 +124,8 @@ def without_onednn(step: Callable[[int], None]) -> Callable[[int], None]:
     """The same step with torch's own kernels."""
 
     def step_without(index: int) -> None:
-        torch.backends.mkldnn.enabled = False
-        try:
+        with torch.backends.mkldnn.flags(enabled=False):
             step(index)
-        finally:
-            torch.backends.mkldnn.enabled = True
 
     return step_without
 
@@ -136,13 +137,9 @@ def make_network(vocabulary: int, setup: Setup, *, cell: CellName = "lstm") -> S
     return SentimentNetwork(
         make_embedding(vocabulary, setup.embedding_size, vectors=vectors, frozen=True),
         labels=LABELS,
-        cell=cell,
-        layers=2,
-        hidden_size=setup.hidden_size,
-        connection="residual",
         pooling=["max", "mean"],
-        embedding_dropout=DROPOUT,
-        dropout=DROPOUT,
+        encoder=EncoderOptions(cell=cell, layers=2, hidden_size=setup.hidden_size),
+        regularization=RegularizationOptions(embedding_dropout=DROPOUT, dropout=DROPOUT),
     )
 
 

@@ -17,10 +17,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from training.data.vocabulary import TokenizerName
 
 WORDS_A_ROW = (5, 35)  # 20 on average, as in the Stanford Sentiment Treebank's sentences
 DIFFERENT_WORDS = 500_000  # as in a web crawl; frequencies are proportional to 1 / rank (Zipf's law)
@@ -37,7 +41,7 @@ def main() -> None:
     parser.add_argument("--prepare", nargs=2, metavar=("FOLDER", "TOKENIZER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.prepare:
-        prepare(Path(options.prepare[0]), options.prepare[1])
+        prepare(Path(options.prepare[0]), cast("TokenizerName", options.prepare[1]))
         return
     rows = []
     table = Table("tokenizer", "cache", "seconds", "peak MB", "imports MB", "tokens", title=f"{options.rows:,} rows")
@@ -93,10 +97,11 @@ def measure_in_subprocess(folder: str, tokenizer: str) -> dict[str, float]:
     return measured
 
 
-def prepare(folder: Path, tokenizer: str) -> None:
+def prepare(folder: Path, tokenizer: "TokenizerName") -> None:
     """Prepare the files as ``fit`` does before its first step, and print the measurements as JSON."""
     from training.data import tokenization  # noqa: PLC0415 - in the parent, its memory would count in the child
     from training.data.module import SentimentData  # noqa: PLC0415
+    from training.data.vocabulary import TokenizerOptions  # noqa: PLC0415
 
     if tokenizer == "pretrained" and not (folder / "tokenizer.json").is_file():
         texts = [" ".join(map(word_of, range(start, start + 20))) for start in range(0, 20_000, 20)]
@@ -106,9 +111,8 @@ def prepare(folder: Path, tokenizer: str) -> None:
     data = SentimentData(
         str(folder / "train.csv"),
         str(folder / "validation.csv"),
-        tokenizer=tokenizer,  # type: ignore[arg-type]
-        tokenizer_folder=str(folder),
         cache_folder=str(folder / "cache"),
+        tokenization=TokenizerOptions(tokenizer=tokenizer, tokenizer_folder=str(folder)),
     )
     data.setup("fit")
     seconds = time.perf_counter() - start

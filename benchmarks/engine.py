@@ -166,10 +166,9 @@ def figures(seconds: dict[tuple[str, int, int], list[float]], *, bundle: str) ->
     """The rows of a table, and the processor's bounds."""
     rows = []
     for (name, tokens, texts), taken in seconds.items():
-        low, median, high = statistics.quantiles(taken, n=4)
-        ours = statistics.median(seconds[OURS, tokens, texts])
-        milliseconds = [1000 * value / texts for value in (median, low, high)]
-        rows.append(Row(name, tokens, texts, *milliseconds, times_ours=median / ours))
+        low, median, high = (1000 * value / texts for value in statistics.quantiles(taken, n=4))
+        ours = 1000 * statistics.median(seconds[OURS, tokens, texts]) / texts
+        rows.append(Row(name, tokens, texts, median, low, high, times_ours=median / ours))
     shape = SentimentModel.load(bundle).manifest.architecture
     reached = {
         f"{row.tokens} x {row.texts}": row.tokens * operations(shape) / row.milliseconds / 1e6

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 # Set before the import of prometheus_client: metrics are kept in files, as under `bentoml serve`.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="overhead-")
@@ -103,7 +104,7 @@ async def measure(rounds: int, requests: int) -> list[Contestant]:
             answer = models.get().predictor.predict(request)
             return PredictResponse(model=answer.model, results=list(answer.results), errors=list(answer.errors))
 
-    app: Starlette = Api.to_asgi()
+    app: Starlette = cast("Any", Api).to_asgi()  # the decorator makes a service of the class
     async with app.router.lifespan_context(app):
         contestants = [
             Contestant("the model alone", lambda: model.predict([TEXT])),

@@ -267,8 +267,8 @@ def show(
     for turn, own in figures.items():
         of_bentoml = [f"{value:.2f}" for value in ratios[turn]] if turn in ratios else ["", ""]
         p50, p99 = (f"{percentile(own.seconds, share):.2f}" for share in (0.5, 0.99))
-        connections = "in process" if turn[0] in {ENGINE, ENGINE_BATCHED} else str(turn[1])
-        table.add_row(turn[0], connections, f"{median(own.rates):,.0f}", p50, p99, *of_bentoml)
+        at = "in process" if turn[0] in {ENGINE, ENGINE_BATCHED} else str(turn[1])
+        table.add_row(turn[0], at, f"{median(own.rates):,.0f}", p50, p99, *of_bentoml)
     reached = Table("goal", "median", "quartiles", "bound", "", title="Goals, at one connection")
     for goal in goals:
         sign = "<=" if goal.name.startswith("p50") else ">="

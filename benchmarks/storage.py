@@ -17,6 +17,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import get_args
@@ -140,7 +141,7 @@ def take_turns(models: dict[str, SentimentModel], *, repeats: int) -> dict[str, 
     for _ in track(range(repeats), description="Timing", transient=True):
         for name, model in models.items():
             model.predict([TEXT])  # not counted: it fills the processor's caches
-            seconds[name].append(timed(lambda model=model: model.predict([TEXT])))
+            seconds[name].append(timed(partial(model.predict, [TEXT])))
     return seconds
 
 

@@ -165,7 +165,7 @@ def choose_batches(texts: list[Tensor], options: Options) -> tuple[list[list[Ten
     count = min(options.batches, len(full))
     chosen = [full[(2 * index + 1) * len(full) // (2 * count)] for index in range(count)]
     order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0))
-    shuffled = [rows.tolist() for rows in order.split(options.batch_size)[:count]]
+    shuffled = [rows.tolist() for rows in torch.split(order, options.batch_size)[:count]]
     return [[texts[row] for row in rows] for rows in chosen], [[texts[row] for row in rows] for rows in shuffled]
 
 

@@ -54,8 +54,8 @@ class Classifier(nn.Module):
             num_hidden_layers=size.layers,
             num_attention_heads=size.heads,
             intermediate_size=4 * size.hidden_size,
-            num_labels=3,
         )
+        config.num_labels = 3
         self.network = BertForSequenceClassification(config)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
