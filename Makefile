@@ -37,7 +37,7 @@ test-bento: $(VENV)/.everything ## Build the bento and run the HTTP tests agains
 
 clients: build/clients/.ready ## Install other people's clients beside the project, so that their tests are not skipped
 
-bench: build/bench/.ready ## Measure accuracy, speed and growth beside others, an hour; FLAGS=--quick for a look
+bench: build/bench/.ready build/mlserver/.ready ## Measure accuracy, speed and growth beside others, an hour; FLAGS=--quick for a look
 	build/bench/bin/python -m benchmarks $(FLAGS)
 
 check: $(VENV)/.everything ## Lint, format, types and the import rules between the rooms
@@ -140,6 +140,11 @@ build/bench/.ready: $(VENV)/.everything
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > build/bench/project.pth
 	mv build/bench/project.pth $$(build/bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 	build/bench/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[benchmarks]'
+	touch $@
+
+build/mlserver/.ready: benchmarks/mlserver-requirements.txt
+	$(PYTHON) -m venv build/mlserver
+	build/mlserver/bin/python -m pip install --disable-pip-version-check -q -r $<
 	touch $@
 
 build/clients/.ready: tests/clients/requirements.txt

@@ -84,7 +84,7 @@ def main() -> None:
 
 async def measure(url: str, supervisor: psutil.Process, bundle: Path, arguments: argparse.Namespace) -> None:
     """Ask without exchanges, then with them."""
-    request = request_bytes(url, body(1), [])
+    request = request_bytes(url, body(1, url), [])
     for count in (0, arguments.exchanges):
         load = Load(until=time.perf_counter() + 600, requests=10**9)
         step = arguments.requests / max(1, count)

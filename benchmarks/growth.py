@@ -144,7 +144,7 @@ def workers(*, quick: bool) -> Curve:
             running("service", Path(folder), uvloop=False, settings={"SENTIMENT_WORKERS": str(count)}) as url,
         ):
             wait_until_ready(url, log=Path(folder) / "service.log")
-            request = request_bytes(url, body(1), ["Content-Type: application/json"])
+            request = request_bytes(url, body(1, url), ["Content-Type: application/json"])
             for _ in range(2):  # the first one warms the workers up
                 load = Load(until=time.perf_counter() + seconds, requests=10**9)
                 elapsed = asyncio.run(run(url, request, load, CONNECTIONS))

@@ -7,6 +7,9 @@
 - bentoml: an endpoint of BentoML that computes nothing, with pydantic types: the upper bound for the framework.
 - fastapi: FastAPI on uvicorn with the same model in a pool of threads, the same request and the same response.
 - litserve: LitServe with the same model, the same request and the same response.
+- fastapi-distilbert, litserve-distilbert: the same two around a pipeline of transformers of DistilBERT's size.
+- mlserver: MLServer with the same model, in the Open Inference Protocol, if ``make build/mlserver/.ready`` made it an
+  environment.
 - engine: ``SentimentModel.predict`` in this process, without HTTP. With 32 texts, it is the upper bound for large
   requests.
 
@@ -16,8 +19,8 @@ alike. A ratio is the median of the ratios of the rounds. Latencies are percenti
 one connection per turn.
 
 All servers parse HTTP with httptools, which this project and LitServe require and with which uvicorn is faster; users
-of plain BentoML and FastAPI have to install it. uvloop, which only LitServe requires, is hidden from the others unless
-``--uvloop`` gives it to all.
+of plain BentoML and FastAPI have to install it. uvloop, which LitServe and MLServer require, is hidden from the others
+unless ``--uvloop`` gives it to all.
 
 ``--goals`` measures only what the two goals need, at one connection.
 """
@@ -43,7 +46,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, percentile, request_bytes, run
-from benchmarks.server_processes import EMPTY, TEXT, body, running, wait_until_ready
+from benchmarks.server_processes import EMPTY, MLSERVER, MLSERVER_PROGRAM, PEERS, TEXT, body, running, wait_until_ready
 from model_store import SentimentModel
 
 TOKENS = 26
@@ -70,7 +73,9 @@ class Options:
     @property
     def servers(self) -> tuple[str, ...]:
         """The servers to start."""
-        return ("service", EMPTY) if self.goals else ("service", EMPTY, "fastapi", "litserve")
+        if self.goals:
+            return ("service", EMPTY)
+        return ("service", EMPTY, *PEERS, *((MLSERVER,) if MLSERVER_PROGRAM.exists() else ()))
 
     @property
     def connections(self) -> tuple[int, ...]:
@@ -184,7 +189,7 @@ def take(turn: Turn, figures: Figures, *, urls: dict[str, str], model: Sentiment
         elapsed = time.perf_counter() - started
     else:
         url = urls["service" if name == BATCHED else name]
-        request = request_bytes(url, body(MANY if name == BATCHED else 1), [])
+        request = request_bytes(url, body(MANY if name == BATCHED else 1, url), [])
         elapsed = asyncio.run(run(url, request, load, connections))
     failures = sum(count for status, count in load.statuses.items() if status != "200")
     figures.add(load.seconds, elapsed=elapsed, failures=failures)
@@ -228,7 +233,7 @@ def describe(options: Options) -> dict[str, object]:
         "load average at the end, this run included": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in packages},
-        "uvloop": "all servers" if options.uvloop else "litserve only, which requires it",
+        "uvloop": "all servers" if options.uvloop else "litserve and mlserver only, which require it",
         "tokens a text": TOKENS,
         "rounds": ROUNDS,
     }
