@@ -1,8 +1,8 @@
-"""Accuracy of a bundle, VADER, TextBlob, TF-IDF with logistic regression, fastText, averaged vectors, transformers.
+"""Accuracy of a bundle, VADER, TextBlob, TF-IDF with logistic regression, fastText, averaged vectors, and networks.
 
     pip install -e ".[train,distill,benchmarks]" -c constraints.txt
     python -m benchmarks.accuracy DATA [--bundle default] [--to figures.json] [--rows 2000]
-    python -m benchmarks.accuracy DATA --rows 2000 --to figures.json --systems setfit minilm mpnet
+    python -m benchmarks.accuracy DATA --rows 2000 --to figures.json --systems network setfit minilm mpnet
 
 DATA is the folder of the sets listed in training/recipes/default/measured_sets.py. The learners are trained here,
 once on the treebank's phrases and once on IMDb's reviews. Every system is measured on the same texts with the same
@@ -12,8 +12,9 @@ On a set of two labels, a system with a neutral label answers positive if that o
 error is that of the two scores, normalized to sum to 1. Takes about half an hour on one core; --rows N measures N texts
 of each set, for a first look.
 
-Transformers are measured if they are named: SetFit and fine-tuned MiniLM and MPNet take hours on one core, and with all
-texts of the sets a day. What is in the file of --to stays, but for the systems that are measured anew.
+Networks are measured if they are named: this project's from nothing, SetFit, and fine-tuned MiniLM and MPNet take hours
+on one core, and with all texts of the sets a day. What is in the file of --to stays, but for the systems that are
+measured anew.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from rich.console import Console
 from benchmarks import baselines
 from benchmarks.baselines import Labels, Scores, System
 from benchmarks.labeled_sets import LESSONS, LabeledSet, sets_to_measure, training_set
-from benchmarks.transformer_baselines import Pretrained, fine_tuned, set_fit
+from benchmarks.neural_baselines import Pretrained, fine_tuned, network, set_fit
 from training.evaluation import metrics
 from training.evaluation.metrics import METRICS, Estimate, Outcomes
 from training.recipes.default.measured_sets import THREE, TWO
@@ -43,7 +44,7 @@ LIBRARIES = (
     *("torch", "transformers", "setfit"),
 )
 SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext", "static")
-TRANSFORMERS = ("setfit", "minilm", "mpnet")
+NETWORKS = ("network", "setfit", "minilm", "mpnet")
 MAX_ROWS = {"Yelp sentences": 20_000}  # of 126,670: an interval of half a point either way is narrow enough
 
 
@@ -54,6 +55,7 @@ class Measured:
     Attributes:
         milliseconds: of the processor for a text, training not included; None if all texts were known before.
         size: of the system in bytes.
+        learning_seconds: of the processor; None if it did not learn here.
         figures: without the calibration error if the scores are not probabilities.
     """
 
@@ -64,6 +66,7 @@ class Measured:
     training_data: str | None
     milliseconds: float | None
     size: int
+    learning_seconds: float | None
     figures: dict[str, Estimate]
 
 
@@ -80,12 +83,12 @@ def main() -> None:
         "first, static is left out",
     )
     parser.add_argument(
-        "--learned", type=Path, default=Path("build/bench/learned"), help="folder of what transformers have learned"
+        "--learned", type=Path, default=Path("build/bench/learned"), help="folder of what networks have learned"
     )
     parser.add_argument("--to", type=Path, help="also write every figure as JSON to this file")
     parser.add_argument("--rows", type=int, default=0, help="texts of each set, drawn at random; 0 for all")
     parser.add_argument(
-        "--systems", nargs="+", choices=SYSTEMS + TRANSFORMERS, default=SYSTEMS, help="the systems to measure"
+        "--systems", nargs="+", choices=SYSTEMS + NETWORKS, default=SYSTEMS, help="the systems to measure"
     )
     parser.add_argument(
         "--no_opinion",
@@ -127,16 +130,18 @@ def systems(options: argparse.Namespace) -> Iterator[System]:
         yield baselines.vader(no_opinion=options.no_opinion)
     if "textblob" in options.systems:
         yield baselines.textblob(no_opinion=options.no_opinion)
-    minilm, mpnet = options.pretrained / "all-MiniLM-L6-v2", options.pretrained / "all-mpnet-base-v2"
+    small = Pretrained("MiniLM", options.pretrained / "all-MiniLM-L6-v2", options.learned)
+    large = Pretrained("MPNet", options.pretrained / "all-mpnet-base-v2", options.learned)
     learners: dict[str, tuple[Callable[..., System], tuple[str, ...]]] = {
         "linear": (baselines.linear, ("SST phrases", "IMDb train")),
         "fasttext": (baselines.fasttext, ("SST phrases", "IMDb train")),
-        "setfit": (partial(set_fit, pretrained=Pretrained("MiniLM", minilm, options.learned)), ("SST sentences",)),
-        "minilm": (partial(fine_tuned, pretrained=Pretrained("MiniLM", minilm, options.learned)), ("SST phrases",)),
-        "mpnet": (partial(fine_tuned, pretrained=Pretrained("MPNet", mpnet, options.learned)), ("SST sentences",)),
+        "network": (partial(network, pretrained=small), ("SST phrases",)),
+        "setfit": (partial(set_fit, pretrained=small), ("SST sentences",)),
+        "minilm": (partial(fine_tuned, pretrained=small), ("SST phrases",)),
+        "mpnet": (partial(fine_tuned, pretrained=large), ("SST sentences",)),
     }
-    if minilm.is_dir():
-        learners["static"] = partial(baselines.static, folder=minilm), ("SST phrases", "IMDb train")
+    if small.folder.is_dir():
+        learners["static"] = partial(baselines.static, folder=small.folder), ("SST phrases", "IMDb train")
     for name, (learner, lessons) in learners.items():
         for data in lessons if name in options.systems else ():
             kinds = (TWO,) if data == "IMDb train" else (TWO, THREE)  # no review of IMDb's is neutral
@@ -203,6 +208,7 @@ def measure(
         training_data=system.training_data,
         milliseconds=milliseconds,
         size=system.size(labels),
+        learning_seconds=system.seconds(labels),
         figures=figures,
     )
 

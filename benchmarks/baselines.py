@@ -7,8 +7,9 @@ import pickle
 import random
 import re
 import tempfile
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ class System:
             among these labels.
         probabilities: whether the scores are probabilities, and so have a calibration error.
         size: bytes of what it knows, as its files or pickled, for labels that it can choose among; no code counts.
+        seconds: of the processor to learn these labels; None if it did not learn in the benchmark.
     """
 
     name: str
@@ -55,14 +57,22 @@ class System:
     score: Callable[[Sequence[str], Labels], Scores | None]
     probabilities: bool
     size: Callable[[Labels], int]
+    seconds: Callable[[Labels], float | None] = lambda _labels: None
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a learner has learned for one set of labels: texts to (texts, labels) scores, and its size in bytes."""
+    """What a learner has learned for one set of labels.
+
+    Attributes:
+        score: texts to (texts, labels) scores.
+        size: in bytes.
+        seconds: of the processor that learning took; None if that was only just now.
+    """
 
     score: Callable[[Sequence[str]], Scores]
     size: int
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +97,21 @@ class Learner:
         """As a ``System``."""
         return self._of(labels).size
 
+    def seconds(self, labels: Labels) -> float | None:
+        """As a ``System``."""
+        return self._of(labels).seconds
+
     def _of(self, labels: Labels) -> Learned:
         if labels not in self.learned:
-            self.learned[labels] = self.fitted(labels)
+            began = time.process_time()
+            learned = self.fitted(labels)
+            seconds = time.process_time() - began if learned.seconds is None else learned.seconds
+            self.learned[labels] = replace(learned, seconds=seconds)
         return self.learned[labels]
 
     def as_system(self, name: str, *, data: str) -> System:
         """Under a name, with the name of what it learns from."""
-        return System(name, data, self.score, probabilities=True, size=self.size)
+        return System(name, data, self.score, probabilities=True, size=self.size, seconds=self.seconds)
 
 
 def size_of(*paths: Path) -> int:

@@ -126,13 +126,19 @@ def accuracy_table(study: Study) -> Iterator[str]:
     systems = _systems(study)
     polar = (row["data"] for row in study["measured"] if tuple(row["labels"]) == TWO)
     sets = [name for name in dict.fromkeys(polar) if ":" not in name]  # no domains of a set
-    yield _row(["", "ms a text", "MB", *sets])
-    yield "|---" * (len(sets) + 3) + "|"
+    yield _row(["", "s to learn", "MB", "ms a text", *sets])
+    yield "|---" * (len(sets) + 4) + "|"
     for name, rows in systems.items():
         accuracies = [
             f"{100 * rows[data]['figures']['accuracy']['value']:.1f}" if data in rows else "-" for data in sets
         ]
-        yield _row([name, f"{_milliseconds(rows):.2f}", f"{_megabytes(rows):.1f}", *accuracies])
+        learning = rows[SCATTERED]["learning_seconds"]
+        costs = [
+            "" if learning is None else f"{learning:,.0f}",
+            f"{_megabytes(rows):.1f}",
+            f"{_milliseconds(rows):.2f}",
+        ]
+        yield _row([name, *costs, *accuracies])
 
 
 def accuracy_plots(study: Study) -> Iterator[Plot]:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.engine import OURS
 from benchmarks.growth import curve
-from benchmarks.report import WRITERS, accuracy_plots, engine_table, growth_table, with_table, write
+from benchmarks.report import WRITERS, accuracy_plots, accuracy_table, engine_table, growth_table, with_table, write
 from tests.support.paths import ROOT
 from training.recipes.default.measured_sets import TWO
 
@@ -47,6 +47,7 @@ def measured(system, milliseconds, accuracy, data="SST-2 test", megabytes=1.0):
         "labels": TWO,
         "milliseconds": milliseconds,
         "size": 1e6 * megabytes,
+        "learning_seconds": 12.3,
         "figures": figures,
     }
 
@@ -82,6 +83,15 @@ def test_a_curve_that_follows_its_law_has_no_error():
     # (a - 1)^2 + (a / 2 - 1)^2 is least at a = 6/5, which is 40% off at 2.
     assert (constant.fitted, constant.largest_error) == (pytest.approx((6 / 5, 0)), pytest.approx(0.4))
     assert "| 2 + 3 x | 0% |" in list(growth_table([asdict(linear)]))[2]
+
+
+def test_a_row_has_what_a_system_costs_and_the_percent_right():
+    lines = list(accuracy_table({"measured": [measured("fast", 0.123, 0.8, megabytes=2.5)]}))
+    assert lines == [
+        "|  | s to learn | MB | ms a text | SST-2 test |",
+        "|---" * 5 + "|",
+        "| fast | 12 | 2.5 | 0.12 | 80.0 |",
+    ]
 
 
 def test_the_front_is_what_nothing_beats_in_cost_and_accuracy():

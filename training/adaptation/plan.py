@@ -39,17 +39,19 @@ class Plan:
     teacher_epochs: int
 
     @classmethod
-    def of(cls, texts: int, *, validation: int, multi_label: bool = False) -> "Plan":
+    def of(cls, texts: int, *, validation: int, multi_label: bool = False, taught: bool = False) -> "Plan":
         """The plan for so many texts to train on and to validate with.
 
         Texts with any number of labels get twice the passes: each of many labels learns from few of them. (5,400
-        comments with 28 emotions: macro-F1 36.8 after 4 epochs and 39.5 after 8.)
+        comments with 28 emotions: macro-F1 36.8 after 4 epochs and 39.5 after 8.) So do texts with a teacher's scores,
+        which can be imitated for long without harm (Beyer et al. 2022). (2,700 tweets, and 6,351 without labels: 78.1
+        after 5 epochs and 78.7 after 10.)
 
         Epochs times texts grow with the square root of the texts: 10 passes over few hundred, 3 over many thousand. Of
         few texts little can be learned that the head, which is fitted first, does not know, so the rate is low then.
         """
         return cls(
-            epochs=min(10, max(3, round(270 / math.sqrt(max(1, texts)))) * (2 if multi_label else 1)),
+            epochs=min(10, max(3, round(270 / math.sqrt(max(1, texts)))) * (2 if multi_label or taught else 1)),
             batch_size=8 if texts < 200 else 32 if texts < 20_000 else 64,  # noqa: PLR2004
             learning_rate=1e-3 * min(1.0, texts / 1000),
             chooses=validation >= FEWEST_TO_CHOOSE,

@@ -53,7 +53,12 @@ def adapt(options: AdaptOptions, *, command: str) -> AdaptationReport:
     console = plain_console(stderr=True)
     source = bundles.read(bundles.resolve(options.from_))
     parts, notes = read_parts(options)
-    plan = Plan.of(len(parts.train), validation=len(parts.validation), multi_label=options.reading.multi_label)
+    plan = Plan.of(
+        len(parts.train),
+        validation=len(parts.validation),
+        multi_label=options.reading.multi_label,
+        taught=options.teacher is not None,
+    )
     is_fresh = _begin(options, source)
     files = write_parts(options.folder / "data", parts)
     counts = parts.counts

@@ -1,11 +1,13 @@
-"""Pretrained transformers that ``accuracy`` measures: fine-tuned as a whole, and by SetFit's recipe for few texts.
+"""Networks that ``accuracy`` measures: this project's from nothing, and pretrained transformers.
 
-What was learned is kept in a folder, and a stopped fine-tuning goes on from its last pass.
+They are fine-tuned as a whole, or by SetFit's recipe for few texts. What was learned is kept in a folder, and a stopped
+training goes on.
 """
 
 import random
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,16 @@ import numpy as np
 from benchmarks.baselines import Labels, Learned, Learner, Lesson, System, size_of
 from benchmarks.labeled_sets import LabeledSet
 from model_store.softmax import softmax
+from training.commands.fit import fit
 from training.data.examples import Example
+from training.data.splitting import write_json_lines
 from training.distillation.teacher import load_teacher, new_teacher
 from training.distillation.teacher_training import Schedule, Targets, fine_tune
+from training.evaluation.scorer import load_scorer
 
 SCHEDULE = Schedule(
     epochs=2,
-    batch_size=32,
+    batch_size=16,
     tokens_per_batch=0,
     learning_rate=5e-5,
     train_embeddings=False,
@@ -39,6 +44,10 @@ FEW = 64
 """Texts a label that SetFit learns from, the most of Tunstall et al. 2022 but for whole sets."""
 
 
+CONFIG = "training/configs/sst2.yaml"
+"""The network's options, with the embeddings and the vocabulary of the transformer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pretrained:
     """A transformer to begin with, and where what it learns is kept.
@@ -53,9 +62,48 @@ class Pretrained:
     folder: Path
     kept: Path
 
-    def learned(self, recipe: str, data: str, labels: Labels) -> Path:
-        """The folder of a model that was trained by a recipe on data with these labels."""
-        return self.kept / "-".join([self.folder.name, recipe, *data.lower().split(), str(len(labels))])
+    def learn(self, recipe: str, data: str, labels: Labels, how: Callable[[Path], None]) -> tuple[Path, float]:
+        """The folder of a model that was trained by a recipe on data with these labels, trained now if it is not there.
+
+        Returns:
+            The folder, and the processor seconds that the training took; of a stopped one, since its last start.
+        """
+        folder = self.kept / "-".join([self.folder.name, recipe, *data.lower().split(), str(len(labels))])
+        seconds = folder / "seconds.txt"
+        if not seconds.is_file():
+            began = time.process_time()
+            how(folder)
+            seconds.write_text(f"{time.process_time() - began:.0f}\n", encoding="utf-8")
+        return folder, float(seconds.read_text(encoding="utf-8"))
+
+
+def network(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], pretrained: Pretrained) -> System:
+    """This project's network, trained on these texts alone, without a teacher.
+
+    Args:
+        learn_from: labels to texts.
+        data: their name.
+        kinds: the sets of labels to learn.
+        pretrained: whose token embeddings it has; they stay as they are.
+    """
+
+    def fitted(labels: Labels) -> Learned:
+        def learn(folder: Path) -> None:
+            train, held_out = _parts(learn_from(labels))
+            write_json_lines(folder / "train.jsonl", train)
+            write_json_lines(folder / "validation.jsonl", held_out)
+            files = [f"--data.{part}={folder / part}.jsonl" for part in ("train", "validation")]
+            reading = ["--data.trees=root", "--data.label_map=null"]
+            place = [f"--data.tokenizer_folder={pretrained.folder}", f"--trainer.default_root_dir={folder}"]
+            fit(["--config", CONFIG, *files, *reading, *place, "--ckpt_path=last"], command="benchmarks.accuracy")
+
+        folder, seconds = pretrained.learn("network", data, labels, learn)
+        checkpoint = folder / "checkpoints" / "best.ckpt"
+        scorer = load_scorer(str(checkpoint))
+        order = [scorer.labels.index(label) for label in labels]
+        return Learned(lambda texts: scorer.score(texts)[:, order], size_of(checkpoint), seconds)
+
+    return Learner(fitted, kinds).as_system("this network", data=data)
 
 
 def fine_tuned(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], pretrained: Pretrained) -> System:
@@ -69,8 +117,7 @@ def fine_tuned(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], pretra
     """
 
     def fitted(labels: Labels) -> Learned:
-        folder = pretrained.learned("fine-tuned", data, labels)
-        if not (folder / "model.safetensors").is_file():
+        def learn(folder: Path) -> None:
             train, held_out = _parts(learn_from(labels))
             fine_tune(
                 new_teacher(str(pretrained.folder), labels, max_tokens=MAX_TOKENS),
@@ -80,10 +127,13 @@ def fine_tuned(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], pretra
                 schedule=SCHEDULE,
                 to=folder,
             )
+
+        folder, seconds = pretrained.learn("fine-tuned", data, labels, learn)
         classifier = load_teacher(str(folder), max_tokens=MAX_TOKENS)
         return Learned(
             lambda texts: softmax(classifier.logits(texts, tokens_per_batch=TOKENS_PER_BATCH, bfloat16=True)),
             size_of(folder) - size_of(folder / "run"),
+            seconds,
         )
 
     return Learner(fitted, kinds).as_system(f"{pretrained.name}, fine-tuned", data=data)
@@ -98,15 +148,17 @@ def set_fit(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], pretraine
     def fitted(labels: Labels) -> Learned:
         from setfit import SetFitModel  # noqa: PLC0415 - needed by this system only
 
-        folder = pretrained.learned("setfit", data, labels)
-        if not folder.is_dir():
+        def learn(folder: Path) -> None:
             rows = learn_from(labels)
             examples = [example for label in labels for example in _drawn(rows, label)]
             _train_set_fit(str(pretrained.folder), examples, labels).save_pretrained(folder)
+
+        folder, seconds = pretrained.learn("setfit", data, labels, learn)
         model = SetFitModel.from_pretrained(str(folder))
         return Learned(
             lambda texts: np.asarray(model.predict_proba(list(texts), as_numpy=True), dtype=np.float64),
             size_of(folder),
+            seconds,
         )
 
     return Learner(fitted, kinds).as_system(f"{pretrained.name}, SetFit", data=data)
