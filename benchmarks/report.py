@@ -8,10 +8,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.engine import OURS
 from benchmarks.growth import Curve, in_words
+from benchmarks.server_processes import MLSERVER, PEERS
 from training.lecture.plots import (
     BLUE,
     DASHES,
@@ -114,6 +116,25 @@ def serving_table(study: Study) -> Iterator[str]:
         figures = [f"{row['requests_per_second']:,.0f}", f"{row['p50_ms']:.2f}", f"{row['p99_ms']:.2f}"]
         connections = "in process" if row["contestant"].startswith("engine") else str(row["connections"])
         yield _row([row["contestant"], connections, *figures, *ratios])
+    yield from _against_service(study["figures"])
+
+
+def _against_service(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How many answers the service gives for one of each other server with a model: median and range of the rounds."""
+    rates = {(row["contestant"], row["connections"]): row["rounds"]["requests_per_second"] for row in figures}
+    others = [name for name, connections in rates if name in {*PEERS, MLSERVER} and connections == 1]
+    if not others:
+        return
+    yield from ("", "Answers of the service for one of the other server, median and range of the rounds:", "")
+    yield _row(["connections", *others])
+    yield "|---" * (len(others) + 1) + "|"
+    for connections in sorted({connections for name, connections in rates if name == others[0]}):
+        cells = []
+        for name in others:
+            pairs = zip(rates["service", connections], rates[name, connections], strict=True)
+            ratios = [ours / theirs for ours, theirs in pairs]
+            cells.append(f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        yield _row([str(connections), *cells])
 
 
 def no_plots(_study: Study) -> Iterator[Plot]:

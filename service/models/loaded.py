@@ -14,7 +14,6 @@ from service.monitoring.drift import DriftWindow
 from service.open_inference.model import OpenInferenceModel
 from service.predictor import Observer, Predictor
 from service.schemas import EXAMPLE_TEXT, ModelCard, ServedModel
-from service.server.memory import trim_heap
 from service.settings import Settings
 
 
@@ -88,7 +87,6 @@ class ModelLoader:
             )
             raise BundleError(path, reason)
         model.represent([EXAMPLE_TEXT])
-        trim_heap()  # of what was read and parsed, as much as the model takes
         return self.serve(name, model)
 
     def serve(self, name: str, model: SentimentModel) -> LoadedModel:

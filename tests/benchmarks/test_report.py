@@ -7,7 +7,16 @@ import pytest
 
 from benchmarks.engine import OURS
 from benchmarks.growth import curve
-from benchmarks.report import WRITERS, accuracy_plots, accuracy_table, engine_table, growth_table, with_table, write
+from benchmarks.report import (
+    WRITERS,
+    accuracy_plots,
+    accuracy_table,
+    engine_table,
+    growth_table,
+    serving_table,
+    with_table,
+    write,
+)
 from tests.support.paths import ROOT
 from training.recipes.default.measured_sets import TWO
 
@@ -92,6 +101,23 @@ def test_a_row_has_what_a_system_costs_and_the_percent_right():
         "|---" * 5 + "|",
         "| fast | 12 | 2.5 | 0.12 | 80.0 |",
     ]
+
+
+def test_servers_are_compared_round_by_round():
+    def served(contestant, rates):
+        row = dict.fromkeys(("rate_over_bentoml", "p50_over_bentoml", "requests_per_second", "p50_ms", "p99_ms"), 1.0)
+        return {**row, "contestant": contestant, "connections": 8, "rounds": {"requests_per_second": rates}}
+
+    ours, other, empty = served("service", [30, 20, 50]), served("fastapi", [10, 20, 25]), served("bentoml", [9, 9, 9])
+    ours_alone, other_alone = {**ours, "connections": 1}, {**other, "connections": 1}
+    lines = list(serving_table({"figures": [ours_alone, ours, other_alone, other, empty]}))
+    assert lines[-4:] == [
+        "| connections | fastapi |",
+        "|---|---|",
+        "| 1 | 2.00 (1.00 to 3.00) |",
+        "| 8 | 2.00 (1.00 to 3.00) |",
+    ]
+    assert len(list(serving_table({"figures": [ours, empty]}))) == 4  # nothing to compare with
 
 
 def test_the_front_is_what_nothing_beats_in_cost_and_accuracy():

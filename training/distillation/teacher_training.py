@@ -147,14 +147,13 @@ def fine_tune(
     teacher.model.get_input_embeddings().requires_grad_(schedule.train_embeddings)
     task = TeacherTask(teacher, targets, learning_rate=schedule.learning_rate)
     run = to / "run"
-    keeper = ModelCheckpoint(
-        run, filename="best", monitor="validation/loss", save_last=True, enable_version_counter=False
-    )
+    keeper = ModelCheckpoint(run, filename="best", monitor="validation/loss", enable_version_counter=False)
+    latest = ModelCheckpoint(run, filename="last", enable_version_counter=False)  # after an epoch that is not best too
     trainer = lightning.Trainer(
         max_epochs=schedule.epochs,
         precision=schedule.precision,
         gradient_clip_val=1.0,
-        callbacks=[keeper, LearningRateMonitor(), RunProgress()],
+        callbacks=[keeper, latest, LearningRateMonitor(), RunProgress()],
         enable_progress_bar=False,
         logger=CSVLogger(run, name="", version=""),
         log_every_n_steps=10,  # a few thousand texts are some dozens of steps

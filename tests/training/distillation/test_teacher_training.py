@@ -4,7 +4,9 @@ import math
 
 import torch
 
-from training.distillation.teacher_training import Targets
+from training.data.examples import Example
+from training.distillation.teacher import new_teacher
+from training.distillation.teacher_training import Schedule, Targets, fine_tune
 
 TARGETS = Targets.of(["very bad", "bad", "good"], {"any bad": ["very bad", "bad"]})
 LOGITS = torch.log(torch.tensor([[0.2, 0.3, 0.5], [0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]))
@@ -32,3 +34,34 @@ def test_a_coarse_label_moves_its_members_together():
     very_bad, bad, good = logits.grad[0].tolist()
     assert very_bad == bad < 0 < good
     assert math.isfinite(good)
+
+
+def test_a_stopped_run_would_resume_from_its_last_epoch_though_an_earlier_one_is_better(base_folder, tmp_path):
+    texts, labels = ["good good", "a good film", "bad bad", "a bad soup"], ["good", "good", "bad", "bad"]
+    right, wrong = (
+        [Example(text=text, label=label, line=line) for line, (text, label) in enumerate(rows, start=1)]
+        for rows in (zip(texts, labels, strict=True), zip(texts, reversed(labels), strict=True))
+    )
+    schedule = Schedule(
+        epochs=3,
+        batch_size=4,
+        tokens_per_batch=0,
+        learning_rate=3e-3,
+        train_embeddings=True,
+        precision="32",
+        seed=0,
+    )
+    fine_tune(
+        new_teacher(str(base_folder), ["bad", "good"], max_tokens=24),
+        Targets.of(["bad", "good"], {}),
+        train=right,
+        validation=wrong,  # the more is learned, the worse
+        schedule=schedule,
+        to=tmp_path,
+    )
+    best, last = (
+        torch.load(tmp_path / "run" / f"{name}.ckpt", map_location="cpu", weights_only=False)["epoch"]
+        for name in ("best", "last")
+    )
+    assert last == schedule.epochs - 1
+    assert best < last
