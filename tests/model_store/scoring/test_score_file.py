@@ -227,7 +227,12 @@ def test_many_parts_in_two_processes_give_the_bytes_of_one_process(tmp_path, tin
         ("in.csv", "text\nx\n".encode("utf-16"), "out.csv", "is UTF-16"),
         ("in.xlsx", "x", "out.csv", "tells no format that can be scored: .csv"),
         ("in.csv", "text\nx\n", "out.xlsx", "answers are written as csv, jsonl, parquet"),
-        ("in.csv.gz", gzip.compress(b"text\n" + b"fine soup\n" * 9000)[:-20], "out.csv", "damaged or cut short"),
+        (
+            "in.csv.gz",
+            gzip.compress(b"text\n" + b"fine soup\n" * 9000, mtime=0)[:-20],
+            "out.csv",
+            "damaged or cut short",
+        ),
         ("in.jsonl", '{"body": "x"}\n', "out.jsonl", r'line 1: the object has no "text" \(keys found: body\)'),
         ("in.parquet", "x", "out.csv", "not a whole Parquet file"),
         ("in.jsonl", '{"text": "x", "predicted_score": 1}\n', "out.jsonl", "already has the columns.*predicted_score"),

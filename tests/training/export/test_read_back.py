@@ -36,7 +36,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize(("network", "storage"), itertools.product(NETWORKS, ["float32", "float16", "int8"]))
+@pytest.mark.parametrize(("network", "storage"), list(itertools.product(NETWORKS, ["float32", "float16", "int8"])))
 def test_every_weight_comes_back(tmp_path, network, storage):
     task = new_task(**NETWORKS[network])
     found = read_back(bundle_of(task, tmp_path / "bundle", storage=storage)).task
