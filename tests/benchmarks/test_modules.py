@@ -10,7 +10,7 @@ from tests.support.paths import ROOT
 # In a process of its own: some modules set environment variables before they import others.
 IMPORT_ALL = """
 import importlib, pkgutil, benchmarks
-OPTIONAL = {"fasttext", "litserve", "optuna", "ray", "textblob", "vaderSentiment"}
+OPTIONAL = {"fasttext", "litserve", "mlserver", "optuna", "ray", "textblob", "vaderSentiment"}
 for module in pkgutil.iter_modules(benchmarks.__path__):
     if module.name == "__main__":
         continue
