@@ -31,8 +31,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import percentile
+from benchmarks.server_processes import PROJECT, free_port
 
-PROJECT = Path(__file__).resolve().parents[1]
 MEBIBYTE = 2**20
 BODY_BYTES = 2 * MEBIBYTE
 LONG, LONGEST, MANY = "fine day " * 256, "fine day " * 2500, 256  # 512 tokens, and 5,000, the most that the model reads
@@ -201,9 +201,7 @@ def probe(port: int, parent: Connection) -> None:
 @contextmanager
 def running() -> Iterator[tuple[int, psutil.Process]]:
     """The service, its port and its worker."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="memory-") as folder, (Path(folder) / "log").open("wb") as log:
         environment: Mapping[str, str] = os.environ | {"BENTOML_HOME": folder, "BENTOML_DO_NOT_TRACK": "true"}
         command = [sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port)]

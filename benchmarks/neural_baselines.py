@@ -43,7 +43,6 @@ TOKENS_PER_BATCH = 4096
 FEW = 64
 """Texts a label that SetFit learns from, the most of Tunstall et al. 2022 but for whole sets."""
 
-
 CONFIG = "training/configs/sst2.yaml"
 """The network's options, with the embeddings and the vocabulary of the transformer."""
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from model_store import bundle as bundles
 from model_store import registry
+from model_store.listing import listed
 from model_store.plain_console import plain_console
 from model_store.stages import STAGES, current
 from model_store.tags import Tag, find
@@ -109,8 +110,7 @@ def _cells(model: registry.StoredModel) -> Iterator[str | Text]:
         yield from ("", Text(f"damaged: {model.problem}", style="red"), "")
         return
     manifest = model.bundle.manifest
-    others = len(manifest.label_names) - SHOWN_LABELS
-    yield ", ".join(manifest.label_names[:SHOWN_LABELS]) + (f" and {others} more" if others > 0 else "")
+    yield listed(manifest.label_names, most=SHOWN_LABELS)
     headline = "accuracy" if manifest.multi_label is None else "macro_f1"
     figures = [metric for metric in model.bundle.evaluation.metrics if metric.metric == headline]
     yield f"{headline.replace('_', ' ')} {figures[0].value:.2%} on {figures[0].data}" if figures else "-"

@@ -7,9 +7,10 @@ from typing import Any
 from model_store.atomic_write import atomic_path
 from model_store.bundle import Bundle
 from model_store.hashing import file_sha256
+from model_store.listing import listed
 from model_store.scoring import part_files
 from model_store.scoring.part_files import PartFiles
-from model_store.scoring.records import ScoreError, listed
+from model_store.scoring.records import ScoreError
 from model_store.scoring.sources import OutputFormat, Source, open_source, output_format_of
 from model_store.scoring.worker import ScoreOptions, csv_header, vector_width
 from model_store.table import column_types

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from model_store.listing import listed
+
 PART_ROWS = 2048
 """A part ends with as many rows: two seconds of one core, lost at most when a run is killed."""
 
@@ -96,13 +98,6 @@ def cut(
             part = Part(number)
     if part.rows or part.bad or number == 0:
         yield Part(number, part.rows, part.bad, size=position() - begin)
-
-
-def listed(names: Iterable[str], *, most: int = 12) -> str:
-    """Names for a message, not too many and not too long."""
-    shortened = [name if len(name) <= 40 else f"{name[:40]}..." for name in names]  # noqa: PLR2004
-    more = len(shortened) - most
-    return (", ".join(shortened[:most]) or "none") + (f" and {more:,} more" if more > 0 else "")
 
 
 def missing_column(path: Path, found: Iterable[str], *, column: str) -> ScoreError:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from model_store.csv_records import Lines, Record, read_records
-from model_store.scoring.records import BadRow, Kind, Row, ScoreError, listed, missing_column
+from model_store.listing import listed
+from model_store.scoring.records import BadRow, Kind, Row, ScoreError, missing_column
 
 MAX_LINE = 1 << 24
 """Bytes of a line. A longer one is a bad row; without a limit it would fill memory."""

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from model_store.listing import listed
 from model_store.table import LABEL_SEPARATOR
 from training.data.examples import DataError, Example, Unit
 from training.data.readers.html import read_html
 from training.data.readers.penn_treebank import join_tokens
-from training.data.readers.rows import Row, listed, row_error
+from training.data.readers.rows import Row, row_error
 
 _LABELS_REMEMBERED = 12  # for the message about a label that is missing
 _WHOLE_NUMBER = re.compile(r"([+-]?\d+)\.0+")

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from model_store.listing import listed
 from training.data.examples import DataError, SkippedRows, Unit
 from training.data.readers.encodings import AUTO
 from training.data.readers.files import open_text
-from training.data.readers.rows import Row, listed, row_error
+from training.data.readers.rows import Row, row_error
 
 MAX_ELEMENT = 1 << 24
 """Characters of one element; with more, a string or an object is never closed."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_store.listing import listed
 from training.data.examples import DataError, Unit
 
 SKIP_BAD_ROWS = "Pass --on_bad_row=skip to leave such rows out and count them."
@@ -20,9 +21,6 @@ _USUAL_NAMES = {
     },
 }
 """What columns of texts and labels are often called, in lower case."""
-
-_NAMES_SHOWN = 12
-_NAME_LENGTH_SHOWN = 40  # a file in another format has its whole first line as one column name
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +59,3 @@ def require_columns(path: Path, found: Iterable[str], *, text_column: str, label
 def _perhaps(option: str, names: list[str]) -> str:
     likely = [name for name in names if "_".join(name.casefold().split()) in _USUAL_NAMES[option]]
     return f", perhaps {option}={shlex.quote(likely[0])}" if likely else ""
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for a message: in order, separated by commas, not too many and not too long."""
-    shortened = [name if len(name) <= _NAME_LENGTH_SHOWN else f"{name[:_NAME_LENGTH_SHOWN]}..." for name in names]
-    more = len(shortened) - _NAMES_SHOWN
-    return ", ".join(shortened[:_NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "") if shortened else "none"
