@@ -17,6 +17,8 @@ import numpy as np
 from benchmarks.baselines import Labels, Learned, Learner, Lesson, System, size_of
 from benchmarks.labeled_sets import LabeledSet
 from model_store.softmax import softmax
+from training.commands.export import export
+from training.commands.export_options import ExportOptions
 from training.commands.fit import fit
 from training.data.examples import Example
 from training.data.splitting import write_json_lines
@@ -45,6 +47,9 @@ FEW = 64
 
 CONFIG = "training/configs/sst2.yaml"
 """The network's options, with the embeddings and the vocabulary of the transformer."""
+
+BUNDLE = "bundle"
+"""The folder of the network as it is served, in 8 bits as the one that ships."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +100,15 @@ def network(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], pretraine
             reading = ["--data.trees=root", "--data.label_map=null"]
             place = [f"--data.tokenizer_folder={pretrained.folder}", f"--trainer.default_root_dir={folder}"]
             fit(["--config", CONFIG, *files, *reading, *place, "--ckpt_path=last"], command="benchmarks.accuracy")
+            options = ExportOptions(
+                folder / "checkpoints" / "best.ckpt", to=folder / BUNDLE, storage="int8", arithmetic="int8"
+            )
+            export(options, command="benchmarks.accuracy")
 
         folder, seconds = pretrained.learn("network", data, labels, learn)
-        checkpoint = folder / "checkpoints" / "best.ckpt"
-        scorer = load_scorer(str(checkpoint))
+        scorer = load_scorer(str(folder / BUNDLE))
         order = [scorer.labels.index(label) for label in labels]
-        return Learned(lambda texts: scorer.score(texts)[:, order], size_of(checkpoint), seconds)
+        return Learned(lambda texts: scorer.score(texts)[:, order], size_of(folder / BUNDLE), seconds)
 
     return Learner(fitted, kinds).as_system("this network", data=data)
 
