@@ -1,10 +1,12 @@
 """What clients see while the model is exchanged under load, and what memory it takes.
 
-    python -m benchmarks.exchange [--connections 64] [--requests 10000] [--exchanges 20]
+    python -m benchmarks.exchange [--connections 64] [--requests 10000] [--exchanges 20] [--other_tokenizers]
 
-Serves the shipped model from a folder. First the connections ask without exchanges, then again while another version is
-written to the folder and the service gets SIGHUP, again and again, evenly over the requests, which go on until all
-exchanges are done. Prints statuses, p50 and p99 of both, and the worker's memory after each exchange. One worker.
+Serves the shipped model from a folder. First the connections ask without exchanges, then again while another version
+takes the folder's place and the service gets SIGHUP, again and again, evenly over the requests, which go on until all
+exchanges are done. The versions are written beforehand, so that the process that measures does nothing else. They have
+one tokenizer, as models of one origin have, which is not loaded again; with --other_tokenizers each has its own. Prints
+statuses, p50 and p99 of both, and the worker's memory after each exchange. One worker.
 """
 
 import argparse
@@ -13,7 +15,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,31 +30,44 @@ SETTLE_SECONDS = 1.0
 """After an exchange, for the old model to go and the heap to be trimmed."""
 
 
-def write_version(folder: Path, version: str) -> None:
-    """The shipped bundle under another version, in place of what the folder holds."""
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The shipped bundle under another version, in a folder of its own."""
+
+    folder: Path
+    sha256: str
+
+    def replace(self, bundle: Path) -> None:
+        """Take the place of a bundle, which is kept beside it."""
+        bundle.rename(bundle.with_name(f"before {self.folder.name}"))
+        self.folder.rename(bundle)
+
+
+def write_versions(folder: Path, count: int, *, other_tokenizers: bool) -> Iterator[Version]:
+    """So many versions, in folders of this one, with one tokenizer or with files of it that differ in white space."""
     content = bundles.read(bundles.DEFAULT)
-    files = {bundles.TOKENIZER: content.tokenizer, bundles.GRAPH: content.graph}
-    new = folder.with_name("new")
-    bundles.write(new, content.manifest.replace(version=version), files)
-    shutil.rmtree(folder, ignore_errors=True)
-    new.rename(folder)
+    for number in range(count):
+        new = folder / f"2.{number}.0"
+        tokenizer = content.tokenizer + b"\n" * (number + 1) * other_tokenizers
+        files = {bundles.TOKENIZER: tokenizer, bundles.GRAPH: content.graph}
+        bundles.write(new, content.manifest.replace(version=new.name, files=bundles.hashes(files)), files)
+        yield Version(new, bundles.read(new).sha256)
 
 
 async def exchanges(
-    count: int, bundle: Path, supervisor: psutil.Process, due: Callable[[int], bool]
+    versions: Sequence[Version], bundle: Path, supervisor: psutil.Process, due: Callable[[int], bool]
 ) -> tuple[list[float], list[float]]:
-    """Exchange the model so often, each time when it is due: the memory after each, in MiB, and the seconds of each."""
+    """Serve each version when it is due: the memory after each exchange, in MiB, and the seconds of each."""
     worker = max(supervisor.children(), key=lambda process: process.memory_info().rss).pid
     log = bundle.with_name("service.log")
     memory, seconds = [resident_mebibytes(worker)], []
-    for number in range(count):
+    for number, version in enumerate(versions):
         while not due(number):  # noqa: ASYNC110 - the requests tell nobody
             await asyncio.sleep(0.01)
-        await asyncio.to_thread(write_version, bundle, f"2.{number}.0")
-        sha256 = bundles.read(bundle).sha256
+        version.replace(bundle)
         begin = time.monotonic()
         supervisor.send_signal(signal.SIGHUP)
-        while not served(log, sha256):  # noqa: ASYNC110 - nor does the log
+        while not served(log, version.sha256):  # noqa: ASYNC110 - nor does the log
             await asyncio.sleep(0.02)
         seconds.append(time.monotonic() - begin)
         await asyncio.sleep(SETTLE_SECONDS)
@@ -70,22 +86,27 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--exchanges", type=int, default=20)
+    parser.add_argument("--other_tokenizers", action="store_true", help="no version shares the tokenizer of another")
     arguments = parser.parse_args()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         bundle = folder / "bundle"
-        write_version(bundle, "1.0.0")
+        shutil.copytree(bundles.DEFAULT, bundle)
+        versions = list(write_versions(folder, arguments.exchanges, other_tokenizers=arguments.other_tokenizers))
         settings = {"SENTIMENT_MODEL": str(bundle), "SENTIMENT_ACCESS_LOG": "false"}
         with running("service", folder, uvloop=True, settings=settings) as url:
             wait_until_ready(url, log=folder / "service.log")
             supervisor = next(child for child in psutil.Process(os.getpid()).children() if "serve" in child.cmdline())
-            asyncio.run(measure(url, supervisor, bundle, arguments))
+            asyncio.run(measure(url, supervisor, bundle, versions, arguments))
 
 
-async def measure(url: str, supervisor: psutil.Process, bundle: Path, arguments: argparse.Namespace) -> None:
+async def measure(
+    url: str, supervisor: psutil.Process, bundle: Path, versions: Sequence[Version], arguments: argparse.Namespace
+) -> None:
     """Ask without exchanges, then with them."""
     request = request_bytes(url, body(1, url), [])
-    for count in (0, arguments.exchanges):
+    for served_in_turn in ([], versions):
+        count = len(served_in_turn)
         load = Load(until=time.perf_counter() + 600, requests=10**9)
         step = arguments.requests / max(1, count)
 
@@ -93,7 +114,7 @@ async def measure(url: str, supervisor: psutil.Process, bundle: Path, arguments:
             return len(load.seconds) >= number * step
 
         asking = asyncio.create_task(run(url, request, load, arguments.connections))
-        memory, seconds = await exchanges(count, bundle, supervisor, due)
+        memory, seconds = await exchanges(served_in_turn, bundle, supervisor, due)
         while len(load.seconds) < arguments.requests:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
         load.until = 0.0  # each connection ends with the answer it waits for

@@ -1,6 +1,8 @@
 """Any JSON whatever is a pipeline that reads a text, or is refused; every pipeline of this project is let through."""
 
+import gc
 import json
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,6 +50,18 @@ def test_a_pretrained_pipeline_is_let_through():
         },
     }  # fmt: skip
     assert load_tokenizer(PATH, json.dumps(pretrained).encode()).encode("SOUP!").ids == [1, 0]
+
+
+def test_models_share_a_pipeline_for_as_long_as_one_of_them_has_it():
+    content = tokenization.word_pipeline(["soup"]).to_str().encode()
+    other = tokenization.word_pipeline(["salad"]).to_str().encode()
+    first = load_tokenizer(PATH, content)
+    assert load_tokenizer(Path("elsewhere") / PATH, content) is first
+    assert load_tokenizer(PATH, other).get_vocab() != first.get_vocab()
+    gone = weakref.ref(first)
+    del first
+    gc.collect()
+    assert gone() is None
 
 
 SMALL = {
