@@ -1,6 +1,7 @@
-"""What it brings to compute small requests together: this checkout against another one, over HTTP.
+"""Small requests over HTTP: this checkout against another one, or against itself with other settings.
 
     python -m benchmarks.together --tree ../before --tree . [--seconds 120] [--rounds 6]
+    python -m benchmarks.together --tree . --tree ". SENTIMENT_SHADOW=default" --connections 1
 
 Every connection sends one text a request, of 5, 18 and 26 tokens in turn, and asks again as soon as it is answered. The
 checkouts are served at the same time and measured in turn, in the other order in every second round, so that other load
@@ -13,12 +14,15 @@ import asyncio
 import itertools
 import json
 import os
+import shlex
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -30,10 +34,25 @@ TEXTS = ("It is not bad.", "The start was slow, but the rest of the evening was 
 CONNECTIONS = (1, 4, 8, 16, 64)
 
 
+class Tree(NamedTuple):
+    """A checkout to serve, and the settings it is served with."""
+
+    path: Path
+    settings: dict[str, str]
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """From a folder and settings with spaces between them."""
+        folder, *settings = shlex.split(text)
+        return cls(Path(folder).resolve(), dict(setting.split("=", 1) for setting in settings))
+
+
 def main() -> None:
     """Serve, measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", dest="trees", type=Path, action="append", required=True, help="a checkout to serve")
+    help_tree = "a checkout to serve, and after it settings, as in '. SENTIMENT_THREADS=2'"
+    parser.add_argument("--tree", dest="trees", type=Tree.read, action="append", required=True, help=help_tree)
+    parser.add_argument("--connections", type=int, nargs="+", default=CONNECTIONS)
     parser.add_argument("--seconds", type=float, default=120.0, help="time for each checkout")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--server_core", type=int, help="the processor of the servers; all by default")
@@ -46,17 +65,20 @@ def main() -> None:
         for index, tree in enumerate(options.trees):
             folder = Path(temporary) / str(index)
             folder.mkdir()
-            urls.append(servers.enter_context(running("service", folder, uvloop=False, project=tree.resolve())))
+            server = running("service", folder, uvloop=False, project=tree.path, settings=tree.settings)
+            urls.append(servers.enter_context(server))
             wait_until_ready(urls[-1], log=folder / "service.log")
         os.sched_setaffinity(0, own)
-        seconds = options.seconds / len(CONNECTIONS) / options.rounds
-        show(measure(urls, rounds=options.rounds, seconds=seconds))
+        seconds = options.seconds / len(options.connections) / options.rounds
+        show(measure(urls, options.connections, rounds=options.rounds, seconds=seconds))
 
 
-def measure(urls: list[str], *, rounds: int, seconds: float) -> dict[tuple[int, int], list[Load]]:
+def measure(
+    urls: list[str], counts: Sequence[int], *, rounds: int, seconds: float
+) -> dict[tuple[int, int], list[Load]]:
     """The loads of all rounds by connections and checkout."""
-    loads: dict[tuple[int, int], list[Load]] = {key: [] for key in itertools.product(CONNECTIONS, range(len(urls)))}
-    for number, connections in itertools.product(range(rounds), CONNECTIONS):
+    loads: dict[tuple[int, int], list[Load]] = {key: [] for key in itertools.product(counts, range(len(urls)))}
+    for number, connections in itertools.product(range(rounds), counts):
         for index in sorted(range(len(urls)), reverse=number % 2 == 1):
             load = Load(until=time.perf_counter() + seconds, requests=sys.maxsize)
             asyncio.run(hammer(urls[index], load, connections))
