@@ -44,6 +44,12 @@ def test_an_image_runs_as_a_numbered_user_and_compiles_nothing(containerfile):
     assert not re.search(r"apt-get|build-essential|gcc", text)
 
 
+def test_images_have_one_base_which_cannot_change():
+    bases = {re.search(r"^ARG BASE=(\S+)$", (ROOT / file).read_text(), re.MULTILINE)[1] for file in CONTAINERFILES}
+    (base,) = bases
+    assert re.fullmatch(r"python:3\.11-slim-\w+@sha256:[0-9a-f]{64}", base)
+
+
 @pytest.mark.slow
 def test_nothing_that_a_start_imports_is_left_out_of_the_image():
     program = (
