@@ -16,6 +16,12 @@ def test_several_labels_and_a_teacher_take_twice_the_passes_up_to_the_most():
     assert Plan.of(700, validation=70, taught=True).epochs == 10
 
 
+def test_the_learning_rate_is_low_for_few_texts_and_higher_with_a_teacher():
+    assert Plan.of(500, validation=50).learning_rate == 0.5e-3
+    assert Plan.of(2_700, validation=300).learning_rate == 1e-3
+    assert Plan.of(2_700, validation=300, taught=True).learning_rate == 2e-3
+
+
 def test_few_validation_texts_choose_and_calibrate_nothing():
     assert Plan.of(400, validation=49) == Plan.of(400, validation=0)
     assert not Plan.of(400, validation=49).calibrates
