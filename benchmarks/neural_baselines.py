@@ -100,10 +100,9 @@ def network(learn_from: Lesson, *, data: str, kinds: Sequence[Labels], pretraine
             reading = ["--data.trees=root", "--data.label_map=null"]
             place = [f"--data.tokenizer_folder={pretrained.folder}", f"--trainer.default_root_dir={folder}"]
             fit(["--config", CONFIG, *files, *reading, *place, "--ckpt_path=last"], command="benchmarks.accuracy")
-            options = ExportOptions(
-                folder / "checkpoints" / "best.ckpt", to=folder / BUNDLE, storage="int8", arithmetic="int8"
-            )
-            export(options, command="benchmarks.accuracy")
+            best = folder / "checkpoints" / "best.ckpt"
+            served = ExportOptions(best, to=folder / BUNDLE, storage="int8", arithmetic="int8", overwrite=True)
+            export(served, command="benchmarks.accuracy")
 
         folder, seconds = pretrained.learn("network", data, labels, learn)
         scorer = load_scorer(str(folder / BUNDLE))

@@ -59,9 +59,9 @@ _loaded: WeakValueDictionary[bytes, Tokenizer] = WeakValueDictionary()
 
 
 def load_tokenizer(path: Path, content: bytes) -> Tokenizer:
-    """The pipeline in a file, shared by all models of this process that have the same one; nobody changes it.
+    """The pipeline in a file, shared by all models of this process that have the same one, as those of one origin have.
 
-    Models of one origin have. Loading takes 75 ms and 4 MB, and stops every thread for half of that time.
+    Loading takes 75 ms, for half of which every thread of the process waits. Nobody may change what is shared.
 
     Raises:
         BundleError: the content is not a pipeline, or has parts that no bundle of this project has.
