@@ -23,7 +23,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import psutil
@@ -31,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, client, exchange, percentile, request_bytes
+from benchmarks.repeats import median_and_range
 from benchmarks.server_processes import PROJECT, TEXT, running, wait_until_ready
 
 LIGHT = json.dumps({"texts": ["Not bad."]}).encode()
@@ -214,10 +214,7 @@ def texts_of(figures: Figures, *, alone: float) -> list[str]:
     """A cell's figures as the table has them; ``alone`` is the p99 without heavy clients, in milliseconds."""
     p50, p99, longest = (percentile(figures.light, share) for share in (0.5, 0.99, 1.0))
     failed = f", {figures.failures} failed" if figures.failures else ""
-    rates = [
-        f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})" if values else ""
-        for values in (figures.heavy, figures.cheap)
-    ]
+    rates = [median_and_range(values, ",.0f") if values else "" for values in (figures.heavy, figures.cheap)]
     return [f"{p50:.1f}", f"{p99:.1f}", f"{longest:.1f}", f"{p99 / alone:.1f}", *rates, f"{len(figures.light)}{failed}"]
 
 

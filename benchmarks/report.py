@@ -8,11 +8,11 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks.engine import OURS
 from benchmarks.growth import Curve, in_words
+from benchmarks.repeats import median_and_range
 from benchmarks.server_processes import MLSERVER, PEERS
 from training.lecture.plots import (
     BLUE,
@@ -133,7 +133,7 @@ def _against_service(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for name in others:
             pairs = zip(rates["service", connections], rates[name, connections], strict=True)
             ratios = [ours / theirs for ours, theirs in pairs]
-            cells.append(f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+            cells.append(median_and_range(ratios))
         yield _row([str(connections), *cells])
 
 

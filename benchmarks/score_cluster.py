@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.repeats import median_and_range
 from benchmarks.server_processes import running, wait_until_ready
 
 SPLITS = ("test", "train", "unsup")
@@ -131,12 +132,12 @@ def main() -> None:
     table = Table("", "rows/s (range)", "after start, rows/s", "start, s")
     for way, taken in seconds.items():
         rows = len(texts[::HTTP_EVERY]) if way == HTTP else len(texts)
-        rates = sorted(rows / each for each in taken)
+        rates = [rows / each for each in taken]
         cells = ["", ""]
         if way in starts:
             after = statistics.median(rows / (whole - start) for whole, start in zip(taken, starts[way], strict=True))
             cells = [f"{after:,.0f}", f"{statistics.median(starts[way]):.1f}"]
-        table.add_row(way, f"{statistics.median(rates):,.0f} ({rates[0]:,.0f} to {rates[-1]:,.0f})", *cells)
+        table.add_row(way, median_and_range(rates, ",.0f"), *cells)
     console = Console()
     console.print(table)
     load = os.getloadavg()[1]

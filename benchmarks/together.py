@@ -20,7 +20,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 
@@ -28,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, client, percentile, request_bytes
+from benchmarks.repeats import median_and_range
 from benchmarks.server_processes import TEXT, running, wait_until_ready
 
 TEXTS = ("It is not bad.", "The start was slow, but the rest of the evening was warm, funny and honest.", TEXT)
@@ -104,7 +104,7 @@ def show(loads: dict[tuple[int, int], list[Load]]) -> None:
             str(index + 1),
             f"{len(seconds):,}",
             f"{percentile(seconds, 0.5):.2f}, {percentile(seconds, 0.99):.2f}",
-            f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+            median_and_range(ratios),
         )
     Console().print(table)
 

@@ -61,7 +61,7 @@ _loaded: WeakValueDictionary[bytes, Tokenizer] = WeakValueDictionary()
 def load_tokenizer(path: Path, content: bytes) -> Tokenizer:
     """The pipeline in a file, shared by all models of this process that have the same one, as those of one origin have.
 
-    Loading takes 75 ms, for half of which every thread of the process waits. Nobody may change what is shared.
+    Nobody may change it. Loading one takes 75 ms, and for half of that time every thread of the process waits.
 
     Raises:
         BundleError: the content is not a pipeline, or has parts that no bundle of this project has.
