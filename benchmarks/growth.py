@@ -23,6 +23,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -36,7 +37,9 @@ from training.network import SentimentNetwork
 from training.network.embedding import make_embedding
 from training.network.options import EncoderOptions
 
-Law = Literal["a", "b x", "a + b x"]
+FloatArray = NDArray[np.float64]
+
+Law = Literal["a + b x", "a + b / x", "b x"]
 
 TOKENS = 25
 CONNECTIONS = 16
@@ -82,10 +85,21 @@ def curve(
 ) -> Curve:
     """A measured curve with its law."""
     xs, ys = np.array(points, dtype=float), np.array(values, dtype=float)
-    columns = np.stack([np.ones_like(xs) * ("a" in law), xs * ("x" in law)], axis=1)
+    columns = _columns(law, xs)
     a, b = np.linalg.lstsq(columns / ys[:, None], np.ones_like(ys))[0]
     error = float(np.abs((columns @ [a, b]) / ys - 1).max())
     return Curve(name, x, y, law, list(points), list(values), (float(a), float(b)), error)
+
+
+def fitted_values(one: Curve) -> list[float]:
+    """The law's values at the curve's points."""
+    values: list[float] = (_columns(one.law, np.array(one.points, dtype=float)) @ one.fitted).tolist()
+    return values
+
+
+def _columns(law: Law, xs: FloatArray) -> FloatArray:
+    """(points, 2) what a and b are multiplied by."""
+    return np.stack([np.ones_like(xs) * ("a" in law), 1 / xs if "/" in law else xs], axis=1)
 
 
 def medians(calls: dict[int, Callable[[], object]], *, rounds: int) -> list[float]:
@@ -111,7 +125,7 @@ def batch_size(model: SentimentModel, *, quick: bool) -> Curve:
     sizes = [1, 4, 16, 64] + ([] if quick else [256])
     calls: dict[int, Callable[[], object]] = {size: partial(model.predict, ["good " * TOKENS] * size) for size in sizes}
     values = [value / size for value, size in zip(medians(calls, rounds=3 if quick else 11), sizes, strict=True)]
-    return curve("batch", x="texts of a call", y="milliseconds a text", points=sizes, values=values, law="a")
+    return curve("batch", x="texts of a call", y="milliseconds a text", points=sizes, values=values, law="a + b / x")
 
 
 def depth(*, quick: bool) -> Curve:
@@ -186,7 +200,7 @@ def measure(*, bundle: str, quick: bool) -> list[Curve]:
 def in_words(one: Curve) -> str:
     """The fitted law."""
     a, b = one.fitted
-    return {"a": f"{a:,.3g}", "b x": f"{b:,.3g} x", "a + b x": f"{a:,.3g} + {b:,.3g} x"}[one.law]
+    return one.law.replace("a", f"{a:,.3g}").replace("b", f"{b:,.3g}")
 
 
 def show(curves: Sequence[Curve]) -> None:

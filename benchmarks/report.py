@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.engine import OURS
-from benchmarks.growth import Curve, in_words
+from benchmarks.growth import Curve, fitted_values, in_words
 from benchmarks.repeats import median_and_range
 from benchmarks.server_processes import MLSERVER, PEERS
 from training.lecture.plots import (
@@ -95,8 +95,7 @@ def growth_plots(study: Study) -> Iterator[Plot]:
         if len(one.points) <= len(("a", "b")):
             continue
         figure, axes = new_plot(f"{one.y} by {one.x}", x=one.x, y=one.y)
-        a, b = one.fitted
-        axes.plot(one.points, [a + b * x for x in one.points], color=GRAY, linestyle=DASHES[1], label=in_words(one))
+        axes.plot(one.points, fitted_values(one), color=GRAY, linestyle=DASHES[1], label=in_words(one))
         axes.plot(one.points, one.values, color=BLUE, marker="o", markersize=4, linestyle="none", label="measured")
         if max(one.points) > 100 * min(one.points):
             axes.set_xscale("log")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from benchmarks.engine import OURS
-from benchmarks.growth import curve
+from benchmarks.growth import curve, fitted_values
 from benchmarks.report import (
     WRITERS,
     accuracy_plots,
@@ -88,10 +88,16 @@ def test_a_curve_that_follows_its_law_has_no_error():
     assert linear.largest_error == pytest.approx(0, abs=1e-9)
     proportional = curve("b", x="x", y="y", points=[1, 2], values=[3, 6], law="b x")
     assert proportional.fitted == pytest.approx((0, 3))
-    constant = curve("c", x="x", y="y", points=[1, 2], values=[1, 2], law="a")
-    # (a - 1)^2 + (a / 2 - 1)^2 is least at a = 6/5, which is 40% off at 2.
-    assert (constant.fitted, constant.largest_error) == (pytest.approx((6 / 5, 0)), pytest.approx(0.4))
-    assert "| 2 + 3 x | 0% |" in list(growth_table([asdict(linear)]))[2]
+    shared = curve("c", x="x", y="y", points=[1, 2, 4], values=[5, 3.5, 2.75], law="a + b / x")
+    assert (shared.fitted, fitted_values(shared)) == (pytest.approx((2, 3)), pytest.approx([5, 3.5, 2.75]))
+    lines = list(growth_table([asdict(linear), asdict(shared)]))
+    assert ("| 2 + 3 x | 0% |" in lines[2], "| 2 + 3 / x | 0% |" in lines[3]) == (True, True)
+
+
+def test_the_error_of_a_law_is_relative_to_the_measured_value():
+    same = curve("a", x="x", y="y", points=[1, 2], values=[1, 1], law="b x")
+    # (b - 1)^2 + (2 b - 1)^2 is least at b = 3/5.
+    assert (same.fitted, same.largest_error) == (pytest.approx((0, 3 / 5)), pytest.approx(0.4))
 
 
 def test_a_row_has_what_a_system_costs_and_the_percent_right():
