@@ -26,13 +26,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, request_bytes, run
-from benchmarks.server_processes import TEXT, running, wait_until_ready
+from benchmarks.server_processes import ONE_OF_EACH, TEXT, Server, running
 
 FITTED = (1, 32)
 PREDICTED = (1, 8, 32)
@@ -94,20 +93,14 @@ def pods_needed(costs: Costs, *, texts_a_second: float, texts_a_request: int, ut
     return max(1, math.ceil(requests * costs.of(texts_a_request) / utilization))
 
 
-def measured(url: str, texts: int, seconds: float) -> tuple[float, float]:
+def measured(server: Server, texts: int, seconds: float) -> tuple[float, float]:
     """Processor seconds a request of the service's processes, and requests a second of the clock."""
-    request = request_bytes(url, json.dumps({"texts": [TEXT] * texts}).encode(), [])
+    request = request_bytes(server.url, json.dumps({"texts": [TEXT] * texts}).encode(), [])
     load = Load(until=time.perf_counter() + seconds, requests=10**9)
-    before = service_seconds()
-    elapsed = asyncio.run(run(url, request, load, CONNECTIONS))
+    before = server.processor_seconds()
+    elapsed = asyncio.run(run(server.url, request, load, CONNECTIONS))
     assert set(load.statuses) == {"200"}, load.statuses
-    return (service_seconds() - before) / load.statuses["200"], load.statuses["200"] / elapsed
-
-
-def service_seconds() -> float:
-    """Processor seconds of all processes that this one started."""
-    times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
-    return float(sum(each.user + each.system for each in times))
+    return (server.processor_seconds() - before) / load.statuses["200"], load.statuses["200"] / elapsed
 
 
 def measure(seconds: float, rounds: int) -> None:
@@ -117,14 +110,14 @@ def measure(seconds: float, rounds: int) -> None:
     rates: dict[int, list[float]] = {texts: [] for texts in PREDICTED}
     for _ in range(rounds):
         for workers, found in (("1", one), ("2", two)):
+            settings = ONE_OF_EACH | {"SENTIMENT_WORKERS": workers}
             with (
                 tempfile.TemporaryDirectory() as folder,
-                running("service", Path(folder), uvloop=False, settings={"SENTIMENT_WORKERS": workers}) as url,
+                running("service", Path(folder), uvloop=False, settings=settings) as server,
             ):
-                wait_until_ready(url, log=Path(folder) / "service.log")
                 for texts, values in found.items():
-                    measured(url, texts, seconds / 4)  # both workers have answered before it counts
-                    cost, rate = measured(url, texts, seconds)
+                    measured(server, texts, seconds / 4)  # both workers have answered before it counts
+                    cost, rate = measured(server, texts, seconds)
                     values.append(cost)
                     if workers == "2":
                         rates[texts].append(rate)

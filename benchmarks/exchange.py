@@ -11,7 +11,6 @@ statuses, p50 and p99 of both, and the worker's memory after each exchange. One 
 
 import argparse
 import asyncio
-import os
 import shutil
 import signal
 import time
@@ -20,10 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil
-
 from benchmarks.load import Load, report, request_bytes, resident_mebibytes, run
-from benchmarks.server_processes import body, running, wait_until_ready
+from benchmarks.server_processes import ONE_OF_EACH, Server, body, running
 from model_store import bundle as bundles
 
 SETTLE_SECONDS = 1.0
@@ -55,19 +52,18 @@ def write_versions(folder: Path, count: int, *, other_tokenizers: bool) -> Itera
 
 
 async def exchanges(
-    versions: Sequence[Version], bundle: Path, supervisor: psutil.Process, due: Callable[[int], bool]
+    versions: Sequence[Version], bundle: Path, server: Server, due: Callable[[int], bool]
 ) -> tuple[list[float], list[float]]:
     """Serve each version when it is due: the memory after each exchange, in MiB, and the seconds of each."""
-    worker = max(supervisor.children(), key=lambda process: process.memory_info().rss).pid
-    log = bundle.with_name("service.log")
+    worker = server.workers[0].pid
     memory, seconds = [resident_mebibytes(worker)], []
     for number, version in enumerate(versions):
         while not due(number):  # noqa: ASYNC110 - the requests tell nobody
             await asyncio.sleep(0.01)
         version.replace(bundle)
         begin = time.monotonic()
-        supervisor.send_signal(signal.SIGHUP)
-        while not served(log, version.sha256):  # noqa: ASYNC110 - nor does the log
+        server.process.send_signal(signal.SIGHUP)
+        while not served(server.log, version.sha256):  # noqa: ASYNC110 - nor does the log
             await asyncio.sleep(0.02)
         seconds.append(time.monotonic() - begin)
         await asyncio.sleep(SETTLE_SECONDS)
@@ -93,18 +89,14 @@ def main() -> None:
         bundle = folder / "bundle"
         shutil.copytree(bundles.DEFAULT, bundle)
         versions = list(write_versions(folder, arguments.exchanges, other_tokenizers=arguments.other_tokenizers))
-        settings = {"SENTIMENT_MODEL": str(bundle), "SENTIMENT_ACCESS_LOG": "false"}
-        with running("service", folder, uvloop=True, settings=settings) as url:
-            wait_until_ready(url, log=folder / "service.log")
-            supervisor = next(child for child in psutil.Process(os.getpid()).children() if "serve" in child.cmdline())
-            asyncio.run(measure(url, supervisor, bundle, versions, arguments))
+        settings = ONE_OF_EACH | {"SENTIMENT_MODEL": str(bundle), "SENTIMENT_ACCESS_LOG": "false"}
+        with running("service", folder, uvloop=True, settings=settings) as server:
+            asyncio.run(measure(server, bundle, versions, arguments))
 
 
-async def measure(
-    url: str, supervisor: psutil.Process, bundle: Path, versions: Sequence[Version], arguments: argparse.Namespace
-) -> None:
+async def measure(server: Server, bundle: Path, versions: Sequence[Version], arguments: argparse.Namespace) -> None:
     """Ask without exchanges, then with them."""
-    request = request_bytes(url, body(1, url), [])
+    request = request_bytes(server.url, body(1, server.url), [])
     for served_in_turn in ([], versions):
         count = len(served_in_turn)
         load = Load(until=time.perf_counter() + 600, requests=10**9)
@@ -113,8 +105,8 @@ async def measure(
         def due(number: int, load: Load = load, step: float = step) -> bool:
             return len(load.seconds) >= number * step
 
-        asking = asyncio.create_task(run(url, request, load, arguments.connections))
-        memory, seconds = await exchanges(served_in_turn, bundle, supervisor, due)
+        asking = asyncio.create_task(run(server.url, request, load, arguments.connections))
+        memory, seconds = await exchanges(served_in_turn, bundle, server, due)
         while len(load.seconds) < arguments.requests:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
         load.until = 0.0  # each connection ends with the answer it waits for

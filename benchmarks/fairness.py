@@ -25,13 +25,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, client, exchange, percentile, request_bytes
 from benchmarks.repeats import median_and_range
-from benchmarks.server_processes import PROJECT, TEXT, running, wait_until_ready
+from benchmarks.server_processes import ONE_OF_EACH, PROJECT, TEXT, Server, running
 
 LIGHT = json.dumps({"texts": ["Not bad."]}).encode()
 HEAVY_TEXTS = 256
@@ -41,7 +40,7 @@ HEAVY_CLIENTS = (0, 2, 4, 8)
 FEWEST_LIGHT = 20
 """A cell goes on until the light client has so many answers, at most ``LONGEST`` times its seconds."""
 LONGEST = 3
-SETTINGS = {"SENTIMENT_DEADLINE_SECONDS": "3600", "SENTIMENT_ACCESS_LOG": "false"}
+SETTINGS = ONE_OF_EACH | {"SENTIMENT_DEADLINE_SECONDS": "3600", "SENTIMENT_ACCESS_LOG": "false"}
 
 Cell = tuple[str, str, int]
 """A tree, a kind of text, and a number of heavy clients."""
@@ -80,14 +79,13 @@ def main() -> None:
     options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the servers end too
     with TemporaryDirectory() as temporary, ExitStack() as servers:
-        urls: dict[str, str] = {}
+        trees: dict[str, Server] = {}
         for index, tree in enumerate(options.trees):
             folder = Path(temporary) / str(index)
             folder.mkdir()
-            url = servers.enter_context(running("service", folder, uvloop=False, project=tree, settings=SETTINGS))
-            wait_until_ready(url, log=folder / "service.log")
-            urls[str(tree)] = url
-        figures = measure(urls, options)
+            server = running("service", folder, uvloop=False, project=tree, settings=SETTINGS)
+            trees[str(tree)] = servers.enter_context(server)
+        figures = measure(trees, options)
     conditions = {
         "date": datetime.now(UTC).date().isoformat(),
         "processors": len(os.sched_getaffinity(0)),
@@ -124,28 +122,30 @@ def read_options() -> Options:
     return Options(trees, options.seconds, options.rounds, options.pause, options.json)
 
 
-def measure(urls: dict[str, str], options: Options) -> dict[Cell, Figures]:
+def measure(servers: dict[str, Server], options: Options) -> dict[Cell, Figures]:
     """The figures of all cells; the trees take turns within each."""
     cells = [(kind, heavy) for kind in KINDS for heavy in HEAVY_CLIENTS]
     seconds = options.seconds / len(cells) / options.rounds
-    figures = {(tree, kind, heavy): Figures() for kind, heavy in cells for tree in urls}
+    figures = {(tree, kind, heavy): Figures() for kind, heavy in cells for tree in servers}
     for _ in range(options.rounds):
         for kind, heavy in cells:
-            for tree, url in urls.items():
+            for tree, server in servers.items():
                 own = figures[tree, kind, heavy]
-                asyncio.run(measure_cell(url, own, kind=kind, heavy=heavy, seconds=seconds, pause=options.pause))
+                asyncio.run(measure_cell(server, own, kind=kind, heavy=heavy, seconds=seconds, pause=options.pause))
     return figures
 
 
-async def measure_cell(url: str, figures: Figures, *, kind: str, heavy: int, seconds: float, pause: float) -> None:
+async def measure_cell(
+    server: Server, figures: Figures, *, kind: str, heavy: int, seconds: float, pause: float
+) -> None:
     """Run the heavy clients and the light one beside them, and add what they saw."""
     body = json.dumps({"texts": [KINDS[kind]] * HEAVY_TEXTS}).encode()
-    processor = server_seconds(url)
+    processor = server.processor_seconds()
     load = Load(until=time.perf_counter() + LONGEST * seconds, requests=10**9)
     started = time.perf_counter()
-    clients = [asyncio.create_task(client(url, request_bytes(url, body, []), load)) for _ in range(heavy)]
+    clients = [asyncio.create_task(client(server.url, request_bytes(server.url, body, []), load)) for _ in range(heavy)]
     await asyncio.sleep(min(1.0, seconds / 4) if heavy else 0.0)  # until all of them wait
-    light, failures = await light_client(url, seconds=seconds, pause=pause)
+    light, failures = await light_client(server.url, seconds=seconds, pause=pause)
     load.until = 0.0  # each heavy client ends with the answer it waits for
     await asyncio.gather(*clients)
     elapsed = time.perf_counter() - started
@@ -153,14 +153,7 @@ async def measure_cell(url: str, figures: Figures, *, kind: str, heavy: int, sec
     figures.failures += failures + sum(count for status, count in load.statuses.items() if status != "200")
     if heavy:
         figures.heavy.append(HEAVY_TEXTS * len(load.seconds) / elapsed)
-        figures.cheap.append(HEAVY_TEXTS * len(load.seconds) / (server_seconds(url) - processor))
-
-
-def server_seconds(url: str) -> float:
-    """The processor time of a server's processes so far."""
-    port = url.split("/")[2].split(":")[1]
-    (server,) = [one for one in psutil.process_iter(["cmdline"]) if port in (one.info["cmdline"] or ())]
-    return sum(sum(one.cpu_times()[:2]) for one in (server, *server.children(recursive=True)))
+        figures.cheap.append(HEAVY_TEXTS * len(load.seconds) / (server.processor_seconds() - processor))
 
 
 async def light_client(url: str, *, seconds: float, pause: float) -> tuple[list[float], int]:

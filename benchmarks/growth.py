@@ -30,7 +30,7 @@ from rich.table import Table
 from benchmarks.engine import in_runtime
 from benchmarks.inference import timed
 from benchmarks.load import Load, request_bytes, run
-from benchmarks.server_processes import body, running, wait_until_ready
+from benchmarks.server_processes import ONE_OF_EACH, body, running
 from model_store import SentimentModel
 from training.export.onnx_graph import build_graph
 from training.network import SentimentNetwork
@@ -153,15 +153,15 @@ def workers(*, quick: bool) -> Curve:
     """Answers a second by the number of workers, with the clients on the same machine."""
     seconds, counts, rates = 3 if quick else 15, [1, 2], []
     for count in counts:
+        settings = ONE_OF_EACH | {"SENTIMENT_WORKERS": str(count)}
         with (
             tempfile.TemporaryDirectory() as folder,
-            running("service", Path(folder), uvloop=False, settings={"SENTIMENT_WORKERS": str(count)}) as url,
+            running("service", Path(folder), uvloop=False, settings=settings) as server,
         ):
-            wait_until_ready(url, log=Path(folder) / "service.log")
-            request = request_bytes(url, body(1, url), ["Content-Type: application/json"])
+            request = request_bytes(server.url, body(1, server.url), [])
             for _ in range(2):  # the first one warms the workers up
                 load = Load(until=time.perf_counter() + seconds, requests=10**9)
-                elapsed = asyncio.run(run(url, request, load, CONNECTIONS))
+                elapsed = asyncio.run(run(server.url, request, load, CONNECTIONS))
             rates.append(len(load.seconds) / elapsed)
     return curve("workers", x="workers", y="answers a second", points=counts, values=rates, law="b x")
 

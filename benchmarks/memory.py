@@ -13,30 +13,26 @@ import json
 import multiprocessing
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Event, Thread
 
-import httpx
 import psutil
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import percentile
-from benchmarks.server_processes import PROJECT, free_port
+from benchmarks.server_processes import PROJECT, Server, running
 
 MEBIBYTE = 2**20
 BODY_BYTES = 2 * MEBIBYTE
 LONG, LONGEST, MANY = "fine day " * 256, "fine day " * 2500, 256  # 512 tokens, and 5,000, the most that the model reads
-READY_SECONDS = 90.0
 SETTLED_SECONDS = 3.0
 UNREAD_SECONDS = 3.0
 
@@ -87,29 +83,27 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8, help="requests at once, each sent once")
     options = parser.parse_args()
     table = Table("kind", "clients", "answers", "seconds", "peak, MiB", "after, MiB", "/livez p99, ms", "most, ms")
-    with running() as (port, worker):
-        table.add_row("none", "", "", "", *[f"{resident(worker):.0f}"] * 2, "", "")
+    settings = {name: value for name, value in os.environ.items() if name.startswith("SENTIMENT_")}
+    with (
+        tempfile.TemporaryDirectory(prefix="memory-") as folder,
+        running("service", Path(folder), uvloop=True, settings=settings) as server,
+    ):
+        idle = f"{resident(server.workers[0]):.0f}"
+        table.add_row("none", "", "", "", idle, idle, "", "")
         for kind, (path, body) in bodies().items():
             if options.kinds and not kind.startswith(tuple(options.kinds)):
                 continue
             for reads in (True, False):
-                add_row(table, kind, Target(port, worker), request(path, body), clients=options.clients, reads=reads)
+                add_row(table, kind, server, request(path, body), clients=options.clients, reads=reads)
     Console(width=140).print(table)
 
 
-class Target:
-    """The service: its port, and the process of its worker."""
-
-    def __init__(self, port: int, worker: psutil.Process) -> None:
-        self.port = port
-        self.worker = worker
-
-
-def add_row(table: Table, kind: str, target: Target, sent: bytes, *, clients: int, reads: bool) -> None:
+def add_row(table: Table, kind: str, server: Server, sent: bytes, *, clients: int, reads: bool) -> None:
     """Measure one kind."""
-    with sampled(target.worker) as samples, probed(target.port) as probes, ThreadPoolExecutor(clients) as pool:
+    worker = server.workers[0]
+    with sampled(worker) as samples, probed(server.port) as probes, ThreadPoolExecutor(clients) as pool:
         started = time.perf_counter()
-        answers = Counter(pool.map(lambda _: ask(target.port, sent, reads=reads), range(clients)))
+        answers = Counter(pool.map(lambda _: ask(server.port, sent, reads=reads), range(clients)))
         seconds = time.perf_counter() - started
     time.sleep(SETTLED_SECONDS)
     times = sorted(probes)
@@ -119,7 +113,7 @@ def add_row(table: Table, kind: str, target: Target, sent: bytes, *, clients: in
         ", ".join(f"{count} x {status}" for status, count in sorted(answers.items())),
         f"{seconds:.1f}",
         f"{max(samples):.0f}",
-        f"{resident(target.worker):.0f}",
+        f"{resident(worker):.0f}",
         f"{percentile(times, 0.99):.0f}",
         f"{1000 * times[-1]:.0f}",
     )
@@ -196,40 +190,6 @@ def probe(port: int, parent: Connection) -> None:
             time.sleep(0.01)
     parent.recv()
     parent.send(times)
-
-
-@contextmanager
-def running() -> Iterator[tuple[int, psutil.Process]]:
-    """The service, its port and its worker."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="memory-") as folder, (Path(folder) / "log").open("wb") as log:
-        environment: Mapping[str, str] = os.environ | {"BENTOML_HOME": folder, "BENTOML_DO_NOT_TRACK": "true"}
-        command = [sys.executable, "-m", "bentoml", "serve", ".", "--host", "127.0.0.1", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)  # noqa: S603
-        try:
-            wait_until_ready(port, Path(folder) / "log")
-            yield port, worker_of(psutil.Process(process.pid))
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def wait_until_ready(port: int, log: Path) -> None:
-    """Wait for the first answer."""
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK:
-                return
-        time.sleep(0.2)
-    message = f"the service is not ready after {READY_SECONDS:.0f} s:\n{log.read_text(errors='replace')}"
-    raise TimeoutError(message)
-
-
-def worker_of(supervisor: psutil.Process) -> psutil.Process:
-    """The process that serves."""
-    workers = [child for child in supervisor.children(recursive=True) if "service" in " ".join(child.cmdline())]
-    return max(workers or [supervisor], key=resident)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,11 @@ def serving_table(study: Study) -> Iterator[str]:
         connections = "in process" if row["contestant"].startswith("engine") else str(row["connections"])
         yield _row([row["contestant"], connections, *figures, *ratios])
     yield from _against_service(study["figures"])
+    yield from ("", "Seconds from the start to the first answer, median and range, and memory after the load:", "")
+    yield "| server | s to the first answer | MiB |"
+    yield "|---|---|---|"
+    for cost in study["costs"]:
+        yield _row([cost["server"], median_and_range(cost["start_seconds"]), f"{cost['mebibytes']:,.0f}"])
 
 
 def _against_service(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.repeats import median_and_range
-from benchmarks.server_processes import running, wait_until_ready
+from benchmarks.server_processes import running
 
 SPLITS = ("test", "train", "unsup")
 WAYS = {"one process": ["--workers", "1"], "two processes": ["--workers", "2"], "Ray, two nodes": ["--ray"]}
@@ -120,15 +120,14 @@ def main() -> None:
         folder = Path(name)
         sources, one = write(folder / "in", texts, options.files), write(folder / "one", texts[:1], 1)
         environment = {**os.environ, "RAY_ADDRESS": address}
-        with running("service", folder, uvloop=False) as url:
-            wait_until_ready(url, log=folder / "service.log")
+        with running("service", folder, uvloop=False) as server:
             for repeat in range(options.repeats):
                 for way, arguments in WAYS.items():
                     to = folder / f"{repeat} {way}"
                     starts[way].append(score(one, folder / f"{to.name} start", arguments, environment))
                     seconds[way].append(score(sources, to, arguments, environment))
                     hashes.add(digest(to))
-                seconds[HTTP].append(over_http(url, texts[::HTTP_EVERY]))
+                seconds[HTTP].append(over_http(server.url, texts[::HTTP_EVERY]))
     table = Table("", "rows/s (range)", "after start, rows/s", "start, s")
     for way, taken in seconds.items():
         rows = len(texts[::HTTP_EVERY]) if way == HTTP else len(texts)

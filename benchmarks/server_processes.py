@@ -9,8 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
 
 from benchmarks.load import Load, request_bytes, run
 
@@ -28,36 +32,87 @@ MLSERVER_PROGRAM = PROJECT / "build" / "mlserver" / "bin" / "mlserver"
 MLSERVER_PATH = "/v2/models/sentiment/infer"
 READY_SECONDS = 90.0  # on a busy machine; otherwise about 10
 FIRST_ANSWER_SECONDS = 10.0
+POLL_SECONDS = 0.05
 END_SECONDS = 10.0
 HIDE = 'import sys\nsys.modules["uvloop"] = None\n'
 
 
+WORKER = "_bentoml_impl.worker.service"
+"""In the command line of a worker of the service."""
+
+MEBIBYTE = 2**20
+ONE_OF_EACH = {"SENTIMENT_WORKERS": "1", "SENTIMENT_THREADS": "1"}
+"""Settings of the service: one worker, one thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers.
+
+    Attributes:
+        url: where it predicts.
+        process: the one that all its others come from.
+        log: what it prints.
+        start_seconds: until it answered.
+    """
+
+    url: str
+    process: psutil.Process
+    log: Path
+    start_seconds: float
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return urlsplit(self.url).port or 0
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """All its processes."""
+        return [self.process, *self.process.children(recursive=True)]
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """The service's workers, in the order of their ids; the supervisor if it serves itself."""
+        found = []
+        for child in self.process.children(recursive=True):
+            with suppress(psutil.Error):  # it has ended
+                if WORKER in " ".join(child.cmdline()):
+                    found.append(child)
+        return sorted(found, key=lambda worker: worker.pid) or [self.process]
+
+    def processor_seconds(self) -> float:
+        """The processor time of its processes so far."""
+        return sum(sum(process.cpu_times()[:2]) for process in self.processes)
+
+    def mebibytes(self) -> float:
+        """The resident memory of its processes, with pages that they share counted once."""
+        return sum(process.memory_full_info().pss for process in self.processes) / MEBIBYTE
+
+
 @contextmanager
 def running(
-    name: str, folder: Path, *, uvloop: bool, project: Path = PROJECT, settings: Mapping[str, str] | None = None
-) -> Iterator[str]:
-    """Run a server for the block, and give its address. Its processes end with the block.
+    name: str,
+    folder: Path,
+    *,
+    uvloop: bool,
+    project: Path = PROJECT,
+    settings: Mapping[str, str] = ONE_OF_EACH,
+) -> Iterator[Server]:
+    """Run a server for the block, which begins when it answers. Its processes end with the block.
 
     Args:
         name: ``service``, ``bentoml``, ``mlserver``, or one of ``benchmarks.servers``.
         folder: where its log and its files go.
         uvloop: whether it may use uvloop.
         project: the checkout whose code it runs.
-        settings: SENTIMENT_* variables, in addition to one worker and one thread.
+        settings: all SENTIMENT_* variables.
+
+    Raises:
+        TimeoutError: it does not answer; with its log.
     """
     port = str(free_port())
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SENTIMENT_")}
-    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    environment |= {"SENTIMENT_WORKERS": "1", "SENTIMENT_THREADS": "1", "BENTOML_DO_NOT_TRACK": "true"}
-    environment |= settings or {}
-    environment["BENTOML_HOME"] = str(folder / name)  # servers with one home would clear each other's metrics
-    paths = [str(project)]
-    if not uvloop and not name.startswith(("litserve", MLSERVER)):
-        hidden = folder / "hidden"
-        hidden.mkdir(exist_ok=True)
-        (hidden / "sitecustomize.py").write_text(HIDE, encoding="utf-8")
-        paths.insert(0, str(hidden))
-    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment = _environment(name, folder, uvloop=uvloop, project=project) | dict(settings)
     bento = [sys.executable, "-m", "bentoml", "serve", "--host", "127.0.0.1", "--port", port]
     command = {
         "service": [*bento, "."],
@@ -66,12 +121,16 @@ def running(
     }.get(name, [sys.executable, "-m", "benchmarks.servers", name, port])
     if name == MLSERVER:
         configure_mlserver(folder / MLSERVER, int(port))
-    with (folder / f"{name}.log").open("wb") as log:
+    log = folder / f"{name}.log"
+    started = time.perf_counter()
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
-            command, cwd=project, env=environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=project, env=environment, stdout=output, stderr=output, start_new_session=True
         )
         try:
-            yield f"http://127.0.0.1:{port}{MLSERVER_PATH if name == MLSERVER else '/v1/predict'}"
+            url = f"http://127.0.0.1:{port}{MLSERVER_PATH if name == MLSERVER else '/v1/predict'}"
+            wait_until_ready(url, log=log)
+            yield Server(url, psutil.Process(process.pid), log, time.perf_counter() - started)
         finally:
             process.terminate()
             try:
@@ -82,9 +141,26 @@ def running(
             kill_group(process.pid)
 
 
+def _environment(name: str, folder: Path, *, uvloop: bool, project: Path) -> dict[str, str]:
+    """The environment of a server, without SENTIMENT_* variables."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SENTIMENT_")}
+    environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    paths = [str(project)]
+    if not uvloop and not name.startswith(("litserve", MLSERVER)):
+        hidden = folder / "hidden"
+        hidden.mkdir(exist_ok=True)
+        (hidden / "sitecustomize.py").write_text(HIDE, encoding="utf-8")
+        paths.insert(0, str(hidden))
+    return environment | {
+        "BENTOML_DO_NOT_TRACK": "true",
+        "BENTOML_HOME": str(folder / name),  # servers with one home would clear each other's metrics
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+
+
 def configure_mlserver(folder: Path, port: int) -> None:
     """Write MLServer's settings: its defaults, with one process for the model as they have it."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     ports = {"http_port": port, "grpc_port": free_port(), "metrics_port": free_port()}
     settings = {"host": "127.0.0.1", "parallel_workers": 1, **ports}
     model = {"name": "sentiment", "implementation": "benchmarks.mlserver_runtime.SentimentRuntime"}
@@ -113,7 +189,7 @@ def wait_until_ready(url: str, *, log: Path) -> None:
     while time.monotonic() < until:
         if is_ready(url):
             return
-        time.sleep(0.2)
+        time.sleep(POLL_SECONDS)
     message = f"{log.stem} does not answer after {READY_SECONDS:.0f} s:\n{log.read_text(errors='replace')}"
     raise TimeoutError(message)
 

@@ -14,9 +14,10 @@
   requests.
 
 Each server runs in its own process with one worker and one thread for the model, and logs its requests to a file, as by
-default. All run at the same time and are measured in turn, each round in another order, so that other load affects all
-alike. A ratio is the median of the ratios of the rounds. Latencies are percentiles over all rounds and include opening
-one connection per turn.
+default. Each is started alone, a few times, until its first answer. Then all run at the same time and are measured in
+turn, each round in another order, so that other load affects all alike. A ratio is the median of the ratios of the
+rounds. Latencies are percentiles over all rounds and include opening one connection per turn. Memory is that of all
+processes of a server after the last turn, with pages that they share counted once.
 
 All servers parse HTTP with httptools, which this project and LitServe require and with which uvicorn is faster; users
 of plain BentoML and FastAPI have to install it. uvloop, which LitServe and MLServer require, is hidden from the others
@@ -34,9 +35,11 @@ import random
 import signal
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median, quantiles
@@ -46,16 +49,19 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import Load, percentile, request_bytes, run
-from benchmarks.server_processes import EMPTY, MLSERVER, MLSERVER_PROGRAM, PEERS, TEXT, body, running, wait_until_ready
+from benchmarks.repeats import median_and_range
+from benchmarks.server_processes import EMPTY, MLSERVER, MLSERVER_PROGRAM, PEERS, TEXT, Server, body, running
 from model_store import SentimentModel
 
 TOKENS = 26
 MANY = 32  # texts in the large request
 CONNECTIONS = (1, 8, 64)
 ROUNDS = 6
+STARTS = 3
 OVERHEAD_GOAL = 1.2  # upper bound of the p50 of the service over that of the empty endpoint plus the engine
 BATCH_GOAL = 5.0  # lower bound of texts per second in large requests over single ones
 BATCHED = f"service, {MANY} texts"
+REPRESENTED = "service, representations"
 ENGINE = "engine"
 ENGINE_BATCHED = f"engine, {MANY} texts"
 
@@ -112,6 +118,15 @@ class Goal:
     met: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a server takes: seconds until it answers, of several starts, and MiB of all its processes after the load."""
+
+    server: str
+    start_seconds: list[float]
+    mebibytes: float
+
+
 Turn = tuple[str, int]
 """A contestant and its number of connections."""
 
@@ -123,20 +138,26 @@ def main() -> None:
     model = SentimentModel.load()
     tokens = model.predict([TEXT])[0].token_count
     assert tokens == TOKENS, f"the text has {tokens} tokens, expected {TOKENS}: change the text"
-    with TemporaryDirectory() as folder, ExitStack() as servers:
-        urls = {
-            name: servers.enter_context(running(name, Path(folder), uvloop=options.uvloop)) for name in options.servers
-        }
-        for name, url in urls.items():
-            wait_until_ready(url, log=Path(folder) / f"{name}.log")
-        figures = measure(urls, model, options)
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        start = partial(running, folder=Path(folder), uvloop=options.uvloop)
+        starts = {name: start_seconds(name, start) for name in options.servers}
+        servers = {name: stack.enter_context(start(name)) for name in options.servers}
+        figures = measure({name: server.url for name, server in servers.items()}, model, options)
+        memory = {name: server.mebibytes() for name, server in servers.items()}
     ratios = compare(figures)
     goals = judge(figures)
     conditions = describe(options)
+    costs = [Cost(name, starts[name], memory[name]) for name in options.servers]
     show(conditions, figures, ratios=ratios, goals=goals)
+    show_costs(costs)
     if options.json is not None:
         rows = [row(turn, figures[turn], ratios.get(turn)) for turn in figures]
-        content = {"conditions": conditions, "figures": rows, "goals": [asdict(goal) for goal in goals]}
+        content = {
+            "conditions": conditions,
+            "figures": rows,
+            "costs": [asdict(cost) for cost in costs],
+            "goals": [asdict(goal) for goal in goals],
+        }
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
@@ -156,7 +177,7 @@ def read_options() -> Options:
 def measure(urls: dict[str, str], model: SentimentModel, options: Options) -> dict[Turn, Figures]:
     """The figures of all turns, after an uncounted round of short turns."""
     turns = [(name, connections) for name in urls for connections in options.connections] + [
-        (BATCHED, 1),
+        *((name, 1) for name in requests_to_service(urls["service"])),
         (ENGINE, 1),
         (ENGINE_BATCHED, 1),
     ]
@@ -176,6 +197,21 @@ def measure(urls: dict[str, str], model: SentimentModel, options: Options) -> di
     return figures
 
 
+def start_seconds(name: str, start: Callable[[str], AbstractContextManager[Server]]) -> list[float]:
+    """Seconds until a server answers, of several starts."""
+    seconds = []
+    for _ in range(STARTS):
+        with start(name) as server:
+            seconds.append(server.start_seconds)
+    return seconds
+
+
+def requests_to_service(url: str) -> dict[str, bytes]:
+    """The requests that only the service is asked, by name."""
+    represent = url.replace("predict", "represent")
+    return {BATCHED: request_bytes(url, body(MANY, url), []), REPRESENTED: request_bytes(represent, body(1, url), [])}
+
+
 def take(turn: Turn, figures: Figures, *, urls: dict[str, str], model: SentimentModel, load: Load) -> None:
     """Take one turn and add its results to ``figures``."""
     name, connections = turn
@@ -188,8 +224,9 @@ def take(turn: Turn, figures: Figures, *, urls: dict[str, str], model: Sentiment
             load.seconds.append(time.perf_counter() - begun)
         elapsed = time.perf_counter() - started
     else:
-        url = urls["service" if name == BATCHED else name]
-        request = request_bytes(url, body(MANY if name == BATCHED else 1, url), [])
+        own = requests_to_service(urls["service"]).get(name)
+        url = urls["service" if own else name]
+        request = own or request_bytes(url, body(1, url), [])
         elapsed = asyncio.run(run(url, request, load, connections))
     failures = sum(count for status, count in load.statuses.items() if status != "200")
     figures.add(load.seconds, elapsed=elapsed, failures=failures)
@@ -199,7 +236,7 @@ def compare(figures: dict[Turn, Figures]) -> dict[Turn, tuple[float, float]]:
     """Rate and p50 relative to the empty endpoint at the same number of connections."""
     ratios = {}
     for (name, connections), own in figures.items():
-        if name in {BATCHED, ENGINE, ENGINE_BATCHED}:
+        if name in {BATCHED, REPRESENTED, ENGINE, ENGINE_BATCHED}:
             continue
         empty = figures[EMPTY, connections]
         ratios[name, connections] = (median_ratio(own.rates, empty.rates), median_ratio(own.p50s, empty.p50s))
@@ -284,6 +321,14 @@ def show(
     for (name, connections), own in figures.items():
         if own.failures:
             console.print(f"{name}, {connections} connections: {own.failures} answers not 200, left out above")
+
+
+def show_costs(costs: list[Cost]) -> None:
+    """Print a table."""
+    table = Table("server", "s to the first answer", "MiB", title="Each started alone; memory after the load")
+    for cost in costs:
+        table.add_row(cost.server, median_and_range(cost.start_seconds), f"{cost.mebibytes:,.0f}")
+    Console().print(table)
 
 
 if __name__ == "__main__":

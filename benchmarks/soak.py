@@ -12,8 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import signal
 import sys
 import tempfile
 import time
@@ -21,12 +19,9 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import psutil
 
 from benchmarks.load import EXAMPLE, HEAD_END, exchange, percentile, request_bytes, resident_mebibytes
-from benchmarks.server_processes import running, wait_until_ready
+from benchmarks.server_processes import ONE_OF_EACH, Server, running
 
 LONG_TEXT = " ".join([EXAMPLE] * 25)
 KILL_EVERY_SECONDS = 60.0
@@ -35,7 +30,6 @@ SAMPLE_SECONDS = 0.5
 PAUSE_SECONDS = 0.02
 BULK_LINES = 500
 SLOW_BYTES, SLOW_SECONDS = 4096, 0.2
-WORKER = "_bentoml_impl.worker.service"
 ALLOWED = {"200", "429", "cut off"}
 
 
@@ -161,46 +155,34 @@ async def repeat(soak: Soak, kind: str, call: Call) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-def workers(supervisor: int) -> list[int]:
-    """Process ids of the workers of a server, which its supervisor starts in sessions of their own."""
-    ids = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdecimal() and WORKER.encode() in (folder / "cmdline").read_bytes():
-                _, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-                if int(parent) == supervisor:
-                    ids.append(int(folder.name))
-    return sorted(ids)
-
-
-async def watch_memory(soak: Soak, supervisor: int) -> None:
+async def watch_memory(soak: Soak, server: Server) -> None:
     """Sample the memory of the workers."""
     begun = time.perf_counter()
     while not soak.is_over:
         resident = 0.0
-        for process in workers(supervisor):
+        for worker in server.workers:
             with contextlib.suppress(OSError, IndexError):
-                resident += resident_mebibytes(process)
+                resident += resident_mebibytes(worker.pid)
         soak.memory[int((time.perf_counter() - begun) // 60)].append(resident)
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
-async def kill_workers(soak: Soak, supervisor: int) -> None:
+async def kill_workers(soak: Soak, server: Server) -> None:
     """Kill a worker every minute, half a minute after the full one."""
     await asyncio.sleep(KILL_EVERY_SECONDS / 2)
     while not soak.is_over:
-        alive = workers(supervisor)
+        alive = server.workers
         if len(alive) > 1:
             soak.killed = time.perf_counter()
             soak.kills += 1
-            os.kill(alive[soak.kills % len(alive)], signal.SIGKILL)
+            alive[soak.kills % len(alive)].kill()
         await asyncio.sleep(KILL_EVERY_SECONDS)
 
 
-async def run(soak: Soak, supervisor: int) -> None:
+async def run(soak: Soak, server: Server) -> None:
     """All clients, until the time is up."""
     tasks = [repeat(soak, kind, call) for kind, (count, call) in clients().items() for _ in range(count)]
-    await asyncio.gather(*tasks, watch_memory(soak, supervisor), kill_workers(soak, supervisor))
+    await asyncio.gather(*tasks, watch_memory(soak, server), kill_workers(soak, server))
 
 
 def report(soak: Soak) -> int:
@@ -222,15 +204,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    settings = {"SENTIMENT_WORKERS": str(options.workers), "SENTIMENT_ACCESS_LOG": "false"}
+    settings = ONE_OF_EACH | {"SENTIMENT_WORKERS": str(options.workers), "SENTIMENT_ACCESS_LOG": "false"}
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as home,
-        running("service", Path(home), uvloop=True, settings=settings) as url,
+        running("service", Path(home), uvloop=True, settings=settings) as server,
     ):
-        wait_until_ready(url, log=Path(home) / "service.log")
-        (supervisor,) = psutil.Process().children()
-        soak = Soak(("127.0.0.1", int(urlsplit(url).port or 0)), time.perf_counter() + 60 * options.minutes)
-        asyncio.run(run(soak, supervisor.pid))
+        soak = Soak(("127.0.0.1", server.port), time.perf_counter() + 60 * options.minutes)
+        asyncio.run(run(soak, server))
     sys.exit(report(soak))
 
 

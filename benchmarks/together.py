@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.load import Load, client, percentile, request_bytes
 from benchmarks.repeats import median_and_range
-from benchmarks.server_processes import TEXT, running, wait_until_ready
+from benchmarks.server_processes import ONE_OF_EACH, TEXT, running
 
 TEXTS = ("It is not bad.", "The start was slow, but the rest of the evening was warm, funny and honest.", TEXT)
 CONNECTIONS = (1, 4, 8, 16, 64)
@@ -65,9 +65,9 @@ def main() -> None:
         for index, tree in enumerate(options.trees):
             folder = Path(temporary) / str(index)
             folder.mkdir()
-            server = running("service", folder, uvloop=False, project=tree.path, settings=tree.settings)
-            urls.append(servers.enter_context(server))
-            wait_until_ready(urls[-1], log=folder / "service.log")
+            settings = ONE_OF_EACH | tree.settings
+            server = running("service", folder, uvloop=False, project=tree.path, settings=settings)
+            urls.append(servers.enter_context(server).url)
         os.sched_setaffinity(0, own)
         seconds = options.seconds / len(options.connections) / options.rounds
         show(measure(urls, options.connections, rounds=options.rounds, seconds=seconds))
