@@ -205,6 +205,30 @@ def _scattered(
     return finished(figure, name=f"accuracy-{cost}", caption=caption)
 
 
+def learning_table(study: Study) -> Iterator[str]:
+    """What each learner took, and what it learned."""
+    yield "| learner | texts | processor seconds | MiB | SST-2 test, % |"
+    yield "|---|---|---|---|---|"
+    for cost in study:
+        figures = (f"{cost['rows']:,}", f"{cost['seconds']:,.1f}", f"{cost['mebibytes']:,.0f}")
+        yield _row([cost["learner"], *figures, f"{100 * cost['accuracy']:.1f}"])
+
+
+def learning_plots(study: Study) -> Iterator[Plot]:
+    """Accuracy by the time that learning took."""
+    figure, axes = new_plot("Accuracy on SST-2 and time to learn", x="processor seconds", y="accuracy, %", height=3.6)
+    labels = []
+    for index, name in enumerate(dict.fromkeys(cost["learner"] for cost in study)):
+        costs = sorted((cost for cost in study if cost["learner"] == name), key=lambda cost: float(cost["seconds"]))
+        xs, ys = [cost["seconds"] for cost in costs], [100 * cost["accuracy"] for cost in costs]
+        color = (BLUE, SKY, GREEN, ORANGE, PURPLE)[index % 5]
+        axes.plot(xs, ys, color=color, linestyle=DASHES[index % len(DASHES)], marker="o", markersize=3)
+        labels.append(EndLabel(xs[-1], ys[-1], name, color))
+    axes.set_xscale("log")
+    label_ends(axes, labels)
+    yield finished(figure, name="learning", caption="Accuracy on SST-2 by the processor seconds of learning.")
+
+
 SCATTERED = "SST-2 test"
 
 NEAR = 2.0
@@ -215,6 +239,7 @@ WRITERS: Mapping[str, tuple[Callable[[Study], Iterator[str]], Callable[[Study], 
     "engine": (engine_table, engine_plots),
     "serving": (serving_table, no_plots),
     "growth": (growth_table, growth_plots),
+    "learning": (learning_table, learning_plots),
 }
 """Study to what writes its table and its plots."""
 
