@@ -14,15 +14,26 @@ import sys
 import sysconfig
 from pathlib import Path
 
-STARTS = ("service.app", "bentoml_cli.serve", "_bentoml_impl.server.serving", "_bentoml_impl.worker.service", "uvicorn")
-"""Modules that `bentoml serve` imports, in the process that supervises and in the workers."""
+STARTS = (
+    *("bentoml_cli.serve", "_bentoml_impl.server.serving", "_bentoml_impl.worker.service", "uvicorn"),
+    "service.server.internals",
+)
+"""Modules that `bentoml serve` imports, in the process that supervises and in the workers, before the service's own."""
+
+
+def import_all() -> None:
+    """Import what a start does: a worker imports most of it only once it loads the model and makes the application."""
+    for name in STARTS:
+        importlib.import_module(name)
+    service = importlib.import_module("service.app").SentimentService
+    service.inner()
+    service.to_asgi()
 
 
 def main(root: Path) -> None:
     """Import, then compile every module that was imported."""
     sys.path.insert(0, str(Path.cwd()))
-    for name in STARTS:
-        importlib.import_module(name)
+    import_all()
     library = sysconfig.get_path("stdlib")
     sources = {str(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
     for source in sorted(sources):

@@ -1,5 +1,10 @@
-"""The service as BentoML loads it: ``bentoml serve .`` starts it."""
+"""The service as BentoML loads it: ``bentoml serve .`` starts it.
 
+The supervisor imports this before it starts the workers. So that they start soon, and it stays small, what only a
+worker needs is imported where it is used.
+"""
+
+# ruff: noqa: PLC0415
 # mypy: disable-error-code="untyped-decorator"
 # BentoML marks its package as typed, but not the one its decorators live in.
 
@@ -10,39 +15,59 @@ from opentelemetry.trace import Tracer
 from starlette.datastructures import State
 from starlette.types import ASGIApp
 
-from model_store import BundleError, DeviceError, require_device
-from service import routes
-from service.adapters.table import adapter_endpoints
-from service.feedback.routes import FeedbackDesk
-from service.languages import language_detector
-from service.middleware.keys import KeyRing
-from service.middleware.stack import service_class
-from service.models.exchange import ModelExchange, PinRenewal, load_pinned
-from service.models.loaded import ModelLoader
+from model_store.errors import BundleError, DeviceError
 from service.models.pins import PinFile, pinned
 from service.models.references import read_all, references, shadow_reference
 from service.monitoring.access_log import install_access_log
-from service.monitoring.metrics import SupervisorMetrics
-from service.server.connections import ConnectionOptions
-from service.server.descriptors import reserve_descriptors
-from service.server.internals import install_protocol, is_worker
+from service.server.application import is_worker, service_class
 from service.server.memory import configure_heap
-from service.settings import SettingsError, read_settings
+from service.settings import Settings, SettingsError, read_settings
+
+
+def check_parts(settings: Settings) -> None:
+    """Make once what the settings ask for besides models.
+
+    Raises:
+        SettingsError: a part cannot be made.
+        DeviceError: the device cannot be used.
+    """
+    if settings.adapters:
+        from service.adapters.table import adapter_endpoints
+
+        adapter_endpoints(settings.adapters)
+    if settings.unsupported_language != "off":
+        from service.languages import language_detector
+
+        language_detector(settings)
+    if settings.needs_keys:
+        from service.middleware.keys import KeyRing
+
+        KeyRing(settings)
+    if settings.feedback is not None:
+        from service.feedback.routes import FeedbackDesk
+
+        FeedbackDesk(settings)
+    if settings.device != "cpu":
+        from model_store import require_device
+
+        require_device(settings.device)
+
 
 # On import, so that `bentoml serve` stops at an invalid one instead of starting over and over.
 try:
     settings = read_settings()
     requested = references(settings)
-    adapter_endpoints(settings.adapters)
-    language_detector(settings)
-    KeyRing(settings)
-    FeedbackDesk.of(settings)
-    require_device(settings.device)
+    if not is_worker():
+        check_parts(settings)
 except (SettingsError, DeviceError) as error:
     raise SystemExit(str(error)) from None
 install_access_log(settings.access_log_format)
 configure_heap()
 if is_worker():
+    from service.server.connections import ConnectionOptions
+    from service.server.descriptors import reserve_descriptors
+    from service.server.internals import install_protocol
+
     install_protocol(
         ConnectionOptions(
             access_log=settings.access_log,
@@ -53,7 +78,9 @@ if is_worker():
         )
     )
 else:
-    from service.server.supervisor import install_supervisor, private_folder  # which a worker need not load
+    from service.models.renewal import PinRenewal
+    from service.monitoring.supervisor_metrics import SupervisorMetrics
+    from service.server.supervisor import install_supervisor, private_folder
 
     def renewal(counts: SupervisorMetrics) -> PinRenewal:
         """What renews the models in the supervisor."""
@@ -66,6 +93,8 @@ state = State()
 
 def create_app(tracer: Tracer | None) -> ASGIApp:
     """The application, which answers from what the service has loaded."""
+    from service import routes
+
     app = routes.create_app(settings, tracer=tracer)
     app.state = state
     return app
@@ -78,7 +107,7 @@ class SentimentService:
     @bentoml.on_deployment
     def verify_bundles() -> None:
         """Verify the bundles before the service listens, and pin them for the workers (in the supervisor)."""
-        from service.server.supervisor import private_folder  # noqa: PLC0415 - which a worker need not load
+        from service.server.supervisor import private_folder
 
         try:
             pins = pinned(read_all(requested))
@@ -92,6 +121,10 @@ class SentimentService:
         file.announce()
 
     def __init__(self) -> None:
+        from service import routes
+        from service.models.exchange import ModelExchange, load_pinned
+        from service.models.loaded import ModelLoader
+
         file = PinFile.of_supervisor()
         pins = file.read() if file else pinned(read_all(requested))
         loader = ModelLoader(settings, first=next(iter(pins)))

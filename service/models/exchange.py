@@ -6,15 +6,13 @@ does, changes the file of pins, and all workers follow it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from model_store import BundleError, DeviceError, bundle
-from model_store.stages import STAGES
+from model_store import BundleError, DeviceError
 from service.endpoints import Endpoint
 from service.errors import RequestError
 from service.models.loaded import ModelLoader
-from service.models.pins import Pin, PinFile, Pins, pinned
+from service.models.pins import Pin, PinFile, Pins
 from service.models.references import ModelReference
 from service.models.served import ServedModels
 from service.monitoring import metrics
@@ -114,54 +112,6 @@ class ModelExchange:
     def _pin(self, name: str, pin: Pin) -> None:
         if self._file:
             self._file.pin(name, pin)
-
-
-class PinRenewal:
-    """Finds the bundles again in the supervisor, and pins those that have changed.
-
-    Args:
-        references: what each name stands for.
-        file: the pins.
-        count: called with the name and the outcome of each attempt that fails.
-    """
-
-    def __init__(
-        self, references: dict[str, ModelReference], file: PinFile, count: Callable[[str, metrics.Exchange], None]
-    ) -> None:
-        self._references = references
-        self._file = file
-        self._count = count
-        self._tried: dict[str, Path] = {}  # what was in a stage last; a bundle that is refused is not read again
-
-    def renew(self) -> None:
-        """Find every bundle again."""
-        for name in self._references:
-            self._renew(name)
-
-    def renew_stages(self) -> None:
-        """Find those again whose stage has another model than the one that is pinned."""
-        pins = self._file.read()
-        for name, reference in self._references.items():
-            if reference.source in STAGES and pins[name].path is not None:
-                self._renew_if_moved(name, reference, pins[name])
-
-    def _renew_if_moved(self, name: str, reference: ModelReference, pin: Pin) -> None:
-        try:
-            found = bundle.resolve(reference.source).resolve()
-        except BundleError:  # nothing is in the stage any more: what is served stays
-            return
-        if found not in {pin.path, self._tried.get(name)}:
-            self._tried[name] = found
-            self._renew(name)
-
-    def _renew(self, name: str) -> None:
-        try:
-            verified = self._references[name].read()
-        except BundleError as error:
-            self._count(name, "refused")
-            logger.error("the model %s stays as it is: %s", name, error)  # noqa: TRY400 - the message is enough
-        else:
-            self._file.pin(name, pinned({name: verified})[name])
 
 
 def load_pinned(pins: Pins, loader: ModelLoader, endpoints: Sequence[Endpoint]) -> ServedModels:

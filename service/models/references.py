@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_store import BundleError, bundle
+from model_store import bundle
+from model_store.errors import BundleError
 from service.settings import PREFIX, Settings, SettingsError
 
 NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)?)=(.+)", re.DOTALL)

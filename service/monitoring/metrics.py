@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import permutations
-from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from prometheus_client import (
@@ -22,11 +21,11 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.values import MultiProcessValue
 
 from model_store import Prediction
 from model_store.drift import Quantity
 from service.monitoring.processes import WorkerProcesses
+from service.monitoring.supervisor_metrics import EXCHANGES_HELP, WORKER_DEATHS_HELP, Exchange
 from service.schemas import ErrorCode, LineErrorCode, ModelCard
 
 MetricT = TypeVar("MetricT", Counter, Histogram)
@@ -37,9 +36,6 @@ Stage = Literal["queue", "tokenize", "inference", "encode"]
 ShadowOutcome = Literal["agreed", "differed", "failed", "dropped"]
 """What came of a text that the shadow was to read; it has no room for one that is dropped."""
 
-Exchange = Literal["exchanged", "refused", "failed"]
-"""A worker serves the new bundle; it cannot be verified, so that no worker loads it; a worker cannot load it."""
-
 CloseReason = Literal["head_too_slow", "not_read", "close_too_slow", "gave_way", "too_many"]
 """Why the service cuts off a connection."""
 
@@ -48,8 +44,6 @@ POWERS_OF_TWO = tuple(2.0**power for power in range(18))
 DISTANCES = tuple(step / 10 for step in range(1, 21))
 SHARES = tuple(step / 20 for step in range(1, 21))
 
-EXCHANGES_HELP = "Bundles that were to take the place of a served one, by what came of it."
-WORKER_DEATHS_HELP = "Workers that ended without being told to."
 REQUESTS = Counter("sentiment_requests", "Requests answered.", ["endpoint", "status"])
 REQUEST_SECONDS = Histogram(
     "sentiment_request_seconds", "From a request's head to the end of its answer.", ["endpoint"], buckets=SECONDS
@@ -130,31 +124,6 @@ def render() -> bytes:
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(PROCESSES)
     return generate_latest(registry)
-
-
-class SupervisorMetrics:
-    """What the supervisor counts, in a file among those of the workers: the other metrics of its process are in none.
-
-    Args:
-        folder: of the files.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-        self._value = MultiProcessValue()  # type: ignore[no-untyped-call]
-        self._deaths = self._value(
-            "counter", "sentiment_worker_deaths", "sentiment_worker_deaths_total", [], [], WORKER_DEATHS_HELP
-        )
-
-    def worker_died(self) -> None:
-        """Count a death."""
-        self._deaths.inc(1)
-
-    def exchanged(self, model: str, outcome: Exchange) -> None:
-        """Count an attempt to exchange a model."""
-        name = "sentiment_model_exchanges"
-        labels = ["model", "outcome"]
-        self._value("counter", name, f"{name}_total", labels, [model, outcome], EXCHANGES_HELP).inc(1)
 
 
 def serving(card: ModelCard, *, before: ModelCard | None) -> None:

@@ -17,9 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, cast
 
-import bentoml
 import httptools
-from bentoml._internal.configuration.containers import BentoMLContainer
 from starlette.types import Receive, Scope, Send
 from uvicorn import Server, config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -258,13 +256,3 @@ def install_protocol(options: ConnectionOptions) -> None:
     # BentoML silences the loggers that exist when it starts. This one says that no descriptors are left.
     logging.getLogger("asyncio").disabled = False
     config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{BoundedProtocol.__name__}"
-
-
-def is_worker() -> bool:
-    """Whether BentoML has started this process to serve, as one of the supervisor's workers."""
-    return bentoml.server_context.worker_index is not None
-
-
-def exports_traces() -> bool:
-    """Whether BentoML's configuration names an exporter of traces."""
-    return BentoMLContainer.config.tracing.exporter_type.get() is not None

@@ -24,7 +24,7 @@ from circus.exc import ConflictError  # type: ignore[import-untyped]
 from circus.watcher import Watcher  # type: ignore[import-untyped]
 from prometheus_client.multiprocess import mark_process_dead
 
-from service.monitoring import metrics
+from service.monitoring.supervisor_metrics import SupervisorMetrics
 
 LOOK_SECONDS = 1.0
 """How often the supervisor looks for dead workers."""
@@ -45,7 +45,7 @@ def install_supervisor(
     *,
     drain_seconds: float,
     grace_seconds: float,
-    renewal: "Callable[[metrics.SupervisorMetrics], Renewal]",
+    renewal: "Callable[[SupervisorMetrics], Renewal]",
 ) -> None:
     """Make ``bentoml serve`` in this process use ``Supervisor``; without effect in other processes.
 
@@ -65,7 +65,7 @@ def install_supervisor(
             message = "the service runs in the main thread of a process of its own, which `bentoml serve` starts"
             raise RuntimeError(message)
         folder = private_folder()
-        counts = metrics.SupervisorMetrics(folder / "metrics")
+        counts = SupervisorMetrics(folder / "metrics")
         for watcher in watchers:
             watcher.args = [*watcher.args, "--timeout-graceful-shutdown", str(max(1, round(grace_seconds)))]
             watcher.graceful_timeout = drain_seconds + grace_seconds + 10
@@ -155,7 +155,7 @@ class Supervisor(bentoml_circus.Arbiter):
 class DeathRecord:
     """Called when a worker has ended. One that was not told to is logged and counted; its gauges go."""
 
-    def __init__(self, folder: Path, counts: metrics.SupervisorMetrics) -> None:
+    def __init__(self, folder: Path, counts: SupervisorMetrics) -> None:
         self._folder = folder
         self._counts = counts
         self._failures: deque[float] = deque()

@@ -1,10 +1,12 @@
-"""Two bundles of one name and two versions, in folders that a test may change."""
+"""Bundles of one name and several versions, in folders that a test may change, and their pins."""
 
 import shutil
 
 import pytest
 
 from model_store import bundle as bundles
+from service.models.pins import PinFile, pinned
+from service.models.references import ModelReference, read_all
 
 
 def write_version(folder, tiny_bundle, version):
@@ -26,3 +28,28 @@ def bundle(tiny_bundle, tmp_path):
 def renew(bundle, tiny_bundle):
     """Write another version to the folder of ``bundle``."""
     return lambda version: write_version(bundle, tiny_bundle, version)
+
+
+@pytest.fixture
+def reference(bundle):
+    """The model m, from that folder."""
+    return ModelReference("m", str(bundle))
+
+
+@pytest.fixture
+def file(tmp_path, reference):
+    """The pins of a service that has just begun."""
+    file = PinFile.in_folder(tmp_path)
+    file.write(pinned(read_all([reference])))
+    return file
+
+
+@pytest.fixture
+def damage(bundle):
+    """Change the graph of a bundle: of ``bundle``, or of another folder."""
+
+    def change(folder=bundle):
+        graph = folder / bundles.GRAPH
+        graph.write_bytes(graph.read_bytes() + b" ")
+
+    return change

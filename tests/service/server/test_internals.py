@@ -4,17 +4,14 @@ import asyncio
 import inspect
 from unittest.mock import Mock
 
-import bentoml
 import httptools
 import pytest
-from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from uvicorn import Config, config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server, ServerState
 
 from service.adapters.adapted_model import HEALTH
 from service.endpoints import UNLISTED, EndpointTable
-from service.middleware.stack import service_class
 from service.routes import ENDPOINTS
 from service.server import internals
 from service.server.connections import ConnectionOptions
@@ -104,29 +101,3 @@ def test_httptools_says_where_the_head_of_an_upgrade_ends():
     with pytest.raises(httptools.HttpParserUpgrade) as upgrade:
         parser.feed_data(head + b"body")
     assert upgrade.value.args == (len(head),)
-
-
-@pytest.mark.parametrize("exporter", [None, "otlp"])
-def test_bentoml_says_whether_traces_are_exported(monkeypatch, exporter):
-    monkeypatch.setitem(internals.BentoMLContainer.config.get()["tracing"], "exporter_type", exporter)
-    assert internals.exports_traces() is (exporter is not None)
-
-
-@pytest.mark.parametrize("exports", [False, True])
-def test_requests_go_to_the_application_inside_bentomls_tracing(monkeypatch, exports):
-    monkeypatch.setattr("service.middleware.stack.exports_traces", lambda: exports)
-    tracers = []
-
-    def create_app(tracer):
-        tracers.append(tracer)
-        return application
-
-    @bentoml.service(name="probe", service_class=service_class(create_app))
-    class Probe:
-        pass
-
-    joined = Probe.to_asgi()
-    served = inspect.getclosurevars(joined).nonlocals["app"]
-    assert (tracers[0] is not None) == exports
-    assert isinstance(served, OpenTelemetryMiddleware) == exports
-    assert (served.app if exports else served) is application

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MultiProcessValue
 
-from service.monitoring.metrics import SupervisorMetrics
+from service.monitoring.supervisor_metrics import SupervisorMetrics
 from service.server import supervisor
 from service.server.supervisor import MAX_FAILURES, DeathRecord, Supervisor, install_supervisor
 
