@@ -13,6 +13,8 @@ from benchmarks.report import (
     accuracy_table,
     engine_table,
     growth_table,
+    learning_plots,
+    learning_table,
     serving_table,
     with_table,
     write,
@@ -147,3 +149,14 @@ def test_a_study_is_written_with_its_plots(tmp_path):
     write("engine", figures, page=page, images=tmp_path / "images")
     assert "](images/engine.svg)" in page.read_text()
     assert "<svg" in (tmp_path / "images" / "engine.svg").read_text()
+
+
+def test_learning_has_a_row_and_a_line_for_each_learner():
+    few = {"learner": "fast", "rows": 1000, "seconds": 0.64, "mebibytes": 104.07, "accuracy": 0.7886}
+    many = {**few, "rows": 50_000, "seconds": 1234.5}
+    assert list(learning_table([few, many]))[2:] == [
+        "| fast | 1,000 | 0.6 | 104 | 78.9 |",
+        "| fast | 50,000 | 1,234.5 | 104 | 78.9 |",
+    ]
+    (plot,) = learning_plots([few, many, {**few, "learner": "right", "accuracy": 0.9}])
+    assert all(f">{name}<" in plot.svg for name in ("fast", "right"))
