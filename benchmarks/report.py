@@ -97,8 +97,10 @@ def growth_plots(study: Study) -> Iterator[Plot]:
         figure, axes = new_plot(f"{one.y} by {one.x}", x=one.x, y=one.y)
         axes.plot(one.points, fitted_values(one), color=GRAY, linestyle=DASHES[1], label=in_words(one))
         axes.plot(one.points, one.values, color=BLUE, marker="o", markersize=4, linestyle="none", label="measured")
-        if max(one.points) > 100 * min(one.points):
+        wide = max(one.points) > 100 * min(one.points)
+        if wide:
             axes.set_xscale("log")
+        if wide and max(one.values) > 10 * min(one.values):
             axes.set_yscale("log")
         else:
             axes.set_ylim(bottom=0)
