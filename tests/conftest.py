@@ -1,6 +1,7 @@
 """Fixtures of several folders, and the markers that say what a test starts."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from training.fit.task import SentimentTask
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="sentiment-metrics-")
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+
+# A shell lets its background jobs ignore SIGINT, and so would what the tests start and then interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("no deadline", deadline=None)  # how long an example takes depends on the machine
 settings.load_profile("no deadline")
