@@ -88,16 +88,10 @@ def learn(name: str, lesson: LabeledSet, tested: LabeledSet, *, folder: Path) ->
     with tempfile.TemporaryDirectory(prefix="benchmark-learning-") as kept:
         system = learners(folder, Path(kept))[name](lambda _labels: lesson, data=DATA, kinds=[TWO])
         seconds = system.seconds(TWO) or 0.0
-        mebibytes = highest_mebibytes() - before
+        mebibytes = resident_mebibytes(os.getpid(), field="VmHWM") - before
         scores = np.asarray(system.score(tested.texts, TWO))  # (texts, labels)
     right = scores.argmax(axis=1) == [TWO.index(label) for label in tested.truth]
     return Cost(name, len(lesson), seconds, mebibytes, float(right.mean()))
-
-
-def highest_mebibytes() -> float:
-    """The most resident memory of this process since the peak was reset, from /proc of Linux."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def learn_apart(name: str, lesson: LabeledSet, tested: LabeledSet, *, folder: Path) -> Cost:

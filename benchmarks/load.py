@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 EXAMPLE = "The movie was terribly exciting and I would gladly see it again with all of my friends next week."
@@ -91,10 +92,10 @@ async def run(url: str, request: bytes, load: Load, connections: int) -> float:
     return time.perf_counter() - started
 
 
-def resident_mebibytes(process: int) -> float:
-    """The resident memory of a process, from /proc of Linux."""
+def resident_mebibytes(process: int, *, field: Literal["VmRSS", "VmHWM"] = "VmRSS") -> float:
+    """The resident memory of a process, or the most it had (``VmHWM``), from /proc of Linux."""
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    return int(status.partition(f"{field}:")[2].split()[0]) / 1024
 
 
 def processor_seconds(process: int) -> float:

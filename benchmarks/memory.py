@@ -28,9 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import percentile
-from benchmarks.server_processes import PROJECT, Server, running
+from benchmarks.server_processes import MEBIBYTE, PROJECT, Server, running
 
-MEBIBYTE = 2**20
 BODY_BYTES = 2 * MEBIBYTE
 LONG, LONGEST, MANY = "fine day " * 256, "fine day " * 2500, 256  # 512 tokens, and 5,000, the most that the model reads
 SETTLED_SECONDS = 3.0

@@ -15,7 +15,7 @@ logger = logging.getLogger("bentoml.models")  # under "bentoml", whose lines Ben
 
 
 class PinRenewal:
-    """Pins those that have changed.
+    """Pins the bundles that have changed.
 
     Args:
         references: what each name stands for.

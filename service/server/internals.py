@@ -1,4 +1,4 @@
-"""Everything that depends on internals of uvicorn and of BentoML's worker; ``supervisor.py`` has its supervisor.
+"""Everything that depends on internals of uvicorn; BentoML's are in ``application.py`` and ``supervisor.py``.
 
 ``tests/service/server`` checks what the code relies on.
 
