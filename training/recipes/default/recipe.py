@@ -11,6 +11,7 @@ class Recipe:
     Attributes:
         data: the folder of data sets; docs/how-to/reproduce.md lists them.
         base: the pretrained transformer that becomes the teacher.
+        film_teacher: a second teacher, for sentences of film reviews: a bundle, such as that of sentiment-bilstm 2.4.1.
         embeddings: the pretrained transformer whose vocabulary and token embeddings the students take.
         to: where everything is written.
         seeds: number of students; the one with the lowest validation loss is shipped.
@@ -26,6 +27,7 @@ class Recipe:
 
     data: Path
     base: str
+    film_teacher: str
     embeddings: str
     to: Path
     seeds: int
@@ -59,6 +61,11 @@ class Recipe:
         return self.texts / "unlabelled.jsonl"
 
     @property
+    def film_sentences(self) -> Path:
+        """Those of the unlabeled texts that are sentences of film reviews."""
+        return self.texts / "film-sentences.jsonl"
+
+    @property
     def validation(self) -> Path:
         """Labeled validation texts, without the treebank's."""
         return self.texts / "validation.jsonl"
@@ -85,8 +92,13 @@ class Recipe:
 
     @property
     def scored(self) -> list[Path]:
-        """The files of scores that students learn from."""
-        return [self.scores / f"{name}.parquet" for name in ("phrases", "labelled", "unlabelled")]
+        """The files of a teacher's scores: those of the film teacher are the last."""
+        return [self.scores / f"{name}.parquet" for name in ("phrases", "labelled", "unlabelled", "film-sentences")]
+
+    @property
+    def averaged(self) -> Path:
+        """The scores of all unlabeled texts; those of sentences of film reviews are the mean of both teachers'."""
+        return self.scores / "averaged.parquet"
 
     @property
     def training_trees(self) -> Path:

@@ -13,6 +13,7 @@ from training.distillation.scored_texts import texts_to_score
 from training.distillation.texts import Text
 from training.fit.run_files import METRICS
 from training.recipes.default import stored_scores
+from training.recipes.default.averaging import average_teachers
 from training.recipes.default.recipe import Recipe
 from training.recipes.default.texts import measured_files, prepare
 from training.recipes.steps import Step, command
@@ -31,6 +32,9 @@ FIVE = {"0": "very negative", "1": "negative", "2": "neutral", "3": "positive", 
 
 COARSE = {"any negative": ["very negative", "negative"], "any positive": ["positive", "very positive"]}
 """What the labels of other data sets mean in the treebank's five classes; neutral is neutral everywhere."""
+
+MERGE = {"very negative": "negative", "very positive": "positive"}
+"""From the teacher's labels to those of the students and of the second teacher."""
 
 TEACHER_LABELS = {**FIVE, "negative": "any negative", "neutral": "neutral", "positive": "any positive"}
 
@@ -60,10 +64,10 @@ DESCRIPTION = (
 
 def steps(recipe: Recipe) -> list[Step]:
     """All steps in order; a stopped step resumes."""
-    phrases, labeled, unlabeled = recipe.scored
+    phrases, labeled, unlabeled, film_sentences = recipe.scored
 
     def teacher_is_done() -> bool:
-        return (recipe.teacher / "model.safetensors").exists() or all(path.exists() for path in recipe.scored)
+        return (recipe.teacher / "model.safetensors").exists() or all(path.exists() for path in recipe.scored[:3])
 
     return [
         Step("Prepare the texts", (recipe.texts / "done").exists, partial(prepare, recipe)),
@@ -72,6 +76,12 @@ def steps(recipe: Recipe) -> list[Step]:
         Step("Score the treebank's phrases", phrases.exists, partial(score, recipe, "phrases")),
         Step("Score labeled texts", labeled.exists, partial(score, recipe, "labelled")),
         Step("Score unlabeled texts", unlabeled.exists, partial(score, recipe, "unlabelled")),
+        Step(
+            "Let a second teacher score sentences of film reviews",
+            film_sentences.exists,
+            partial(ask_film_teacher, recipe),
+        ),
+        Step("Average both teachers", recipe.averaged.exists, partial(average, recipe)),
         *(step for seed in range(1, recipe.seeds + 1) for step in student(recipe, seed)),
     ]
 
@@ -125,6 +135,7 @@ def scored_file(recipe: Recipe, name: str) -> ScoredFile:
         ),
         "labelled": ScoredFile(recipe.labeled),
         "unlabelled": ScoredFile(recipe.unlabeled, labeled=False),
+        "film-sentences": ScoredFile(recipe.film_sentences, labeled=False, counterfactuals=None),
     }
     return files[name]
 
@@ -148,6 +159,23 @@ def score(recipe: Recipe, name: str) -> None:
     ]
     texts, to = scored_file(recipe, name).arguments(), recipe.scores / f"{name}.parquet"
     command("distill", "score", recipe.teacher, *texts, *speed, "--to", to)
+
+
+def ask_film_teacher(recipe: Recipe) -> None:
+    """The second teacher's scores; it has learned from film reviews alone."""
+    texts = scored_file(recipe, "film-sentences").arguments()
+    command("distill", "score", recipe.film_teacher, *texts, "--to", recipe.scored[-1])
+
+
+def average(recipe: Recipe) -> None:
+    """Both teachers' scores of all unlabeled texts in one file."""
+    average_teachers(
+        scored_file(recipe, "unlabelled").texts(),
+        recipe.scored[2],
+        second=recipe.scored[3],
+        merge=MERGE,
+        to=recipe.averaged,
+    )
 
 
 def student(recipe: Recipe, seed: int) -> list[Step]:
@@ -181,9 +209,9 @@ def export(recipe: Recipe, seed: int) -> None:
     folder = recipe.student(seed)
     command(
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
-        *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(_train(recipe))),
+        *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(_train(recipe)[1:])),
         *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
-        *("--name=sentiment-bilstm", "--version=3.1.0", "--description", DESCRIPTION),
+        *("--name=sentiment-bilstm", "--version=3.2.0", "--description", DESCRIPTION),
         *("--intended_use", json.dumps(INTENDED_USE), "--not_intended_for", json.dumps(NOT_INTENDED_FOR)),
     )
 
@@ -196,7 +224,9 @@ def attach(recipe: Recipe) -> None:
 
 
 def _train(recipe: Recipe) -> list[Path]:
-    return [*recipe.scored, recipe.made_up_texts]
+    """Phrases come twice an epoch: no other labels say what people think of sentences about films."""
+    phrases, labeled, *_ = recipe.scored
+    return [phrases, phrases, labeled, recipe.averaged, recipe.made_up_texts]
 
 
 def _precision(recipe: Recipe) -> str:

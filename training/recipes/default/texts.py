@@ -38,7 +38,7 @@ def prepare(recipe: Recipe) -> None:
         write_json_lines(recipe.measured / measured.file_name, evenly(measured.examples(recipe.data), recipe.reviews))
     leaks = skipped_leaks("drop")
     held_out = LeakageFilter([recipe.treebank("dev"), recipe.treebank("test"), *measured_files(recipe)])
-    labeled, unlabeled, validation = [], [], []
+    labeled, unlabeled, validation, films = [], [], [], []
     for name, examples in _sources(recipe, held_out, leaks):
         known = [example for example in examples if example.label]
         share = VALIDATION.get(name, 0.0)
@@ -46,12 +46,15 @@ def prepare(recipe: Recipe) -> None:
         labeled += evenly(learned, recipe.reviews)
         validation += evenly(checked, recipe.reviews)
         unlabeled += evenly([example for example in examples if not example.label], recipe.reviews)
+        films += examples if name == "imdb" else []
     documents = [example for example in [*labeled, *unlabeled] if is_document(example.text)]
     cut = drop_leaking_texts(sentences(documents, seed=SEED), held_out, leaks, path=recipe.data)
     drawn = (Example(text=text, label="", line=0) for text in islice(cut, recipe.sentences))
     unlabeled = distinct_texts([*unlabeled, *drawn], known=[*labeled, *validation])
     write_json_lines(recipe.labeled, labeled)
     write_json_lines(recipe.unlabeled, unlabeled)
+    of_films = set(sentences(films, seed=SEED))
+    write_json_lines(recipe.film_sentences, (example for example in unlabeled if example.text in of_films))
     write_json_lines(recipe.validation, validation)
     made_up = list(made_up_texts(max_texts=recipe.made_up, seed=SEED))
     write_json_lines(recipe.made_up_texts, made_up)

@@ -75,6 +75,6 @@ def _few_made_up_texts(monkeypatch):
 @pytest.fixture
 def recipe(data, tmp_path):
     return Recipe(
-        data=data, base="base", embeddings="embeddings", to=tmp_path / "made", seeds=2, sentences=100, made_up=20,
-        reviews=0, trees=0, teacher_epochs=1, epochs=1, bfloat16=False,
+        data=data, base="base", film_teacher="films", embeddings="embeddings", to=tmp_path / "made", seeds=2,
+        sentences=100, made_up=20, reviews=0, trees=0, teacher_epochs=1, epochs=1, bfloat16=False,
     )  # fmt: skip

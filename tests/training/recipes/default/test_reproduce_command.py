@@ -64,15 +64,16 @@ class Commands:
 def commands(monkeypatch, recipe, tiny_bundle):
     noted = Commands(recipe, tiny_bundle)
     monkeypatch.setattr(steps_module, "command", noted)
+    monkeypatch.setattr(steps_module, "average_teachers", lambda *_, to, **__: noted.leave(to, ""))
     return noted
 
 
 def reproduce(recipe):
     folders = ["--data", str(recipe.data), "--base", "base", "--embeddings", "small", "--to", str(recipe.to)]
-    main(["reproduce", "default", *folders, "--seeds", "2"])
+    main(["reproduce", "default", *folders, "--film_teacher", "films", "--seeds", "2"])
 
 
-SCORED = ["distill teacher", "distill score", "distill score", "distill score"]
+SCORED = ["distill teacher", *["distill score"] * 4]
 MADE = [*SCORED, *["fit", "export"] * 2]
 ATTACHED = ["evaluate", "card"]
 
@@ -89,21 +90,30 @@ def test_bfloat16_is_for_teacher_scores_and_students(recipe, commands):
         step.work()
     assert "--precision=bf16-mixed" in commands.words["distill teacher"]
     scored = [words for words in commands.every if words[:2] == ["distill", "score"]]
-    assert len(scored) == 3
-    assert all("--bfloat16" in words for words in scored)
+    assert ["--bfloat16" in words for words in scored] == [True, True, True, False]  # the last is by a bundle
     assert "--trainer.precision=bf16-mixed" in commands.words["fit"]
 
 
 def test_a_student_reads_all_scores_and_the_made_up_texts(recipe, commands):
     reproduce(recipe)
-    read = {Path(path).name for path in json.loads(_after("--data.train", commands.words["fit"]))}
-    assert read == {"phrases.parquet", "labelled.parquet", "unlabelled.parquet", "made-up.jsonl"}
+    read = [Path(path).name for path in json.loads(_after("--data.train", commands.words["fit"]))]
+    assert read == ["phrases.parquet", "phrases.parquet", "labelled.parquet", "averaged.parquet", "made-up.jsonl"]
+
+
+def test_the_second_teacher_scores_sentences_of_film_reviews(recipe, commands):
+    reproduce(recipe)
+    words = [words for words in commands.every if words[:2] == ["distill", "score"]][-1]
+    assert words[2:4] == ["films", str(recipe.film_sentences)]
+    sentences = {row["text"] for row in map(json.loads, recipe.film_sentences.read_text().splitlines())}
+    assert "I sat through all of it in silence." in sentences
+    assert not any("goemotions" in sentence for sentence in sentences)
+    assert sentences <= {row["text"] for row in map(json.loads, recipe.unlabeled.read_text().splitlines())}
 
 
 def test_the_vocabulary_of_what_is_shipped_is_that_of_the_training_files(recipe, commands):
     reproduce(recipe)
     read = json.loads(_after("--data.train", commands.words["fit"]))
-    assert json.loads(_after("--counted", commands.words["export"])) == read
+    assert json.loads(_after("--counted", commands.words["export"])) == list(dict.fromkeys(read))
 
 
 def test_labels_of_other_data_sets_stand_for_several_of_the_teachers(recipe, commands):
@@ -125,7 +135,7 @@ def test_every_student_is_kept_from_the_files_it_is_measured_on(recipe, commands
 def test_stored_scores_take_the_place_of_the_teacher(recipe, commands, monkeypatch, tmp_path):
     prepare(recipe)
     (recipe.texts / "done").touch()
-    for name in ("phrases", "labelled", "unlabelled"):
+    for name in ("phrases", "labelled", "unlabelled", "film-sentences"):
         scored = steps_module.scored_file(recipe, name).texts()
         scores = np.log(np.full((len(scored), 2), 0.5, dtype=np.float32))
         stored_scores.store(scored, scores, ["negative", "positive"], name=name, folder=tmp_path / "stored")
@@ -137,7 +147,7 @@ def test_stored_scores_take_the_place_of_the_teacher(recipe, commands, monkeypat
 
 def test_the_command_scores_the_texts_that_stored_scores_belong_to(recipe):
     prepare(recipe)
-    for name in ("phrases", "labelled", "unlabelled"):
+    for name in ("phrases", "labelled", "unlabelled", "film-sentences"):
         scored = steps_module.scored_file(recipe, name)
         words = ["teacher", *map(str, scored.arguments()), "--to", "scores.parquet"]
         given = parse(distill.score, words, command="distill score", description="")
@@ -154,9 +164,9 @@ def test_after_a_step_that_failed_it_goes_on_there(recipe, commands):
     commands.breaks_at = "fit"
     with pytest.raises(SystemExit):
         reproduce(recipe)
-    assert commands.called == MADE[:5]
+    assert commands.called == MADE[:6]
     reproduce(recipe)
-    assert commands.called == [*MADE[:5], *MADE[4:], *ATTACHED]
+    assert commands.called == [*MADE[:6], *MADE[5:], *ATTACHED]
 
 
 def test_a_student_that_was_stopped_is_not_done(recipe, commands):
