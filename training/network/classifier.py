@@ -82,9 +82,19 @@ class SentimentNetwork(nn.Module):
         states, mask = layers[-1]
         return Explanation(
             logits=self.head(self.pooling(states, mask)),
-            contributions=self.pooling.parts(states, mask) @ self.head.weight.T,
+            contributions=self.contributions(states, mask),
             layers=[layer for layer, _ in layers],
         )
+
+    def contributions(self, states: Tensor, mask: Tensor) -> Tensor:
+        """(texts, tokens, labels): what each token's representation in the highest layer adds to the logits.
+
+        Args:
+            states: (texts, tokens, directions * hidden) of the highest layer.
+            mask: (texts, tokens), true where there is a token.
+        """
+        parts: Tensor = self.pooling.parts(states, mask)
+        return parts @ self.head.weight.T
 
     def by_depth(self) -> list[list[nn.Module]]:
         """The parts that have weights, from the head down to the embedding, those of one layer together."""

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_sequence
 
 from training.export import bundle
 from training.export.onnx_graph import build_graph
@@ -41,3 +42,20 @@ def test_large_logits_may_differ_by_what_32_bits_lose(tiny_task):
     with torch.no_grad():
         task.network.head.weight.mul_(1000)  # so logits of hundreds, of which 32 bits hold four decimals
     assert bundle.check_parity(task, build_graph(task.network), bundle.random_batches(task)) <= 1e-5
+
+
+@pytest.mark.slow
+def test_of_tokens_that_share_a_maximum_the_graph_may_choose_another(tiny_task):
+    tied, nearly = copy.deepcopy(tiny_task), copy.deepcopy(tiny_task)
+    for task, size in ((tied, 0.0), (nearly, 1e-7)):
+        with torch.no_grad():
+            for name, weight in task.network.encoder.named_parameters():
+                if "weight" in name:
+                    weight.mul_(size)
+                else:
+                    weight.copy_(torch.linspace(-2, 2, len(weight)))
+    batches, graph = bundle.random_batches(tied), build_graph(tied.network)
+    ids = pack_sequence(batches[0], enforce_sorted=False)
+    contributions = [task.network.explain(ids).contributions for task in (tied, nearly)]
+    assert (contributions[0] - contributions[1]).abs().max() > 1e-3
+    assert bundle.check_parity(nearly, graph, batches) <= 1e-5
