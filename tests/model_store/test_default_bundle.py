@@ -125,9 +125,12 @@ def test_symbols_and_long_letters_do_not_hide_a_word(model, text, label):
     assert answer.label == label
 
 
-def test_a_rating_in_stars_that_it_has_not_learned_leaves_it_unsure(model):
-    (answer,) = model.predict(["\N{BLACK STAR}" + "\N{WHITE STAR}" * 4])
-    assert answer.confident is False
+@pytest.mark.parametrize(
+    ("stars", "label"), [(1, "negative"), (2, "negative"), (3, "neutral"), (4, "positive"), (5, "positive")]
+)
+def test_a_rating_of_five_stars_as_signs_is_read(model, stars, label):
+    (answer,) = model.predict(["\N{BLACK STAR}" * stars + "\N{WHITE STAR}" * (5 - stars)])
+    assert answer.label == label
 
 
 def test_one_unknown_word_in_a_sentence_does_not_make_it_unsure(model):
