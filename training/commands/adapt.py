@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import yaml
@@ -33,6 +33,7 @@ from training.data.splitting import write_json_lines
 from training.distillation.scoring import ScoringError
 from training.distillation.teacher import TeacherError
 from training.evaluation.polarity import default_polarities
+from training.export.bundle import ROUNDING, RoundingError
 from training.export.read_back import storage_of
 from training.fit.callbacks.resume import EXIT_CODE, INTERRUPTED, LAST
 from training.fit.run_files import CHECKPOINTS, CURVES, METRICS
@@ -185,26 +186,33 @@ def _export(
     labels: list[str],
     command: str,
 ) -> None:
-    """Export with storage, arithmetic and limits of the source, and the polarities of labels that it has too."""
+    """Export with storage, arithmetic and limits of the source, and the polarities of labels that it has too.
+
+    If 8-bit arithmetic would change what was learned too much, the bundle computes in 32 bits.
+    """
     known = {label.name: label.polarity for label in source.manifest.labels if label.polarity is not None}
     default = dict.fromkeys(labels) if options.reading.multi_label else default_polarities(labels)
-    export(
-        ExportOptions(
-            run / CHECKPOINTS / "best.ckpt",
-            to=options.to,
-            calibrate=plan.calibrates,
-            test=files.get("test"),
-            name=options.model_name,
-            description=f"Adapted from {source.manifest.name} {source.manifest.version} to the labels "
-            f"{', '.join(labels)}.",
-            polarity={label: known[label] for label in labels if label in known and default[label] is not None},
-            max_tokens=source.manifest.limits.max_tokens,
-            storage=storage_of(source),
-            arithmetic=source.manifest.arithmetic,
-            overwrite=options.to.exists(),
-        ),
-        command=command,
+    to_export = ExportOptions(
+        run / CHECKPOINTS / "best.ckpt",
+        to=options.to,
+        calibrate=plan.calibrates,
+        test=files.get("test"),
+        name=options.model_name,
+        description=f"Adapted from {source.manifest.name} {source.manifest.version} to the labels {', '.join(labels)}.",
+        polarity={label: known[label] for label in labels if label in known and default[label] is not None},
+        max_tokens=source.manifest.limits.max_tokens,
+        storage=storage_of(source),
+        arithmetic=source.manifest.arithmetic,
+        overwrite=options.to.exists(),
     )
+    try:
+        export(to_export, command=command)
+    except RoundingError:
+        plain_console(stderr=True).print(
+            "Computing in 8 bits would change a probability by more than "
+            f"{ROUNDING}: the bundle computes in 32 bits, and a text takes it about twice as long."
+        )
+        export(replace(to_export, arithmetic="float32"), command=command)
 
 
 def _print(report: AdaptationReport, page: Path) -> None:

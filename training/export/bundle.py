@@ -47,6 +47,10 @@ class ParityError(RuntimeError):
     """The ONNX graph disagrees with the network it was built from, so no bundle is written."""
 
 
+class RoundingError(ParityError):
+    """8-bit arithmetic changes a probability by more than ``ROUNDING``, so no bundle is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """The fields of a manifest that are chosen at export."""
@@ -89,7 +93,7 @@ def check_rounding(task: SentimentTask, graph: bytes, batches: Iterable[list[Ten
     """The largest change of a probability by 8-bit arithmetic, each text computed by itself.
 
     Raises:
-        ParityError: it exceeds ``ROUNDING``.
+        RoundingError: it exceeds ``ROUNDING``.
     """
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     largest = 0.0
@@ -104,7 +108,7 @@ def check_rounding(task: SentimentTask, graph: bytes, batches: Iterable[list[Ten
             f"8-bit arithmetic changes a probability by {largest:.3f}, more than {ROUNDING}; no bundle was written. "
             "Export with --arithmetic float32."
         )
-        raise ParityError(message)
+        raise RoundingError(message)
     return largest
 
 

@@ -14,6 +14,7 @@ from tests.support.bundles import bundle_of
 from tests.support.paths import SAMPLE
 from training.commands.main import main
 from training.data.tokenization import word_pipeline
+from training.export.bundle import RoundingError
 from training.fit.task import SentimentTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_adapt")]  # they share a run
@@ -35,6 +36,10 @@ def write(path, rows):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
+    return small_bundle(tmp_path_factory.mktemp("source") / "small")
+
+
+def small_bundle(folder, arithmetic="float32"):
     """A small bundle that knows the sample's words and nothing of them."""
     words = sorted({word.strip(".,!?").lower() for text, _ in read("train") for word in text.split()})
     torch.manual_seed(1)
@@ -46,7 +51,7 @@ def source(tmp_path_factory):
         layers=2,
         pooling=["max", "mean"],
     )
-    return str(bundle_of(task.eval(), tmp_path_factory.mktemp("source") / "small", storage="int8").path)
+    return str(bundle_of(task.eval(), folder, storage="int8", arithmetic=arithmetic).path)
 
 
 @pytest.fixture
@@ -122,6 +127,19 @@ def test_eight_examples_a_label_are_enough(folder, source):
     assert report["rows"]["train"] + report["rows"]["validation"] == 24
     assert any("too few validation texts to calibrate" in note for note in report["notes"])
     assert SentimentModel.load("few").manifest.calibration.data is None
+
+
+@pytest.mark.parametrize("arithmetic", ["int8", "float32"])
+def test_what_8_bits_would_change_too_much_is_computed_in_32(folder, monkeypatch, capsys, arithmetic):
+    def refuse(*_):
+        raise RoundingError
+
+    if arithmetic == "float32":
+        monkeypatch.setattr("training.commands.export.check_rounding", refuse)
+    few = write(folder / "few.csv", read("train")[:60])
+    adapt("--train", few, "--to", "few", "--from", small_bundle(folder / "small", "int8"), "--epochs", 1)
+    assert SentimentModel.load("few").manifest.arithmetic == arithmetic
+    assert ("computes in 32 bits" in " ".join(capsys.readouterr().err.split())) is (arithmetic == "float32")
 
 
 def test_an_adaptation_that_was_killed_resumes_to_the_same_bytes(folder, source, monkeypatch, capsys):
