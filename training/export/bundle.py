@@ -32,9 +32,10 @@ from training.data import tokenization
 from training.data.examples import Example
 from training.fit.task import SentimentTask
 
-PARITY = 1e-5
+PARITY = 1e-4
 """The largest difference allowed between the graph's numbers and the network's, relative to an output's largest number
-if that is above 1: 32 bits hold seven digits, and a network that is trained long has logits of ten and more."""
+if that is above 1: 32 bits hold seven digits, and a network that is trained long has logits of ten and more. Mostly it
+is some 3e-6, but what is rounded is carried on from token to token: an adaptation to tweets has had 1.7e-5."""
 
 ROUNDING = 0.05
 """The largest change of a label's probability allowed to 8-bit arithmetic, at temperature 1."""
