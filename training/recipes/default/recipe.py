@@ -92,8 +92,8 @@ class Recipe:
 
     @property
     def scored(self) -> list[Path]:
-        """The files of a teacher's scores: those of the film teacher are the last."""
-        return [self.scores / f"{name}.parquet" for name in ("phrases", "labelled", "unlabelled", "film-sentences")]
+        """All files of a teacher's scores."""
+        return [self.scores_of(name) for name in ("phrases", "labelled", "unlabelled", "film-sentences")]
 
     @property
     def averaged(self) -> Path:
@@ -104,6 +104,10 @@ class Recipe:
     def training_trees(self) -> Path:
         """The treebank's training sentences: the file itself, or the part of it that ``prepare`` writes."""
         return self.texts / "trees.txt" if self.trees else self.treebank("train")
+
+    def scores_of(self, texts: str) -> Path:
+        """A file of a teacher's scores: the second teacher's of film-sentences, the first one's of all others."""
+        return self.scores / f"{texts}.parquet"
 
     def treebank(self, part: str) -> Path:
         """A file of the treebank: train, dev or test."""

@@ -64,23 +64,17 @@ DESCRIPTION = (
 
 def steps(recipe: Recipe) -> list[Step]:
     """All steps in order; a stopped step resumes."""
-    phrases, labeled, unlabeled, film_sentences = recipe.scored
+    *by_teacher, by_film_teacher = recipe.scored
 
     def teacher_is_done() -> bool:
-        return (recipe.teacher / "model.safetensors").exists() or all(path.exists() for path in recipe.scored[:3])
+        return (recipe.teacher / "model.safetensors").exists() or all(path.exists() for path in by_teacher)
 
     return [
         Step("Prepare the texts", (recipe.texts / "done").exists, partial(prepare, recipe)),
-        Step("Restore the teacher's scores", partial(nothing_to_restore, recipe), partial(restore_scores, recipe)),
+        Step("Restore the teachers' scores", partial(nothing_to_restore, recipe), partial(restore_scores, recipe)),
         Step("Fine-tune the teacher", teacher_is_done, partial(fine_tune, recipe)),
-        Step("Score the treebank's phrases", phrases.exists, partial(score, recipe, "phrases")),
-        Step("Score labeled texts", labeled.exists, partial(score, recipe, "labelled")),
-        Step("Score unlabeled texts", unlabeled.exists, partial(score, recipe, "unlabelled")),
-        Step(
-            "Let a second teacher score sentences of film reviews",
-            film_sentences.exists,
-            partial(ask_film_teacher, recipe),
-        ),
+        *(Step(f"Score the file {path.stem}", path.exists, partial(score, recipe, path.stem)) for path in by_teacher),
+        Step("Let a second teacher score film sentences", by_film_teacher.exists, partial(ask_film_teacher, recipe)),
         Step("Average both teachers", recipe.averaged.exists, partial(average, recipe)),
         *(step for seed in range(1, recipe.seeds + 1) for step in student(recipe, seed)),
     ]
@@ -164,15 +158,15 @@ def score(recipe: Recipe, name: str) -> None:
 def ask_film_teacher(recipe: Recipe) -> None:
     """The second teacher's scores; it has learned from film reviews alone."""
     texts = scored_file(recipe, "film-sentences").arguments()
-    command("distill", "score", recipe.film_teacher, *texts, "--to", recipe.scored[-1])
+    command("distill", "score", recipe.film_teacher, *texts, "--to", recipe.scores_of("film-sentences"))
 
 
 def average(recipe: Recipe) -> None:
     """Both teachers' scores of all unlabeled texts in one file."""
     average_teachers(
         scored_file(recipe, "unlabelled").texts(),
-        recipe.scored[2],
-        second=recipe.scored[3],
+        recipe.scores_of("unlabelled"),
+        second=recipe.scores_of("film-sentences"),
         merge=MERGE,
         to=recipe.averaged,
     )
@@ -225,8 +219,8 @@ def attach(recipe: Recipe) -> None:
 
 def _train(recipe: Recipe) -> list[Path]:
     """Phrases come twice an epoch: no other labels say what people think of sentences about films."""
-    phrases, labeled, *_ = recipe.scored
-    return [phrases, phrases, labeled, recipe.averaged, recipe.made_up_texts]
+    phrases = recipe.scores_of("phrases")
+    return [phrases, phrases, recipe.scores_of("labelled"), recipe.averaged, recipe.made_up_texts]
 
 
 def _precision(recipe: Recipe) -> str:
