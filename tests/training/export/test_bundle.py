@@ -37,6 +37,16 @@ def test_a_graph_of_other_weights_is_not_written(tiny_task):
 
 
 @pytest.mark.slow
+def test_a_graph_that_answers_nan_is_not_written(tiny_task):
+    task = copy.deepcopy(tiny_task)
+    with torch.no_grad():
+        task.network.head.weight[0, 0] = torch.nan
+    for check in (bundle.check_parity, bundle.check_rounding):
+        with pytest.raises(bundle.ParityError, match="nan"):
+            check(task, build_graph(task.network), bundle.random_batches(task))
+
+
+@pytest.mark.slow
 def test_large_logits_may_differ_by_what_32_bits_lose(tiny_task):
     task = copy.deepcopy(tiny_task)
     with torch.no_grad():
