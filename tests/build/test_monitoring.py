@@ -119,8 +119,8 @@ def scraping(server, tmp_path_factory):
             time.sleep(0.5)
             try:
                 found = query(address, 'count_over_time(up{job="sentiment"}[1m]) and up == 1')
-            except httpx.HTTPError:
-                continue  # it is still starting
+            except (httpx.HTTPError, json.JSONDecodeError):
+                continue  # it is still starting, and refuses calls or answers in plain text
             seen = int(found[0]["value"][1]) if found else 0
         yield address
 
