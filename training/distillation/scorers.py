@@ -59,11 +59,11 @@ def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer
         if scorer.thresholds is not None:
             message = f"{name} gives a text any number of labels, so it cannot be a teacher"
             raise TeacherError(message)
-        return TeacherScorer(scorer.labels, scorer.identity["sha256"], lambda texts: _logarithm(scorer.score(texts)))
+        return TeacherScorer(scorer.labels, scorer.identity["sha256"], lambda texts: logarithm(scorer.score(texts)))
     if path.suffix == ngrams.SUFFIX:
         classifier = ngrams.load_ngrams(path)
         return TeacherScorer(
-            classifier.labels, file_sha256(path), lambda texts: _logarithm(classifier.probabilities(texts))
+            classifier.labels, file_sha256(path), lambda texts: logarithm(classifier.probabilities(texts))
         )
     teacher = load_teacher(name, max_tokens=inference.max_tokens)
     weights = path / "model.safetensors"
@@ -71,7 +71,7 @@ def load_teacher_scorer(name: str, inference: InferenceOptions) -> TeacherScorer
     return TeacherScorer(
         teacher.labels,
         f"{identity} {inference}",
-        lambda texts: _logarithm(
+        lambda texts: logarithm(
             softmax(teacher.logits(texts, tokens_per_batch=inference.tokens_per_batch, bfloat16=inference.bfloat16))
         ),
     )
@@ -92,9 +92,21 @@ def merge_labels(scorer: TeacherScorer, merge: Mapping[str, str]) -> TeacherScor
         message = f"--merge names {', '.join(unknown)}, but the teacher's labels are {', '.join(scorer.labels)}"
         raise TeacherError(message)
     labels = list(dict.fromkeys(merge.get(label, label) for label in scorer.labels))
-    sums = np.array([[merge.get(old, old) == new for new in labels] for old in scorer.labels], dtype=np.float64)
     identity = f"{scorer.identity} {dict(merge)}"
-    return TeacherScorer(labels, identity, lambda texts: _logarithm(np.exp(scorer.score(texts)) @ sums))
+
+    def score(texts: Sequence[str]) -> LogProbabilities:
+        return logarithm(merged(scorer.score(texts), scorer.labels, merge, into=labels))
+
+    return TeacherScorer(labels, identity, score)
+
+
+def merged(
+    scores: LogProbabilities, labels: Sequence[str], merge: Mapping[str, str], *, into: Sequence[str]
+) -> NDArray[np.float64]:
+    """(texts, labels) probabilities of the labels ``into``, each the sum over the labels that become it."""
+    sums = np.array([[merge.get(old, old) == new for new in into] for old in labels], dtype=np.float64)
+    probabilities: NDArray[np.float64] = np.exp(scores) @ sums
+    return probabilities
 
 
 def ensemble(scorers: Sequence[TeacherScorer]) -> TeacherScorer:
@@ -118,10 +130,11 @@ def ensemble(scorers: Sequence[TeacherScorer]) -> TeacherScorer:
         probabilities = [
             np.exp(scorer.score(texts))[:, [scorer.labels.index(label) for label in first.labels]] for scorer in scorers
         ]
-        return _logarithm(np.mean(probabilities, axis=0))
+        return logarithm(np.mean(probabilities, axis=0))
 
     return TeacherScorer(first.labels, " + ".join(scorer.identity for scorer in scorers), score)
 
 
-def _logarithm(probabilities: NDArray[np.float64]) -> LogProbabilities:
+def logarithm(probabilities: NDArray[np.float64]) -> LogProbabilities:
+    """Log-probabilities, none below that of ``SMALLEST``."""
     return np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)

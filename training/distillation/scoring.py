@@ -70,13 +70,19 @@ def agreement(path: Path) -> tuple[int, int]:
 
     A teacher that was trained on these texts agrees more than it would on others.
     """
-    names = [name for name in parquet.read_schema(path).names if name.startswith(TEACHER)]
-    table = parquet.read_table(path, columns=["label", *names])  # not the texts, which are most of the file
-    scores = np.stack([table.column(name).to_numpy() for name in names], axis=1)  # (texts, labels)
-    likeliest = [names[number].removeprefix(TEACHER) for number in scores.argmax(axis=1)]
-    known = {name.removeprefix(TEACHER) for name in names}
-    pairs = [pair for pair in zip(table.column("label").to_pylist(), likeliest, strict=True) if pair[0] in known]
+    labels, scores = read_scores(path)
+    given = parquet.read_table(path, columns=["label"]).column("label").to_pylist()
+    likeliest = [labels[number] for number in scores.argmax(axis=1)]
+    pairs = [pair for pair in zip(given, likeliest, strict=True) if pair[0] in labels]
     return sum(label == said for label, said in pairs), len(pairs)
+
+
+def read_scores(path: Path) -> tuple[list[str], LogProbabilities]:
+    """The labels of a file of scores and its (texts, labels) log-probabilities, without the texts, most of the file."""
+    columns = [name for name in parquet.read_schema(path).names if name.startswith(TEACHER)]
+    table = parquet.read_table(path, columns=columns)
+    scores = np.stack([table.column(name).to_numpy() for name in columns], axis=1)
+    return [name.removeprefix(TEACHER) for name in columns], scores
 
 
 def _begin(folder: Path, settings: Mapping[str, object], *, to: Path) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from pyarrow import parquet
 
-from training.data.readers.parquet import TEACHER
-from training.distillation.scorers import SMALLEST, LogProbabilities
-from training.distillation.scoring import write_scores
+from training.distillation.scorers import logarithm, merged
+from training.distillation.scoring import read_scores, write_scores
 from training.distillation.texts import Text
 
 
@@ -26,14 +25,13 @@ def average_teachers(texts: Sequence[Text], first: Path, *, second: Path, merge:
     """
     labels, known = read_scores(second)
     own_labels, own_scores = read_scores(first)
-    sums = np.array([[merge.get(own, own) == label for label in labels] for own in own_labels], dtype=np.float64)
-    probabilities = np.exp(own_scores) @ sums  # (texts, labels)
+    probabilities = merged(own_scores, own_labels, merge, into=labels)  # (texts, labels)
     row_of = {text: row for row, text in enumerate(parquet.read_table(second, columns=["text"])["text"].to_pylist())}
-    found = [(index, row_of[original]) for index, original in enumerate(originals(texts)) if original in row_of]
-    both, rows = (list(numbers) for numbers in zip(*found, strict=True)) if found else ([], [])
-    probabilities[both] = (probabilities[both] + np.exp(known[rows])) / 2
-    scores = np.log(np.maximum(probabilities, SMALLEST)).astype(np.float32)
-    write_scores(texts, scores, labels, to=to, teachers="two teachers, their mean where both have scored")
+    rows = np.array([row_of.get(original, -1) for original in originals(texts)], dtype=np.int64)
+    both = rows >= 0
+    probabilities[both] = (probabilities[both] + np.exp(known[rows[both]])) / 2
+    teachers = "two teachers, their mean where both have scored"
+    write_scores(texts, logarithm(probabilities), labels, to=to, teachers=teachers)
 
 
 def originals(texts: Sequence[Text]) -> Iterator[str]:
@@ -43,11 +41,3 @@ def originals(texts: Sequence[Text]) -> Iterator[str]:
         if text.group is None or text.group != group:
             group, original = text.group, text.text
         yield original
-
-
-def read_scores(path: Path) -> tuple[list[str], LogProbabilities]:
-    """The labels of a file of scores, and its (texts, labels) log-probabilities."""
-    columns = [name for name in parquet.read_schema(path).names if name.startswith(TEACHER)]
-    table = parquet.read_table(path, columns=columns)
-    scores = np.stack([table.column(name).to_numpy() for name in columns], axis=1)
-    return [name.removeprefix(TEACHER) for name in columns], scores

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -203,7 +203,7 @@ def export(recipe: Recipe, seed: int) -> None:
     folder = recipe.student(seed)
     command(
         *("export", folder / "checkpoints" / "best.ckpt", "--to", folder / "bundle", "--format=auto", "--storage=int8"),
-        *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(_train(recipe)[1:])),
+        *("--arithmetic=int8", f"--min_count={RARE}", "--counted", _listed(dict.fromkeys(_train(recipe)))),
         *("--validation", _listed(_validation(recipe)), "--test", _listed(_tests(recipe))),
         *("--name=sentiment-bilstm", "--version=3.2.0", "--description", DESCRIPTION),
         *("--intended_use", json.dumps(INTENDED_USE), "--not_intended_for", json.dumps(NOT_INTENDED_FOR)),
@@ -235,5 +235,5 @@ def _tests(recipe: Recipe) -> list[Path]:
     return [recipe.treebank("test"), *measured_files(recipe)]
 
 
-def _listed(paths: list[Path]) -> str:
+def _listed(paths: Iterable[Path]) -> str:
     return json.dumps([str(path) for path in paths])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from training.distillation.scoring import write_scores
+from training.distillation.scoring import read_scores, write_scores
 from training.distillation.texts import Text
-from training.recipes.default.averaging import average_teachers, read_scores
+from training.recipes.default.averaging import average_teachers
 
 TEXTS = [
     Text("It was long.", None),
