@@ -1,6 +1,6 @@
-"""The teacher's scores as they come with the source: one byte per label, so that students can be trained without it.
+"""The teachers' scores as they come with the source: one byte per label, so that students can be trained without them.
 
-The teacher takes minutes on a GPU and days on a CPU. Its scores are 4 MB. They belong to exact texts in an exact
+The first teacher takes minutes on a GPU and days on a CPU. All scores are 5 MB. They belong to exact texts in an exact
 order, which a hash identifies: other texts are scored by a teacher again.
 """
 
@@ -37,16 +37,18 @@ def decode(content: bytes, *, labels: int) -> LogProbabilities:
     return (codes * np.float32(LOWEST / CODES)).astype(np.float32)
 
 
-def store(texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, name: str, folder: Path) -> None:
-    """Write the scores of a file of texts, and its entry in the index."""
+def store(
+    texts: Sequence[Text], scores: LogProbabilities, labels: Sequence[str], *, teacher: str, name: str, folder: Path
+) -> None:
+    """Write the scores that a teacher gave a file of texts, and its entry in the index."""
     index = read_index(folder)
-    index[name] = {"texts": hash_texts(texts), "labels": list(labels)}
+    index[name] = {"texts": hash_texts(texts), "labels": list(labels), "teacher": teacher}
     atomic_write(folder / f"{name}.u8.xz", encode(scores))
     write_json(folder / "index.json", index)
 
 
 def read_index(folder: Path) -> dict[str, dict[str, object]]:
-    """Hash of the texts and labels of every stored file; empty if nothing is stored."""
+    """Hash of the texts, labels and teacher of every stored file; empty if nothing is stored."""
     path = folder / "index.json"
     index: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return index
@@ -60,5 +62,5 @@ def restore(texts: Sequence[Text], *, name: str, to: Path, folder: Path = FOLDER
     labels = [str(label) for label in entry["labels"]]  # type: ignore[attr-defined]
     scores = decode((folder / f"{name}.u8.xz").read_bytes(), labels=len(labels))
     to.parent.mkdir(parents=True, exist_ok=True)
-    write_scores(texts, scores, labels, to=to, teachers="all-mpnet-base-v2, fine-tuned; scores stored in 8 bits")
+    write_scores(texts, scores, labels, to=to, teachers=f"{entry['teacher']}; scores stored in 8 bits")
     return True

@@ -138,7 +138,9 @@ def test_stored_scores_take_the_place_of_the_teacher(recipe, commands, monkeypat
     for name in ("phrases", "labelled", "unlabelled", "film-sentences"):
         scored = steps_module.scored_file(recipe, name).texts()
         scores = np.log(np.full((len(scored), 2), 0.5, dtype=np.float32))
-        stored_scores.store(scored, scores, ["negative", "positive"], name=name, folder=tmp_path / "stored")
+        stored_scores.store(
+            scored, scores, ["negative", "positive"], teacher="one", name=name, folder=tmp_path / "stored"
+        )
     monkeypatch.setattr(stored_scores.restore, "__kwdefaults__", {"folder": tmp_path / "stored"})
     reproduce(recipe)
     assert commands.called == [*["fit", "export"] * 2, *ATTACHED]

@@ -18,16 +18,17 @@ def test_a_score_is_off_by_at_most_half_a_step():
 
 
 def test_scores_are_restored_for_exactly_their_texts(tmp_path):
-    store(TEXTS, SCORES, ["negative", "positive"], name="some", folder=tmp_path)
+    store(TEXTS, SCORES, ["negative", "positive"], teacher="A teacher", name="some", folder=tmp_path)
     assert restore(TEXTS, name="some", to=tmp_path / "made" / "some.parquet", folder=tmp_path)
     table = parquet.read_table(tmp_path / "made" / "some.parquet")
     assert table.column("text").to_pylist() == ["fine", "so so", "sew sew"]
     assert table.column("label").to_pylist() == ["positive", None, None]
     np.testing.assert_allclose(table.column("teacher: positive").to_numpy(), SCORES[:, 1], atol=0.015)
+    assert b"A teacher; scores stored in 8 bits" in table.schema.metadata[b"distillation"]
 
 
 def test_other_texts_are_not_given_these_scores(tmp_path):
-    store(TEXTS, SCORES, ["negative", "positive"], name="some", folder=tmp_path)
+    store(TEXTS, SCORES, ["negative", "positive"], teacher="A teacher", name="some", folder=tmp_path)
     assert not restore(TEXTS[::-1], name="some", to=tmp_path / "x.parquet", folder=tmp_path)
     assert not restore(TEXTS, name="other", to=tmp_path / "x.parquet", folder=tmp_path)
     assert not (tmp_path / "x.parquet").exists()
