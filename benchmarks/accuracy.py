@@ -20,7 +20,7 @@ measured anew.
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -45,6 +45,10 @@ LIBRARIES = (
 )
 SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext", "static")
 NETWORKS = ("network", "setfit", "minilm", "mpnet")
+POLAR, BOTH = (TWO,), (TWO, THREE)
+PHRASES_AND_REVIEWS: Mapping[str, Sequence[Labels]] = {"SST phrases": BOTH, "IMDb train": POLAR}
+"""What learners learn from, and which labels; no review of IMDb's is neutral."""
+
 MAX_ROWS = {"Yelp sentences": 20_000}  # of 126,670: an interval of half a point either way is narrow enough
 
 
@@ -132,19 +136,18 @@ def systems(options: argparse.Namespace) -> Iterator[System]:
         yield baselines.textblob(no_opinion=options.no_opinion)
     small = Pretrained("MiniLM", options.pretrained / "all-MiniLM-L6-v2", options.learned)
     large = Pretrained("MPNet", options.pretrained / "all-mpnet-base-v2", options.learned)
-    learners: dict[str, tuple[Callable[..., System], tuple[str, ...]]] = {
-        "linear": (baselines.linear, ("SST phrases", "IMDb train")),
-        "fasttext": (baselines.fasttext, ("SST phrases", "IMDb train")),
-        "network": (partial(network, pretrained=small), ("SST phrases",)),
-        "setfit": (partial(set_fit, pretrained=small), ("SST sentences",)),
-        "minilm": (partial(fine_tuned, pretrained=small), ("SST phrases",)),
-        "mpnet": (partial(fine_tuned, pretrained=large), ("SST sentences",)),
+    learners: dict[str, tuple[Callable[..., System], Mapping[str, Sequence[Labels]]]] = {
+        "linear": (baselines.linear, PHRASES_AND_REVIEWS),
+        "fasttext": (baselines.fasttext, PHRASES_AND_REVIEWS),
+        "network": (partial(network, pretrained=small), {"SST phrases": BOTH}),
+        "setfit": (partial(set_fit, pretrained=small), {"SST sentences": BOTH}),
+        "minilm": (partial(fine_tuned, pretrained=small), {"SST sentences": BOTH, "SST phrases": POLAR}),
+        "mpnet": (partial(fine_tuned, pretrained=large), {"SST sentences": BOTH}),
     }
     if small.folder.is_dir():
-        learners["static"] = partial(baselines.static, folder=small.folder), ("SST phrases", "IMDb train")
+        learners["static"] = partial(baselines.static, folder=small.folder), PHRASES_AND_REVIEWS
     for name, (learner, lessons) in learners.items():
-        for data in lessons if name in options.systems else ():
-            kinds = (TWO,) if data == "IMDb train" else (TWO, THREE)  # no review of IMDb's is neutral
+        for data, kinds in lessons.items() if name in options.systems else ():
             yield learner(lambda labels, data=data: training_set(options.data, data, labels), data=data, kinds=kinds)
 
 

@@ -289,9 +289,12 @@ def _curves(study: Study) -> list[Curve]:
 def _systems(study: Study) -> dict[str, dict[str, Any]]:
     """System, with what it learned from if that differs, to its rows by data set."""
     systems: dict[str, dict[str, Any]] = {}
-    several = {row["system"] for row in study["measured"] if row["training_data"] == "IMDb train"}
+    lessons: dict[str, set[str]] = {}
     for row in study["measured"]:
-        name = f"{row['system']} ({row['training_data']})" if row["system"] in several else row["system"]
+        lessons.setdefault(row["system"], set()).add(row["training_data"])
+    for row in study["measured"]:
+        system = row["system"]
+        name = f"{system} ({row['training_data']})" if len(lessons[system]) > 1 else system
         systems.setdefault(name, {})[row["data"]] = row
     return systems
 
