@@ -62,7 +62,7 @@ class TokenizedText:
     @property
     def unknown_share(self) -> float:
         """The share of tokens that the vocabulary lacks, from 0 to 1."""
-        return float((~self.known).mean())
+        return (len(self) - np.count_nonzero(self.known)) / len(self)
 
 
 def as_text(value: object) -> str:
