@@ -18,7 +18,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.report import WRITERS, write
+from benchmarks.machine import measured_on
+from benchmarks.report import WRITERS, sentence_beside, write
 
 FOLDER = Path("build", "bench")
 PAGE = Path("docs", "reference", "performance.md")
@@ -48,10 +49,12 @@ def run(studies: Sequence[str], *, data: Path, quick: bool) -> None:
         shutil.copy(PAGE, page)
     for study in studies:
         figures = folder / f"{study}.json"
-        if not figures.exists():
+        if not sentence_beside(figures).exists():  # figures alone may be those of a stopped study
             print(f"{study} ...", flush=True)
             start = time.monotonic()
+            sentence = measured_on(study)
             subprocess.run(command(study, to=figures, data=data, quick=quick), check=True)  # noqa: S603 - our own
+            sentence_beside(figures).write_text(sentence, encoding="utf-8")
             print(f"{study}: {time.monotonic() - start:,.0f} s", flush=True)
         write(study, figures, page=page, images=images)
     print(f"Wrote {page}. To measure again, remove {folder}.")

@@ -21,11 +21,9 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +32,12 @@ from rich.console import Console
 from benchmarks import baselines
 from benchmarks.baselines import Labels, Scores, System
 from benchmarks.labeled_sets import LESSONS, LabeledSet, sets_to_measure, training_set
+from benchmarks.machine import LIBRARIES, installed
 from benchmarks.neural_baselines import Pretrained, fine_tuned, network, set_fit
 from training.evaluation import metrics
 from training.evaluation.metrics import METRICS, Estimate, Outcomes
 from training.recipes.default.measured_sets import THREE, TWO
 
-LIBRARIES = (
-    *("scikit-learn", "vaderSentiment", "textblob", "fasttext-wheel", "onnxruntime", "numpy"),
-    *("torch", "transformers", "setfit"),
-)
 SYSTEMS = ("bundle", "vader", "textblob", "linear", "fasttext", "static")
 NETWORKS = ("network", "setfit", "minilm", "mpnet")
 POLAR, BOTH = (TWO,), (TWO, THREE)
@@ -237,16 +232,9 @@ def as_json(measured: Sequence[Measured], options: argparse.Namespace) -> dict[s
         "no_opinion": options.no_opinion,
         "coverage": metrics.COVERAGE,
         "resamples": metrics.RESAMPLES,
-        "libraries": dict(_installed(LIBRARIES)),
+        "libraries": dict(installed(LIBRARIES["accuracy"])),
         "measured": [asdict(result) for result in measured],
     }
-
-
-def _installed(libraries: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Name and version of each that is there: a system that is not measured needs none."""
-    for name in libraries:
-        with suppress(PackageNotFoundError):
-            yield name, version(name)
 
 
 def _table(shown: Sequence[Measured], name: str) -> Iterator[str]:

@@ -25,7 +25,6 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: one thread, like the model's
 
 import numpy as np
-import onnxruntime
 import torch
 from onnx import TensorProto, helper
 from rich.console import Console
@@ -34,13 +33,13 @@ from rich.table import Table
 from torch.nn.utils.rnn import pack_sequence
 
 from benchmarks.inference import operations, timed
+from benchmarks.machine import measured_on
 from benchmarks.transformers_for_speed import SIZES, Classify, Ids, contestants, one_thread
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.graph_runner import PADDED_TOKENS_A_BATCH
 from training.export.onnx_graph import build_graph
 from training.export.read_back import task_of
-from training.fit.provenance import processor_name
 
 OURS = "this model, 8 bits"
 LENGTHS = (5, 25, 100, 400)
@@ -73,15 +72,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured, and where.
+    """What was measured.
 
     Attributes:
         peaks: bits to 10^9 operations a second of a product of matrices.
         reached: the same of the recurrent layers, in 8 bits, by (tokens, texts).
     """
 
-    processor: str
-    versions: dict[str, str]
     rows: list[Row]
     peaks: dict[str, float]
     reached: dict[str, float]
@@ -175,8 +172,7 @@ def figures(seconds: dict[tuple[str, int, int], list[float]], *, bundle: str) ->
         for row in rows
         if row.contestant == OURS
     }
-    versions = {"torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "numpy": np.__version__}
-    return Figures(processor_name(), versions, sorted(rows, key=rising), peaks(), reached)
+    return Figures(sorted(rows, key=rising), peaks(), reached)
 
 
 def peaks() -> dict[str, float]:
@@ -212,7 +208,7 @@ def rising(row: Row) -> tuple[int, int, float]:
 
 def show(measured: Figures) -> None:
     """Print the tables."""
-    table = Table("contestant", "tokens", "texts", "ms a text (quartiles)", "times ours", title=measured.processor)
+    table = Table("contestant", "tokens", "texts", "ms a text (quartiles)", "times ours", title=measured_on("engine"))
     for row in measured.rows:
         spread = f"{row.milliseconds:.3f} ({row.low:.3f} to {row.high:.3f})"
         table.add_row(row.contestant, str(row.tokens), str(row.texts), spread, f"{row.times_ours:.2f}")

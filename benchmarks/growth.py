@@ -68,6 +68,7 @@ class Curve:
         values: of y.
         fitted: a and b.
         largest_error: of a value, relative to the fitted law.
+        spread: the widest middle half of a point's calls, relative to their median; None for points measured once.
     """
 
     name: str
@@ -78,17 +79,25 @@ class Curve:
     values: list[float]
     fitted: tuple[float, float]
     largest_error: float
+    spread: float | None
 
 
 def curve(
-    name: str, *, x: str, y: str, points: Sequence[float], values: Sequence[float], law: Law = "a + b x"
+    name: str,
+    *,
+    x: str,
+    y: str,
+    points: Sequence[float],
+    values: Sequence[float],
+    law: Law = "a + b x",
+    spread: float | None = None,
 ) -> Curve:
     """A measured curve with its law."""
     xs, ys = np.array(points, dtype=float), np.array(values, dtype=float)
     columns = _columns(law, xs)
     a, b = np.linalg.lstsq(columns / ys[:, None], np.ones_like(ys))[0]
     error = float(np.abs((columns @ [a, b]) / ys - 1).max())
-    return Curve(name, x, y, law, list(points), list(values), (float(a), float(b)), error)
+    return Curve(name, x, y, law, list(points), list(values), (float(a), float(b)), error, spread)
 
 
 def fitted_values(one: Curve) -> list[float]:
@@ -102,30 +111,34 @@ def _columns(law: Law, xs: FloatArray) -> FloatArray:
     return np.stack([np.ones_like(xs) * ("a" in law), 1 / xs if "/" in law else xs], axis=1)
 
 
-def medians(calls: dict[int, Callable[[], object]], *, rounds: int) -> list[float]:
-    """Milliseconds of each call, in turn, each after an uncounted one."""
+def medians(calls: dict[int, Callable[[], object]], *, rounds: int) -> tuple[list[float], float]:
+    """Milliseconds of each call, in turn, each after an uncounted one; and the spread, as of a ``Curve``."""
     seconds: dict[int, list[float]] = {point: [] for point in calls}
     for _ in range(rounds):
         for point in random.sample(list(calls), len(calls)):
             calls[point]()
             seconds[point].append(timed(calls[point]))
-    return [1000 * statistics.median(taken) for taken in seconds.values()]
+    quartiles = [statistics.quantiles(taken, n=4) for taken in seconds.values()]
+    spread = max((high - low) / median for low, median, high in quartiles)
+    return [1000 * median for _, median, _ in quartiles], spread
 
 
 def text_length(model: SentimentModel, *, quick: bool) -> Curve:
     """Milliseconds of a text by its tokens."""
     lengths = [1, 3, 10, 30, 100, 300, 1000] + ([] if quick else [2000, 5000])
     calls: dict[int, Callable[[], object]] = {length: partial(model.predict, ["good " * length]) for length in lengths}
-    values = medians(calls, rounds=3 if quick else 11)
-    return curve("length", x="tokens of a text", y="milliseconds a text", points=lengths, values=values)
+    values, spread = medians(calls, rounds=3 if quick else 11)
+    return curve("length", x="tokens of a text", y="milliseconds a text", points=lengths, values=values, spread=spread)
 
 
 def batch_size(model: SentimentModel, *, quick: bool) -> Curve:
     """Milliseconds of each of several texts."""
     sizes = [1, 4, 16, 64] + ([] if quick else [256])
     calls: dict[int, Callable[[], object]] = {size: partial(model.predict, ["good " * TOKENS] * size) for size in sizes}
-    values = [value / size for value, size in zip(medians(calls, rounds=3 if quick else 11), sizes, strict=True)]
-    return curve("batch", x="texts of a call", y="milliseconds a text", points=sizes, values=values, law="a + b / x")
+    times, spread = medians(calls, rounds=3 if quick else 11)
+    values = [value / size for value, size in zip(times, sizes, strict=True)]
+    axes = {"x": "texts of a call", "y": "milliseconds a text"}
+    return curve("batch", **axes, points=sizes, values=values, law="a + b / x", spread=spread)
 
 
 def depth(*, quick: bool) -> Curve:
@@ -137,8 +150,8 @@ def depth(*, quick: bool) -> Curve:
         encoder = EncoderOptions(layers=layers, hidden_size=160)
         network = SentimentNetwork(embedding, labels=3, pooling=["max", "mean"], encoder=encoder).eval()
         calls[layers] = partial(in_runtime(build_graph(network)), ids)
-    values = medians(calls, rounds=5 if quick else 31)
-    return curve("depth", x="layers", y="milliseconds a text", points=list(calls), values=values)
+    values, spread = medians(calls, rounds=5 if quick else 31)
+    return curve("depth", x="layers", y="milliseconds a text", points=list(calls), values=values, spread=spread)
 
 
 def loaded_models(bundle: str, *, quick: bool) -> Curve:

@@ -6,8 +6,10 @@ A table stands in the page between ``<!-- study:NAME -->`` and ``<!-- end -->``,
 import json
 import os
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.engine import OURS
@@ -61,6 +63,8 @@ def engine_table(study: Study) -> Iterator[str]:
     yield "In 10^9 operations a second, a product of two matrices reaches"
     yield f"{peaks['32']:,.0f} in 32 bits on this thread and {peaks['8']:,.0f} in 8 bits;"
     yield f"the model's recurrent layers {least:,.0f} to {best:,.0f}, at most {best / peaks['8']:.0%} of the bound."
+    spreads = sorted((row["high"] - row["low"]) / row["milliseconds"] for row in rows)
+    yield f"The middle half of a cell's calls spans {median(spreads):.0%} of their median, {spreads[-1]:.0%} at most."
 
 
 def engine_plots(study: Study) -> Iterator[Plot]:
@@ -82,11 +86,12 @@ def engine_plots(study: Study) -> Iterator[Plot]:
 
 def growth_table(study: Study) -> Iterator[str]:
     """Each curve with its law."""
-    yield "| | points | law | largest error |"
-    yield "|---|---|---|---|"
+    yield "| | points | spread | law | largest error |"
+    yield "|---|---|---|---|---|"
     for one in _curves(study):
         points = ", ".join(f"{x:,}: {y:,.3g}" for x, y in zip(one.points, one.values, strict=True))
-        yield f"| {one.y} by {one.x} | {points} | {in_words(one)} | {one.largest_error:.0%} |"
+        spread = "" if one.spread is None else f"{one.spread:.0%}"
+        yield _row([f"{one.y} by {one.x}", points, spread, in_words(one), f"{one.largest_error:.0%}"])
 
 
 def growth_plots(study: Study) -> Iterator[Plot]:
@@ -231,6 +236,9 @@ def learning_plots(study: Study) -> Iterator[Plot]:
     yield finished(figure, name="learning", caption="Accuracy on SST-2 by the processor seconds of learning.")
 
 
+LINE_WIDTH = 120
+"""Of prose in a page."""
+
 SCATTERED = "SST-2 test"
 
 NEAR = 2.0
@@ -246,12 +254,17 @@ WRITERS: Mapping[str, tuple[Callable[[Study], Iterator[str]], Callable[[Study], 
 """Study to what writes its table and its plots."""
 
 
+def sentence_beside(figures: Path) -> Path:
+    """The file that says when, where and with what the figures were measured."""
+    return figures.with_suffix(".txt")
+
+
 def write(name: str, figures: Path, *, page: Path, images: Path) -> None:
-    """Put a study's table into a page, and its plots into a folder."""
+    """Put a study's table into a page, after the sentence beside its figures, and its plots into a folder."""
     study = json.loads(figures.read_text(encoding="utf-8"))
     table, plots = WRITERS[name]
     images.mkdir(parents=True, exist_ok=True)
-    lines = list(table(study))
+    lines = [*textwrap.wrap(sentence_beside(figures).read_text(encoding="utf-8"), LINE_WIDTH), "", *table(study)]
     for plot in plots(study):
         path = images / f"{plot.name}.svg"
         path.write_text(standalone(plot), encoding="utf-8")

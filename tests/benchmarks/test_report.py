@@ -15,6 +15,7 @@ from benchmarks.report import (
     growth_table,
     learning_plots,
     learning_table,
+    sentence_beside,
     serving_table,
     with_table,
     write,
@@ -42,7 +43,7 @@ ENGINE = {
         engine_row("slow one", 5, 40.0),
         engine_row("slow one", 25, 1234.0),
         engine_row(OURS, 5, 2.0),
-        engine_row(OURS, 25, 2.0),
+        {**engine_row(OURS, 25, 2.0), "high": 2.5},
     ],
     "peaks": {"32": 90.0, "8": 400.0},
     "reached": {"5 x 1": 60.0, "25 x 1": 100.0},
@@ -82,6 +83,7 @@ def test_the_engines_table_has_times_and_ratios_the_fastest_first():
     assert lines[2] == f"| {OURS} | 2 (1x) | 2 (1x) |"
     assert lines[3] == "| slow one | 40 (20x) | 1.23e+03 (620x) |"
     assert "at most 25% of the bound" in " ".join(lines)
+    assert lines[-1] == "The middle half of a cell's calls spans 0% of their median, 25% at most."
 
 
 def test_a_curve_that_follows_its_law_has_no_error():
@@ -90,10 +92,10 @@ def test_a_curve_that_follows_its_law_has_no_error():
     assert linear.largest_error == pytest.approx(0, abs=1e-9)
     proportional = curve("b", x="x", y="y", points=[1, 2], values=[3, 6], law="b x")
     assert proportional.fitted == pytest.approx((0, 3))
-    shared = curve("c", x="x", y="y", points=[1, 2, 4], values=[5, 3.5, 2.75], law="a + b / x")
+    shared = curve("c", x="x", y="y", points=[1, 2, 4], values=[5, 3.5, 2.75], law="a + b / x", spread=0.07)
     assert (shared.fitted, fitted_values(shared)) == (pytest.approx((2, 3)), pytest.approx([5, 3.5, 2.75]))
     lines = list(growth_table([asdict(linear), asdict(shared)]))
-    assert ("| 2 + 3 x | 0% |" in lines[2], "| 2 + 3 / x | 0% |" in lines[3]) == (True, True)
+    assert ("|  | 2 + 3 x | 0% |" in lines[2], "| 7% | 2 + 3 / x | 0% |" in lines[3]) == (True, True)
 
 
 def test_the_error_of_a_law_is_relative_to_the_measured_value():
@@ -109,6 +111,12 @@ def test_a_row_has_what_a_system_costs_and_the_percent_right():
         "|---" * 5 + "|",
         "| fast | 12 | 2.5 | 0.12 | 80.0 |",
     ]
+
+
+def test_a_system_with_several_lessons_has_a_row_for_each():
+    one, other = ({**measured("learner", 0.1, 0.8), "training_data": data} for data in ("sentences", "phrases"))
+    lines = list(accuracy_table({"measured": [one, other, measured("lexicon", 0.1, 0.7)]}))
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| learner (sentences)", "| learner (phrases)", "| lexicon"]
 
 
 def test_servers_are_compared_round_by_round():
@@ -146,7 +154,9 @@ def test_a_study_is_written_with_its_plots(tmp_path):
     page, figures = tmp_path / "page.md", tmp_path / "engine.json"
     page.write_text(PAGE)
     figures.write_text(json.dumps(ENGINE))
+    sentence_beside(figures).write_text("Measured on a quiet day.")
     write("engine", figures, page=page, images=tmp_path / "images")
+    assert "Measured on a quiet day.\n\n| " in page.read_text()
     assert "](images/engine.svg)" in page.read_text()
     assert "<svg" in (tmp_path / "images" / "engine.svg").read_text()
 
