@@ -37,7 +37,7 @@ test-bento: $(VENV)/.everything ## Build the bento and run the HTTP tests agains
 
 clients: build/clients/.ready ## Install other people's clients beside the project, so that their tests are not skipped
 
-bench: build/bench/.ready build/mlserver/.ready ## Measure accuracy, speed and growth beside others, an hour; FLAGS=--quick for a look
+bench: build/bench/.ready build/mlserver/.ready ## Measure accuracy, speed and growth beside others, half an hour; FLAGS=--quick for a look
 	build/bench/bin/python -m benchmarks $(FLAGS)
 
 check: $(VENV)/.everything ## Lint, format, types and the import rules between the rooms

@@ -2,12 +2,12 @@
 
     python -m benchmarks [--quick] [--data data] [STUDY ...]
 
-Each study runs in a process of its own and writes its figures to build/bench; one whose figures are there is not run
+Each study runs in a process of its own and writes its figures to build/bench; one whose figures are complete is not run
 again, so a stopped run goes on. Then tables and plots are written into docs/reference/performance.md, with --quick into
 a copy of it in build/bench, since few calls and texts show that a study works and not what it would find.
 
-An hour on two cores; with --quick some minutes. The machine should have nothing else to do. ``learning`` takes another
-hour and a half and runs if it is named.
+Half an hour on two cores; with --quick some minutes. The machine should have nothing else to do. ``learning`` takes
+another hour and a half and runs if it is named.
 """
 
 import argparse
