@@ -8,12 +8,14 @@ import os
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.engine import OURS
 from benchmarks.growth import Curve, fitted_values, in_words
+from benchmarks.point_names import name_points
 from benchmarks.repeats import median_and_range
 from benchmarks.server_processes import MLSERVER, PEERS
 from training.lecture.plots import (
@@ -187,27 +189,17 @@ def _scattered(
     points = {
         name: (measure(rows), 100 * rows[SCATTERED]["figures"]["accuracy"]["value"]) for name, rows in systems.items()
     }
-    figure, axes = new_plot(f"Accuracy on {SCATTERED} and {cost}", x=unit, y="accuracy, %", height=3.6)
+    figure, axes = new_plot(f"Accuracy on {SCATTERED} and {cost}", x=unit, y="accuracy, %", height=4.6)
     front = [name for name, point in points.items() if not any(_is_better(other, point) for other in points.values())]
     line = sorted(points[name] for name in front)
-    axes.step(*zip(*line, strict=True), where="post", color=GRAY, linestyle=DASHES[1])
+    corners = [line[0], *(corner for (_, low), (x, y) in pairwise(line) for corner in ((x, low), (x, y)))]
+    axes.plot(*zip(*corners, strict=True), color=GRAY, linestyle=DASHES[1], linewidth=1)
+    colors = {name: BLUE if name in front else ORANGE for name in points}
     for name, (x, y) in points.items():
-        color = BLUE if name in front else ORANGE
-        axes.plot(x, y, marker="o", color=color)
-        is_beside = any(x < other_x and abs(y - other_y) < NEAR for other_x, other_y in points.values())
-        side, offset = ("right", -6) if is_beside else ("left", 6)
-        axes.annotate(
-            name,
-            (x, y),
-            xytext=(offset, 4 if name in front else 0),
-            textcoords="offset points",
-            ha=side,
-            va="bottom" if name in front else "center",
-            fontsize=8,
-            color=color,
-        )
+        axes.plot(x, y, marker="o", markersize=5, color=colors[name])
     axes.set_xscale("log")
-    axes.margins(x=0.8, y=0.1)
+    axes.margins(x=0.25, y=0.1)
+    name_points(axes, points, colors, corners=corners)
     caption = f"Accuracy by {cost}; the dashed line joins what nothing beats in both."
     return finished(figure, name=f"accuracy-{cost}", caption=caption)
 
@@ -240,9 +232,6 @@ LINE_WIDTH = 120
 """Of prose in a page."""
 
 SCATTERED = "SST-2 test"
-
-NEAR = 2.0
-"""Points of accuracy between two systems whose names would be written over one another."""
 
 WRITERS: Mapping[str, tuple[Callable[[Study], Iterator[str]], Callable[[Study], Iterator[Plot]]]] = {
     "accuracy": (accuracy_table, accuracy_plots),
