@@ -33,13 +33,13 @@ from rich.table import Table
 from torch.nn.utils.rnn import pack_sequence
 
 from benchmarks.inference import operations, timed
-from benchmarks.machine import measured_on
 from benchmarks.transformers_for_speed import SIZES, Classify, Ids, contestants, one_thread
 from model_store import SentimentModel
 from model_store import bundle as bundles
 from model_store.graph_runner import PADDED_TOKENS_A_BATCH
 from training.export.onnx_graph import build_graph
 from training.export.read_back import task_of
+from training.fit.provenance import processor_name
 
 OURS = "this model, 8 bits"
 LENGTHS = (5, 25, 100, 400)
@@ -208,7 +208,7 @@ def rising(row: Row) -> tuple[int, int, float]:
 
 def show(measured: Figures) -> None:
     """Print the tables."""
-    table = Table("contestant", "tokens", "texts", "ms a text (quartiles)", "times ours", title=measured_on("engine"))
+    table = Table("contestant", "tokens", "texts", "ms a text (quartiles)", "times ours", title=processor_name())
     for row in measured.rows:
         spread = f"{row.milliseconds:.3f} ({row.low:.3f} to {row.high:.3f})"
         table.add_row(row.contestant, str(row.tokens), str(row.texts), spread, f"{row.times_ours:.2f}")

@@ -39,6 +39,6 @@ def measured_on(study: str) -> str:
     libraries = ", ".join(f"{name} {number}" for name, number in installed(LIBRARIES[study]))
     return (
         f"Measured on {today.day} {today:%B %Y} with {manifest.name} {manifest.version} on {psutil.cpu_count()} "
-        f"processors of an {processor_name()}, at a load of {os.getloadavg()[0]:.1f} when it began; "
+        f"processors ({processor_name()}), at a load of {os.getloadavg()[0]:.1f} when it began; "
         f"Python {python_version()}, {libraries}."
     )

@@ -253,7 +253,8 @@ def write(name: str, figures: Path, *, page: Path, images: Path) -> None:
     study = json.loads(figures.read_text(encoding="utf-8"))
     table, plots = WRITERS[name]
     images.mkdir(parents=True, exist_ok=True)
-    lines = [*textwrap.wrap(sentence_beside(figures).read_text(encoding="utf-8"), LINE_WIDTH), "", *table(study)]
+    sentence = sentence_beside(figures).read_text(encoding="utf-8")
+    lines = [*textwrap.wrap(sentence, LINE_WIDTH, break_on_hyphens=False), "", *table(study)]
     for plot in plots(study):
         path = images / f"{plot.name}.svg"
         path.write_text(standalone(plot), encoding="utf-8")
