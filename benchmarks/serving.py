@@ -72,6 +72,7 @@ class Options:
 
     seconds: float
     requests: int
+    starts: int
     uvloop: bool
     goals: bool
     json: Path | None
@@ -140,7 +141,7 @@ def main() -> None:
     assert tokens == TOKENS, f"the text has {tokens} tokens, expected {TOKENS}: change the text"
     with TemporaryDirectory() as folder, ExitStack() as stack:
         start = partial(running, folder=Path(folder), uvloop=options.uvloop)
-        starts = {name: start_seconds(name, start) for name in options.servers}
+        starts = {name: start_seconds(name, start, times=options.starts) for name in options.servers}
         servers = {name: stack.enter_context(start(name)) for name in options.servers}
         figures = measure({name: server.url for name, server in servers.items()}, model, options)
         memory = {name: server.mebibytes() for name, server in servers.items()}
@@ -168,6 +169,7 @@ def read_options() -> Options:
         "--seconds", type=float, default=60.0, help="time for all turns together, after the servers have started"
     )
     parser.add_argument("--requests", type=int, default=5000, help="largest number of requests in a turn")
+    parser.add_argument("--starts", type=int, default=STARTS, help="how often each server is started for its time")
     parser.add_argument("--uvloop", action="store_true", help="use uvloop in all servers")
     parser.add_argument("--goals", action="store_true", help="measure only what the two goals need")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
@@ -197,10 +199,10 @@ def measure(urls: dict[str, str], model: SentimentModel, options: Options) -> di
     return figures
 
 
-def start_seconds(name: str, start: Callable[[str], AbstractContextManager[Server]]) -> list[float]:
+def start_seconds(name: str, start: Callable[[str], AbstractContextManager[Server]], *, times: int) -> list[float]:
     """Seconds until a server answers, of several starts."""
     seconds = []
-    for _ in range(STARTS):
+    for _ in range(times):
         with start(name) as server:
             seconds.append(server.start_seconds)
     return seconds
